@@ -1,0 +1,144 @@
+"""What one asks of an entry: the attributes that filters, labels, search and statistics use.
+
+In the flow: between an entry and every decision about it. Facts are read tolerantly: a field of a wrong type is
+an absent fact, never an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from thv.domain.canonical import JsonObject
+from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
+from thv.domain.target import target_of
+from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
+from thv.domain.text import toolhive_key
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The attributes of one entry. Absent knowledge is `""`, an empty tuple, or None; never a guess."""
+
+    name: str
+    key: str
+    """The name in ToolHive's spelling."""
+    version: str
+    title: str
+    description: str
+    kind: str
+    """`container`, `remote`, `package` or `none`."""
+    reference: str
+    """The image, URL or package reference that is run; `""` for kind `none`."""
+    transport: str
+    tier: str
+    status: Status
+    category: str
+    category_derived: bool
+    tags: tuple[str, ...]
+    tools: tuple[str, ...]
+    stars: int | None
+    pulls: int | None
+    custom: dict[str, str]
+    """The scalar keys of the custom metadata, as label selectors see them."""
+
+
+def facts_of(entry: Entry, taxonomy: Taxonomy = NO_TAXONOMY) -> Facts:
+    """The facts of an entry; a category that it does not declare is derived by the taxonomy."""
+    server = entry.server
+    target = target_of(server)
+    publisher = publisher_of(server)
+    block = toolhive_block(server, target.reference)
+    custom = _object(block.get("custom_metadata"))
+    tags = (
+        _texts(block.get("tags"))
+        or _texts(publisher.get("tags"))
+        or _texts(publisher.get("keywords"))
+    )
+    metadata = _object(block.get("metadata"))
+    declared = _declared_category(custom, block, publisher)
+    name, title, description = (
+        entry.name,
+        _text(server.get("title")),
+        _text(server.get("description")),
+    )
+    return Facts(
+        name=name,
+        key=toolhive_key(name),
+        version=entry.version,
+        title=title,
+        description=description,
+        kind=target.kind,
+        reference=target.reference,
+        transport=target.transport,
+        tier=_text(block.get("tier")),
+        status=status_of(entry, block),
+        category=declared
+        or taxonomy.derive(tags=tags, name=name, title=title, description=description),
+        category_derived=not declared,
+        tags=tags,
+        tools=_texts(block.get("tools")) or _defined_tools(block.get("tool_definitions")),
+        stars=_count(metadata.get("stars")),
+        pulls=_count(metadata.get("pulls")),
+        custom={key: _scalar(value) for key, value in custom.items() if _scalar(value)},
+    )
+
+
+def status_of(entry: Entry, block: JsonObject) -> Status:
+    """The registry's word on the status, else what the publisher's ToolHive block says."""
+    if entry.status is not Status.ACTIVE:
+        return entry.status
+    return (
+        Status.DEPRECATED if _text(block.get("status")).lower() == "deprecated" else Status.ACTIVE
+    )
+
+
+def publisher_of(server: JsonObject) -> JsonObject:
+    """The publisher's extension of a server.json, `{}` without one."""
+    return _object(_object(server.get("_meta")).get(PUBLISHER_META))
+
+
+def toolhive_block(server: JsonObject, reference: str) -> JsonObject:
+    """ToolHive's block about this image or URL: the one under its reference, else the first."""
+    extension = _object(publisher_of(server).get(TOOLHIVE_PUBLISHER))
+    block = extension.get(reference)
+    if isinstance(block, dict):
+        return block
+    return next((value for value in extension.values() if isinstance(value, dict)), {})
+
+
+def _declared_category(custom: JsonObject, block: JsonObject, publisher: JsonObject) -> str:
+    for place in (custom, block, publisher):
+        category = _text(place.get("category")) or next(iter(_texts(place.get("categories"))), "")
+        if category:
+            return category.strip().lower()[:63]
+    return ""
+
+
+def _defined_tools(definitions: Any) -> tuple[str, ...]:
+    if not isinstance(definitions, list):
+        return ()
+    names = (_text(item.get("name")) for item in definitions if isinstance(item, dict))
+    return tuple(name for name in names if name)
+
+
+def _object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else ""

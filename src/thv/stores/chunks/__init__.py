@@ -1,0 +1,1 @@
+"""Where the chunks of snapshots lie: one file a kind behind one interface."""
