@@ -1,0 +1,548 @@
+"""Whole registry documents: told apart by their content, read as a stream, written as a stream.
+
+In the flow: `sync` feeds a reader the bytes of a source and gets entries and rejected items, one at a time. Six
+containers are read:
+
+    toolhive  {"servers": {key: entry}, "remote_servers": {...}, "groups": [...]}
+    envelope  {"version", "meta", "data": {"servers": [server.json, ...]}}
+    page      {"servers": [{"server", "_meta"}, ...], "metadata": {...}}, an answer of the official API
+    array     [item, ...]
+    single    one server.json
+    folder    files of one ToolHive entry each, YAML or JSON
+
+A damaged item is rejected with its place and costs nobody else; text that is no registry is refused whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from itertools import chain
+from typing import Any, TypeAlias
+
+import msgspec
+
+from thv.domain.canonical import JsonObject
+from thv.domain.entry import GROUPS_META, Entry
+from thv.domain.errors import Code, ThvError
+from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step
+from thv.formats.mapping import REMOTE_SERVERS, SERVERS
+from thv.formats.official import RejectedError, document_item, entry_of
+from thv.formats.toolhive import entry_of_toolhive, placed_entry
+
+ENTRY_LIMIT = 4 << 20
+DEPTH_LIMIT = 64
+DOCUMENT_META = "io.stacklok.toolhive/document"
+ENVELOPE_SCHEMA = "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/upstream-registry.schema.json"
+_HEAD_LIMIT = 100
+_OFFICIAL_NAME = re.compile(rb'"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
+
+
+class Format(StrEnum):
+    """The two formats that registries are written in."""
+
+    TOOLHIVE = "toolhive"
+    UPSTREAM = "upstream"
+
+
+class Container(StrEnum):
+    """How the entries lie in a document."""
+
+    TOOLHIVE = "toolhive"
+    ENVELOPE = "envelope"
+    PAGE = "page"
+    ARRAY = "array"
+    SINGLE = "single"
+    FOLDER = "folder"
+
+    @property
+    def written_in(self) -> Format:
+        return (
+            Format.TOOLHIVE if self in (Container.TOOLHIVE, Container.FOLDER) else Format.UPSTREAM
+        )
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An entry and where it stood."""
+
+    entry: Entry
+    place: str
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """An item that is no entry, where it stood, and why."""
+
+    place: str
+    name: str
+    reason: str
+
+
+Item: TypeAlias = Found | Rejected
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document says beside its entries."""
+
+    version: str = "1.0.0"
+    last_updated: str = ""
+    extra: dict[str, JsonObject] = msgspec.field(default_factory=dict)
+    """Further members of the document, by the format that has them."""
+
+
+def items_of(raws: Iterable[bytes | msgspec.Raw], place: str) -> Iterator[Item]:
+    """The entries of a page whose envelope was opened already."""
+    for index, raw in enumerate(raws):
+        yield _official(bytes(raw), f"{place}[{index}]")
+
+
+class DocumentReader:
+    """Feed it the bytes of one document; it yields entries and rejected items.
+
+    `expected` is the format that somebody promised; the other one is refused then. After `close` the container
+    and the head are known.
+    """
+
+    def __init__(self, expected: Format | None = None) -> None:
+        self._expected = expected
+        self._cutter = Cutter(self._decide, value_limit=ENTRY_LIMIT, depth_limit=DEPTH_LIMIT)
+        self._head: dict[str, bytes] = {}
+        self._empty: dict[
+            str, bytes
+        ] = {}  # optional parts that were there, as long as nothing came in them
+        self._start = b""
+        self._found = 0
+        self._rejected: Rejected | None = None
+        self.container: Container | None = None
+        self.head = Head()
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        """The items that these bytes complete."""
+        if len(self._start) < 64:
+            self._start += data[:64]
+        yield from self._items(self._cutter.feed(data))
+
+    def close(self) -> Iterator[Item]:
+        """Ends the document; raises FORMAT_UNSUPPORTED when it was no registry."""
+        yield from self._items(self._cutter.close())
+        if self.container is None:
+            yield from map(self._counted, self._single())
+        if self.container is None or (self._rejected and not self._found):
+            raise self._no_registry()
+        self.head = _head_of({**self._head, **self._empty})
+
+    def _items(self, cuts: Iterator[Cut]) -> Iterator[Item]:
+        try:
+            for cut in cuts:
+                yield from map(self._counted, self._item(cut))
+        except MalformedError as error:
+            raise self._malformed(error) from error
+
+    def _counted(self, item: Item) -> Item:
+        if isinstance(item, Found):
+            self._found += 1
+        elif self._rejected is None:
+            self._rejected = item
+        return item
+
+    def _decide(self, path: Path, first: str) -> Step:
+        """Enters what may hold entries, takes entries and small members, passes over the rest."""
+        if not path:
+            return self._as(Container.ARRAY, Step.ENTER) if first == "[" else Step.ENTER
+        if path in (("remote_servers",), ("groups",)):
+            self._empty[str(path[0])] = b"{}" if first == "{" else b"[]"
+        match path, first:
+            case (("servers",), "["):
+                return self._as(Container.PAGE, Step.ENTER)
+            case (("servers" | "remote_servers",), "{"):
+                return self._as(Container.TOOLHIVE, Step.ENTER)
+            case (("groups",), "["):
+                return Step.ENTER
+            case (("data",), "{"):
+                return Step.ENTER
+            case (("data", "servers"), "["):
+                return self._as(Container.ENVELOPE, Step.ENTER)
+            case (("data", "groups"), "["):
+                return Step.ENTER
+            case (("data", _), _):
+                return Step.SKIP
+            case _:
+                return Step.TAKE
+
+    def _as(self, container: Container, step: Step = Step.TAKE) -> Step:
+        if self.container is None:
+            self.container = container
+            if self._expected not in (None, container.written_in):
+                raise _other_format(self._expected, container)
+        return step
+
+    def _item(self, cut: Cut) -> Iterator[Item]:
+        self._empty.pop(str(cut.path[0]) if cut.path else "", None)
+        match cut.path:
+            case ():
+                raise self._no_registry()
+            case (int(index),):
+                yield _refused(cut) or _official(cut.raw, f"[{index}]")
+            case ("servers" | "remote_servers" as section, str(key)):
+                yield _refused(cut) or _toolhive(key, cut.raw, section, _member(section, key))
+            case ("servers", int(index)):
+                yield _refused(cut) or _official(cut.raw, f"servers[{index}]")
+            case ("data", "servers", int(index)):
+                yield _refused(cut) or _official(cut.raw, f"data.servers[{index}]")
+            case ("groups", int(index)) | ("data", "groups", int(index)):
+                refused = _refused(cut)
+                yield from [refused] if refused else _group(cut.raw, index)
+            case (str(key),):
+                self._keep(key, cut)
+            case _:
+                pass
+
+    def _keep(self, key: str, cut: Cut) -> None:
+        if len(self._head) < _HEAD_LIMIT:
+            self._head[key] = b"null" if cut.refused else cut.raw
+
+    def _single(self) -> Iterator[Item]:
+        """The whole document may be one entry."""
+        flat = _OFFICIAL_NAME.fullmatch(self._head.get("name", b"")) and "version" in self._head
+        if not flat and "server" not in self._head:
+            return  # a package.json has a name and a version too
+        self._as(Container.SINGLE)
+        members = b",".join(
+            msgspec.json.encode(key) + b":" + raw for key, raw in self._head.items()
+        )
+        self._head = {}
+        yield _official(b"{" + members + b"}", "the document")
+
+    def _malformed(self, error: MalformedError) -> ThvError:
+        if self._start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+            return self._no_registry()
+        return ThvError(
+            Code.FORMAT_INVALID,
+            f"the document is not valid JSON: {error}",
+            hint="Check that it was written and transferred completely.",
+        )
+
+    def _no_registry(self) -> ThvError:
+        text = self._start.lstrip(b"\xef\xbb\xbf \t\r\n")
+        if self._rejected:
+            found = f"no entry among its items; the first, {self._rejected.place}: {self._rejected.reason}"
+        elif text[:1] == b"<":
+            found = "an HTML or XML page"
+        elif self._head:
+            found = f"a JSON object with the members {', '.join(sorted(self._head)[:6])}"
+        elif text[:1] in (b"{", b"["):
+            found = "a JSON document without entries"
+        else:
+            found = "no JSON" if text else "nothing"
+        return ThvError(
+            Code.FORMAT_UNSUPPORTED,
+            f"this is no registry document: found {found}",
+            hint=(
+                'Expected a ToolHive registry ({"servers": {...}}), an official registry document '
+                '({"data": {"servers": [...]}}), a page or an array of official entries, or one server.json.'
+            ),
+        )
+
+
+class FolderReader:
+    """Reads files of one ToolHive entry each; the caller parses the text, YAML or JSON, to a value."""
+
+    def __init__(self, expected: Format | None = None) -> None:
+        if expected is Format.UPSTREAM:
+            raise _other_format(expected, Container.FOLDER)
+
+    def read(self, path: str, value: Any) -> Item:
+        """The entry of one file: its key is `name`, else the file's own name, else its folder's."""
+        if not isinstance(value, dict):
+            return Rejected(path, "", "expected one ToolHive entry, an object")
+        key = value.get("name") if isinstance(value.get("name"), str) else _stem(path)
+        rest = {member: item for member, item in value.items() if member != "name"}
+        section = REMOTE_SERVERS if "url" in value and "image" not in value else SERVERS
+        return _made(lambda: entry_of_toolhive(str(key), rest, section=section), path, str(key))
+
+
+def combined(first: Entry, second: Entry) -> Entry:
+    """One entry of two with the same name and version in one document: the first, in the groups of both."""
+    groups = {item["group"].get("name"): item for item in [*_groups(second), *_groups(first)]}
+    if not groups:
+        return first
+    alone = all(_groups(entry) for entry in (first, second))
+    marked = [
+        {**item, "only": alone} for item in sorted(groups.values(), key=lambda i: i["position"])
+    ]
+    return _with_groups(first, marked)
+
+
+# Writing ---------------------------------------------------------------------------------------------------
+
+Entries: TypeAlias = Callable[[], Iterable[Entry]]
+"""Gives the entries afresh at each call, so that a writer may pass over them more than once."""
+
+
+def toolhive_document(
+    entries: Entries, head: Head, *, key: Callable[[Entry], str] | None = None, pretty: bool = True
+) -> Iterator[bytes]:
+    """A ToolHive registry of these entries, piece by piece; `key` gives other keys than the usual ones."""
+    members = {
+        "version": head.version,
+        "last_updated": head.last_updated,
+        **_extra(head, Format.TOOLHIVE),
+    }
+    yield _opening(members, pretty)
+    for section in (SERVERS, REMOTE_SERVERS):
+        rows = (
+            (key(entry) if key else placed.key, placed.value)
+            for entry, placed in ((entry, placed_entry(entry)) for entry in entries())
+            if placed.section == section and not _only_in_groups(entry)
+        )
+        yield from _object_member(section, rows, pretty, optional=section != SERVERS)
+    groups = _grouped(entries())
+    if groups:
+        yield from _list_member("groups", groups, pretty)
+    yield b"\n}\n" if pretty else b"}"
+
+
+def official_document(entries: Entries, head: Head, *, pretty: bool = True) -> Iterator[bytes]:
+    """An official registry document of these entries, piece by piece."""
+    members = {
+        "$schema": ENVELOPE_SCHEMA,
+        "version": head.version,
+        "meta": {"last_updated": head.last_updated},
+        **_extra(head, Format.UPSTREAM),
+    }
+    yield _opening(members, pretty)
+    yield b',\n  "data": {' if pretty else b',"data":{'
+    rows = (document_item(entry) for entry in entries())
+    yield from _list_member("servers", rows, pretty, first=True, level=2)
+    yield b"\n  }\n}\n" if pretty else b"}}"
+
+
+def _extra(head: Head, form: Format) -> JsonObject:
+    """Members of this format as they were, those of the other under a key of ours."""
+    mine = dict(head.extra.get(form.value, {}))
+    others = {
+        name: members for name, members in head.extra.items() if name != form.value and members
+    }
+    return (
+        {**mine, "_meta": {**_object(mine.get("_meta")), DOCUMENT_META: others}} if others else mine
+    )
+
+
+def _opening(members: JsonObject, pretty: bool) -> bytes:
+    text = msgspec.json.encode(members)
+    return msgspec.json.format(text, indent=2)[:-2] if pretty else text[:-1]
+
+
+def _object_member(
+    name: str, rows: Iterable[tuple[str, JsonObject]], pretty: bool, *, optional: bool
+) -> Iterator[bytes]:
+    colon = b": " if pretty else b":"
+    texts = (msgspec.json.encode(key) + colon + _text(value, pretty, 2) for key, value in rows)
+    head = next(texts, None)
+    if head is not None or not optional:
+        every = chain((head,) if head is not None else (), texts)
+        yield from _member_of(name, every, b"{}", pretty, level=1, first=False)
+
+
+def _list_member(
+    name: str, rows: Iterable[Any], pretty: bool, *, first: bool = False, level: int = 1
+) -> Iterator[bytes]:
+    texts = (_text(value, pretty, level + 1) for value in rows)
+    yield from _member_of(name, texts, b"[]", pretty, level=level, first=first)
+
+
+def _member_of(
+    name: str, texts: Iterable[bytes], brackets: bytes, pretty: bool, *, level: int, first: bool
+) -> Iterator[bytes]:
+    outer = b"\n" + b"  " * level if pretty else b""
+    inner = b"\n" + b"  " * (level + 1) if pretty else b""
+    yield (
+        (b"" if first else b",")
+        + outer
+        + msgspec.json.encode(name)
+        + (b": " if pretty else b":")
+        + brackets[:1]
+    )
+    separator = inner
+    for text in texts:
+        yield separator + text
+        separator = b"," + inner
+    yield (outer if separator != inner else b"") + brackets[1:]
+
+
+def _text(value: Any, pretty: bool, level: int) -> bytes:
+    text = msgspec.json.encode(value)
+    # A line break never occurs inside a JSON string, so indenting the lines of the text is safe.
+    return (
+        msgspec.json.format(text, indent=2).replace(b"\n", b"\n" + b"  " * level)
+        if pretty
+        else text
+    )
+
+
+def _grouped(entries: Iterable[Entry]) -> list[JsonObject]:
+    """The groups of a ToolHive document, built from what their members say."""
+    groups: dict[str, tuple[int, JsonObject]] = {}
+    for entry in entries:
+        for item in _groups(entry):
+            fields = item["group"]
+            position, group = groups.setdefault(
+                fields.get("name"), (item["position"], dict(fields))
+            )
+            placed = placed_entry(entry)
+            group.setdefault(placed.section, {})[placed.key] = placed.value
+            groups[fields.get("name")] = (position, group)
+    return [group for _, group in sorted(groups.values(), key=lambda pair: pair[0])]
+
+
+# One item --------------------------------------------------------------------------------------------------
+
+
+def _official(raw: bytes, place: str) -> Item:
+    return _decoded(raw, place, entry_of)
+
+
+def _toolhive(key: str, raw: bytes, section: str, place: str) -> Item:
+    return _decoded(raw, place, lambda value: entry_of_toolhive(key, value, section=section), key)
+
+
+def _decoded(raw: bytes, place: str, make: Callable[[Any], Entry], name: str = "") -> Item:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Rejected(place, name, f"not valid JSON: {error}")
+    return _made(lambda: make(value), place, name or _name_in(value))
+
+
+def _made(make: Callable[[], Entry], place: str, name: str) -> Item:
+    try:
+        return Found(make(), place)
+    except RejectedError as error:
+        return Rejected(place, name, str(error))
+
+
+def _refused(cut: Cut) -> Rejected | None:
+    return Rejected(_place(cut.path), "", f"the entry is {cut.refused}") if cut.refused else None
+
+
+def _group(raw: bytes, index: int) -> Iterator[Item]:
+    place = f"groups[{index}]"
+    try:
+        group = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        yield Rejected(place, "", f"not valid JSON: {error}")
+        return
+    if not isinstance(group, dict) or not isinstance(group.get("name"), str):
+        yield Rejected(place, "", "a group must be an object with a name")
+        return
+    fields = {key: value for key, value in group.items() if key not in (SERVERS, REMOTE_SERVERS)}
+    membership = {"group": fields, "position": index, "only": True}
+    empty = True
+    for section in (SERVERS, REMOTE_SERVERS):
+        for key, value in _object(group.get(section)).items():
+            empty = False
+            item = _toolhive_value(key, value, section, f"{place}.{_member(section, key)}")
+            yield (
+                Found(_with_groups(item.entry, [membership]), item.place)
+                if isinstance(item, Found)
+                else item
+            )
+    if empty:
+        yield Rejected(place, group["name"], "a group without servers is not kept")
+
+
+def _toolhive_value(key: str, value: Any, section: str, place: str) -> Item:
+    return _made(lambda: entry_of_toolhive(key, value, section=section), place, key)
+
+
+def _with_groups(entry: Entry, groups: list[JsonObject]) -> Entry:
+    meta = {**_object(entry.server.get("_meta")), GROUPS_META: groups}
+    return msgspec.structs.replace(entry, server={**entry.server, "_meta": meta})
+
+
+def _groups(entry: Entry) -> list[JsonObject]:
+    groups = _object(entry.server.get("_meta")).get(GROUPS_META)
+    if not isinstance(groups, list):
+        return []
+    return [
+        item
+        for item in groups
+        if isinstance(item, dict)
+        and isinstance(item.get("group"), dict)
+        and isinstance(item.get("position"), int)
+    ]
+
+
+def _only_in_groups(entry: Entry) -> bool:
+    groups = _groups(entry)
+    return bool(groups) and all(item.get("only") is True for item in groups)
+
+
+# Head and messages -----------------------------------------------------------------------------------------
+
+
+def _head_of(members: dict[str, bytes]) -> Head:
+    values = {key: _value(raw) for key, raw in members.items()}
+    parked = _object(_object(values.get("_meta")).get(DOCUMENT_META))
+    meta = _object(values.get("meta"))
+    own = {
+        key: value
+        for key, value in values.items()
+        if key not in ("version", "last_updated", "meta", "metadata")
+    }
+    if parked:
+        own["_meta"] = {key: value for key, value in own["_meta"].items() if key != DOCUMENT_META}
+        if not own["_meta"]:
+            del own["_meta"]
+    form = Format.UPSTREAM if "meta" in values else Format.TOOLHIVE
+    if form is Format.UPSTREAM and own.get("$schema") == ENVELOPE_SCHEMA:
+        del own["$schema"]
+    updated = values.get("last_updated", meta.get("last_updated"))
+    extra = {name: members for name, members in parked.items() if isinstance(members, dict)}
+    return Head(
+        version=values["version"] if isinstance(values.get("version"), str) else "1.0.0",
+        last_updated=updated if isinstance(updated, str) else "",
+        extra={**extra, form.value: own} if own else extra,
+    )
+
+
+def _value(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _other_format(expected: Format | None, container: Container) -> ThvError:
+    wanted = expected.value if expected else ""
+    return ThvError(
+        Code.FORMAT_INVALID,
+        f"the format is set to {wanted}, but the document is in the {container.written_in.value} format ({container.value})",
+        hint=f"Set the format to {container.written_in.value}, or leave it out: it is detected.",
+    )
+
+
+def _member(section: str, key: str) -> str:
+    return f"{section}.{key}"
+
+
+def _place(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(
+        "."
+    )
+
+
+def _stem(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    return folder.rpartition("/")[2] if stem in ("spec", "server") and folder else stem
+
+
+def _name_in(value: Any) -> str:
+    place = value.get("server", value) if isinstance(value, dict) else {}
+    name = place.get("name") if isinstance(place, dict) else ""
+    return name[:200] if isinstance(name, str) else ""
+
+
+def _object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
