@@ -17,15 +17,17 @@ JsonObject = dict[str, Any]
 
 _sorted = msgspec.json.Encoder(order="sorted")
 # A number with a fraction or an exponent, where a value may stand. Matching inside a string only costs time.
-_FLOAT = re.compile(rb"[:,\[]-?\d+[.eE]")
-# Keys beyond the basic plane sort differently by UTF-8 and by UTF-16, the order that RFC 8785 asks for.
-_BEYOND_PLANE = re.compile(rb"[\xf0-\xf4]")
+_FLOAT = re.compile(rb"(?:^|[:,\[])-?\d+[.eE]")
+# A key beyond the basic plane: such keys sort differently by UTF-8 and by UTF-16, the order that RFC 8785 asks for.
+_FAR_KEY = re.compile(
+    rb'(?s)[{,]"[^"\\\xf0-\xf4]*+(?:\\.[^"\\\xf0-\xf4]*+)*+[\xf0-\xf4][^"\\]*+(?:\\.[^"\\]*+)*+":'
+)
 
 
 def canonical(value: Any) -> bytes:
     """The one spelling of a JSON value."""
     fast = _sorted.encode(value)
-    if _FLOAT.search(fast) or _BEYOND_PLANE.search(fast):
+    if _FLOAT.search(fast) or (not fast.isascii() and _FAR_KEY.search(fast)):
         return "".join(_spell(value)).encode("utf-8")
     return fast
 

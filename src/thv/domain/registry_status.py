@@ -30,6 +30,7 @@ from thv.domain.snapshot import SnapshotRef
 
 SERVER_LIMIT = 50
 APPROVAL_LIMIT = 20
+HISTORY_LIMIT = 20
 
 
 class Phase(StrEnum):
@@ -165,6 +166,25 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cursor: Annotated[str, Meta(max_length=512, description="Where it goes on.")] = ""
 
 
+class SyncRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One sync of the past that changed something, or failed."""
+
+    started_at: Annotated[Time, Meta(description="When it began, RFC 3339.")] = ""
+    finished_at: Annotated[Time, Meta(description="When it ended, RFC 3339.")] = ""
+    trigger: Annotated[Trigger | None, Meta(description="Why it ran.")] = None
+    outcome: Annotated[Literal["Succeeded", "Failed"] | None, Meta(description="How it ended.")] = (
+        None
+    )
+    revision: Annotated[str, Meta(max_length=255, description="Revision of the source.")] = ""
+    snapshot: Annotated[Digest, Meta(description="Digest of the snapshot that it made.")] = ""
+    added: Annotated[Count, Meta(description="Versions that came.")] = 0
+    changed: Annotated[Count, Meta(description="Versions with other content.")] = 0
+    removed: Annotated[Count, Meta(description="Versions that went.")] = 0
+    filtered: Annotated[Count, Meta(description="Entries that filter and policy kept out.")] = 0
+    invalid: Annotated[Count, Meta(description="Items that could not be read.")] = 0
+    error: Annotated[Message, Meta(description="Code and sentence of a failure.")] = ""
+
+
 class SyncStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The last sync and the next one."""
 
@@ -218,8 +238,15 @@ class SyncStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         None
     )
 
-
-# ---------------------------------------------------------------- serving
+    # ---------------------------------------------------------------- serving
+    history: Annotated[
+        tuple[SyncRun, ...],
+        Meta(
+            max_length=HISTORY_LIMIT,
+            description="The last syncs that changed something or failed, newest first.",
+            extra_json_schema=ATOMIC,
+        ),
+    ] = ()
 
 
 class ApiStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

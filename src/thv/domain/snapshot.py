@@ -36,6 +36,16 @@ _WINDOW_LAG = 48 * 1024  # what a compressor may hold back
 Key = tuple[str, str]
 
 
+def chunk_target(entries: int) -> int:
+    """The size in bytes from which on a chunk may be cut, so that a snapshot of any size keeps to its chunks.
+
+    Steps, not a slope: a registry that grows keeps its chunks for long.
+    """
+    if entries <= 50_000:
+        return CHUNK_TARGET
+    return 512 * 1024 if entries <= 120_000 else 800 * 1024
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One line of a chunk: an entry, its digest, and what the registry itself says about it."""
 
@@ -45,6 +55,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     entry: msgspec.Raw = msgspec.Raw(b"null")
     published_at: str = ""
     updated_at: str = ""
+    changed_at: str = ""
+    """When the registry itself last changed this record after its first snapshot. Whoever asks for updates is
+    answered by this as well: the times above are the source's, and may lie before the asker's last visit."""
     latest: bool = False
     removed_at: str = ""
     """Set on a tombstone: the entry was served once and is gone."""

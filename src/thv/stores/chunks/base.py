@@ -29,6 +29,11 @@ class StoredChunk(msgspec.Struct, frozen=True):
     """Unix seconds."""
 
 
+def chunk_name(owner: Owner, digest: str) -> str:
+    """The name of a chunk, the same in every kind of store, so that a snapshot can move."""
+    return f"{owner.name}-s-{digest.removeprefix('sha256:')[:16]}"
+
+
 class ChunkStore(Protocol):
     """Keeps the chunks of all registries of one process or cluster."""
 

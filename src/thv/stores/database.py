@@ -1,0 +1,105 @@
+"""SQLite files as every store of ours opens them.
+
+In the flow: under the mirrors, the selections and whatever else keeps rows. WAL, so that readers never wait for
+a writer; schema steps in one transaction each, counted in `user_version`; errors of SQLite become ours here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from thv.domain.errors import Code, ThvError
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    # A crash of the process loses nothing; a crash of the machine loses at most the last commits, never the file.
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA cache_size=-4096",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA journal_size_limit=8388608",
+)
+
+
+def open_database(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection:
+    """Opens or makes the file (None: in memory) and takes it through the schema steps it has not seen."""
+    with translated(path):
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            path or ":memory:", isolation_level=None, check_same_thread=False
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        _migrate(connection, path, steps)
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path | None, steps: Sequence[str]) -> None:
+    (seen,) = connection.execute("PRAGMA user_version").fetchone()
+    if seen > len(steps):
+        connection.close()
+        raise ThvError(
+            Code.STORE_UNAVAILABLE,
+            f"{path} was written by a newer version of thv (schema {seen}, this one knows {len(steps)})",
+            hint="Use the newer version, or another data folder (THV_DATA).",
+        )
+    for number in range(seen, len(steps)):
+        with transaction(connection):
+            for statement in steps[number].split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={number + 1}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path | None = None) -> Iterator[None]:
+    """All or nothing; the write lock is taken at the start."""
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def translated(path: Path | None = None) -> Iterator[None]:
+    """Turns what SQLite and the file system raise into our errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _store_error(error, path) from error
+    except OSError as error:
+        raise ThvError(
+            Code.STORE_UNAVAILABLE,
+            f"cannot use {path}: {error.strerror}",
+            hint="Check owner and mode of the data folder, or choose another (THV_DATA).",
+        ) from error
+
+
+def _store_error(error: sqlite3.Error, path: Path | None) -> ThvError:
+    where = str(path) if path else "the database in memory"
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return ThvError(
+            Code.STORE_FULL,
+            f"no space left for {where}",
+            hint="Free space, or move the data folder (THV_DATA); what was served stays served.",
+        )
+    if isinstance(error, sqlite3.DatabaseError) and "malformed" in str(error):
+        return ThvError(
+            Code.STORE_UNAVAILABLE,
+            f"{where} is damaged",
+            hint="Restore a backup, or remove the file.",
+        )
+    return ThvError(
+        Code.STORE_UNAVAILABLE,
+        f"cannot use {where}: {error}",
+        hint="Another process may hold it; try again, or choose another data folder (THV_DATA).",
+    )

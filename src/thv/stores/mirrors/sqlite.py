@@ -1,0 +1,529 @@
+"""Mirrors and selections in SQLite files, or in memory.
+
+In the flow: beneath `sync`. Writes are in proportion to what changed: a row that is staged as it was is not
+written, and every change carries a sequence number by which the registries find it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thv.domain.entry import Entry
+from thv.domain.snapshot import Key, SnapshotDigest
+from thv.formats.documents import combined
+from thv.sources.base import Known
+from thv.stores.database import open_database, transaction, translated
+from thv.stores.mirrors.base import (
+    Basis,
+    Excluded,
+    MirrorRow,
+    MirrorState,
+    Problem,
+    Selected,
+    Totals,
+)
+
+_PROBLEM_LIMIT = 200
+
+_MIRROR_STEPS = (
+    """
+    CREATE TABLE entry(
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+        content BLOB NOT NULL, published_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+        marked INTEGER NOT NULL, deleted INTEGER NOT NULL, changed INTEGER NOT NULL);
+    CREATE UNIQUE INDEX entry_key ON entry(name, version);
+    CREATE INDEX entry_changed ON entry(changed, name);
+    CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE problem(place TEXT, name TEXT, reason TEXT)
+    """,
+)
+
+_STAGE = """
+    INSERT INTO entry(name, version, digest, content, published_at, updated_at, marked, deleted, changed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT(name, version) DO UPDATE SET
+        changed = CASE WHEN digest != excluded.digest OR marked != excluded.marked OR deleted != excluded.deleted
+                  THEN excluded.changed ELSE changed END,
+        digest = excluded.digest, content = excluded.content, published_at = excluded.published_at,
+        updated_at = excluded.updated_at, marked = excluded.marked, deleted = excluded.deleted
+    WHERE content != excluded.content OR published_at != excluded.published_at
+        OR updated_at != excluded.updated_at OR marked != excluded.marked OR deleted != excluded.deleted
+"""
+_ROW = "name, version, digest, content, published_at, updated_at, marked, deleted"
+
+_encode = msgspec.json.encode
+
+
+class SqliteMirror:
+    """One mirror; `path` None keeps it in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._db = open_database(path, _MIRROR_STEPS)
+        self._looked_at = ""  # newer than in the file, where it is written only with something else
+        with translated(path):
+            self._db.execute(
+                "INSERT OR IGNORE INTO state VALUES ('incarnation', ?)", (secrets.token_hex(8),)
+            )
+
+    def state(self) -> MirrorState:
+        """What is known about the mirror."""
+        with translated(self._path):
+            values = dict(self._db.execute("SELECT key, value FROM state"))
+            problems = self._db.execute("SELECT place, name, reason FROM problem").fetchall()
+        return MirrorState(
+            incarnation=values["incarnation"],
+            sequence=values.get("sequence", 0),
+            known=_known(values.get("known")),
+            looked_at=max(values.get("looked_at", ""), self._looked_at),
+            whole=bool(values.get("whole", 0)),
+            format=values.get("format", ""),
+            read=values.get("read", 0),
+            rejected=values.get("rejected", 0),
+            problems=tuple(Problem(*row) for row in problems),
+        )
+
+    @contextmanager
+    def run(self, *, complete: bool, document: bool) -> Iterator[SqliteMirrorRun]:
+        """A run of staging."""
+        yield SqliteMirrorRun(self._db, self._path, complete=complete, document=document)
+
+    def looked(self, known: Known, at: str) -> None:
+        """The source answered and nothing changed; written only when it gave new validators."""
+        self._looked_at = at
+        if known != self.state().known:
+            with transaction(self._db, self._path):
+                _put_state(self._db, {"known": _encode(known), "looked_at": at})
+
+    def changed_names(self, since: int) -> Iterator[str]:
+        """Names of which anything changed after that sequence, in byte order."""
+        query = "SELECT DISTINCT name FROM entry INDEXED BY entry_changed WHERE changed > ? ORDER BY name"
+        with translated(self._path):
+            for (name,) in self._db.execute(query, (since,)):
+                yield name
+
+    def rows_of(self, name: str) -> list[MirrorRow]:
+        """Every version of a name."""
+        with translated(self._path):
+            rows = self._db.execute(
+                f"SELECT {_ROW} FROM entry WHERE name = ? ORDER BY version", (name,)
+            )
+            return [_row(row) for row in rows]
+
+    def names(self) -> Iterator[list[MirrorRow]]:
+        """Every version of every name, in byte order of the names."""
+        rows: list[MirrorRow] = []
+        with translated(self._path):
+            for raw in self._db.execute(
+                f"SELECT {_ROW} FROM entry INDEXED BY entry_key ORDER BY name, version"
+            ):
+                row = _row(raw)
+                if rows and rows[0].name != row.name:
+                    yield rows
+                    rows = []
+                rows.append(row)
+        if rows:
+            yield rows
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+
+class SqliteMirrorRun:
+    """Staging of what one fetch brings; every batch is one transaction."""
+
+    def __init__(
+        self, db: sqlite3.Connection, path: Path | None, *, complete: bool, document: bool
+    ) -> None:
+        self._db = db
+        self._path = path
+        self._document = document
+        self._complete = complete
+        self._seen = SeenKeys() if complete else None
+        self._sequence = _state(db, "sequence", 0) + 1
+        self._read = 0
+        self._rejected = 0
+        self._problems: list[Problem] = []
+
+    def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: Known) -> None:
+        """One batch."""
+        rows = self._rows(entries)
+        self._note(problems)
+        with transaction(self._db, self._path):
+            self._db.executemany(_STAGE, rows)
+            _put_state(self._db, {"known": _encode(known), "sequence": self._sequence, "whole": 0})
+
+    def finish(self, known: Known, at: str, *, format_: str, partial: bool = False) -> None:
+        """The run came to its end."""
+        with transaction(self._db, self._path):
+            if self._seen is not None and not partial:
+                self._sweep(self._seen)
+            state: dict[str, Any] = {
+                "known": _encode(known),
+                "looked_at": at,
+                "sequence": self._sequence,
+                "format": format_,
+                "whole": 1,
+            }
+            if self._complete and not partial:
+                state |= {"read": self._read, "rejected": self._rejected}
+                self._db.execute("DELETE FROM problem")
+                self._db.executemany(
+                    "INSERT INTO problem VALUES (?, ?, ?)",
+                    [(p.place, p.name, p.reason) for p in self._problems],
+                )
+            _put_state(self._db, state)
+
+    def _rows(self, entries: Iterable[Entry]) -> list[tuple[Any, ...]]:
+        batch: dict[Key, Entry] = {}
+        for entry in entries:
+            self._read += 1
+            key = (entry.name, entry.version)
+            again = self._seen is not None and not self._seen.add(key)
+            batch[key] = self._joined(key, entry, batch) if again and self._document else entry
+        return [
+            (
+                name,
+                version,
+                entry.digest,
+                _encode(entry.content),
+                entry.published_at,
+                entry.updated_at,
+                entry.marked_latest,
+                entry.deleted,
+                self._sequence,
+            )
+            for (name, version), entry in batch.items()
+        ]
+
+    def _joined(self, key: Key, entry: Entry, batch: dict[Key, Entry]) -> Entry:
+        first = batch.get(key)
+        if first is None:
+            found = self._db.execute(
+                f"SELECT {_ROW} FROM entry WHERE name = ? AND version = ?", key
+            ).fetchone()
+            first = _row(found).load() if found else entry
+        return combined(first, entry)
+
+    def _note(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._read += 1
+            self._rejected += 1
+            if len(self._problems) < _PROBLEM_LIMIT:
+                self._problems.append(problem)
+
+    def _sweep(self, seen: SeenKeys) -> None:
+        """What the source has no more counts as deleted there."""
+        gone = [
+            (self._sequence, identity)
+            for identity, name, version in self._db.execute(
+                "SELECT id, name, version FROM entry WHERE NOT deleted"
+            )
+            if (name, version) not in seen
+        ]
+        self._db.executemany("UPDATE entry SET deleted = 1, changed = ? WHERE id = ?", gone)
+
+
+class SeenKeys:
+    """A set of keys at 16 bytes a key: open addressing over 64-bit hashes.
+
+    Two keys of one hash are told apart by nobody; at 230,000 keys that is one run in 10^9, and then a deletion
+    is noticed one run later.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * 1024))
+        self._mask = 1023
+        self._count = 0
+
+    def add(self, key: Key) -> bool:
+        """False when it was there."""
+        value = _hash(key)
+        slot = self._slot(value)
+        if self._slots[slot]:
+            return False
+        self._slots[slot] = value
+        self._count += 1
+        if self._count * 3 > self._mask * 2:
+            self._grow()
+        return True
+
+    def __contains__(self, key: Key) -> bool:
+        return bool(self._slots[self._slot(_hash(key))])
+
+    def _slot(self, value: int) -> int:
+        slots, mask = self._slots, self._mask
+        place = value & mask
+        while slots[place] and slots[place] != value:
+            place = (place + 1) & mask
+        return place
+
+    def _grow(self) -> None:
+        old = self._slots
+        self._mask = 2 * self._mask + 1
+        self._slots = array("Q", bytes(8 * (self._mask + 1)))
+        for value in old:
+            if value:
+                self._slots[self._slot(value)] = value
+
+
+def _hash(key: Key) -> int:
+    digest = hashlib.blake2b(
+        f"{key[0]}\0{key[1]}".encode("utf-8", "surrogatepass"), digest_size=8
+    ).digest()
+    return int.from_bytes(digest, "little") or 1
+
+
+# Selections ------------------------------------------------------------------------------------------------
+
+_SELECTION_STEPS = (
+    """
+    CREATE TABLE item(
+        name TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL, latest INTEGER NOT NULL,
+        published_at TEXT NOT NULL, updated_at TEXT NOT NULL, removed_at TEXT NOT NULL, in_base INTEGER NOT NULL,
+        dropped INTEGER NOT NULL, kind TEXT NOT NULL, tier TEXT NOT NULL, transport TEXT NOT NULL,
+        category TEXT NOT NULL, deprecated INTEGER NOT NULL, tools INTEGER NOT NULL,
+        PRIMARY KEY(name, version)) WITHOUT ROWID;
+    CREATE INDEX item_removed ON item(removed_at, name) WHERE removed_at != '';
+    CREATE TABLE excluded(name TEXT PRIMARY KEY, filtered INTEGER NOT NULL, blocked INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID
+    """,
+)
+_ITEM = tuple(Selected.__struct_fields__)
+_PUT = f"INSERT OR REPLACE INTO item({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))})"
+_GROUPED = ("kind", "tier", "transport", "category")
+
+
+class SqliteSelection:
+    """One selection; `path` None keeps it in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._db = open_database(path, _SELECTION_STEPS)
+
+    def basis(self) -> Basis:
+        """What it was made from."""
+        with translated(self._path):
+            raw = _state(self._db, "basis", None)
+        return msgspec.json.decode(raw, type=Basis) if raw else Basis()
+
+    def of_name(self, name: str) -> list[Selected]:
+        """What is selected of a name."""
+        with translated(self._path):
+            rows = self._db.execute(
+                f"SELECT {', '.join(_ITEM)} FROM item WHERE name = ? ORDER BY version", (name,)
+            )
+            return [_selected(row) for row in rows]
+
+    def names(self) -> Iterator[str]:
+        """Every name, in byte order."""
+        with translated(self._path):
+            for (name,) in self._db.execute("SELECT DISTINCT name FROM item ORDER BY name"):
+                yield name
+
+    def removed_before(self, time: str) -> list[str]:
+        """Names with a tombstone older than that."""
+        query = "SELECT DISTINCT name FROM item WHERE removed_at != '' AND removed_at < ?"
+        with translated(self._path):
+            return [name for (name,) in self._db.execute(query, (time,))]
+
+    def digest(self) -> str:
+        """The snapshot digest over all records."""
+        digest = SnapshotDigest()
+        query = "SELECT name, version, digest FROM item WHERE NOT dropped ORDER BY name, version"
+        with translated(self._path):
+            for name, version, item in self._db.execute(query):
+                digest.add(name, version, item)
+        return digest.value()
+
+    def totals(self, first: int) -> Totals:
+        """Figures, and the first latest versions by name."""
+        with translated(self._path):
+            names, versions, tombstones = self._db.execute(
+                "SELECT ifnull(sum(latest), 0), ifnull(sum(removed_at = ''), 0), ifnull(sum(removed_at != ''), 0)"
+                " FROM item WHERE NOT dropped"
+            ).fetchone()
+            filtered, blocked = self._db.execute(
+                "SELECT ifnull(sum(filtered), 0), ifnull(sum(blocked), 0) FROM excluded"
+            ).fetchone()
+            grouped = self._db.execute(
+                f"SELECT {', '.join(_GROUPED)}, count(*), sum(deprecated), sum(tools) FROM item"
+                " WHERE latest GROUP BY 1, 2, 3, 4"
+            ).fetchall()
+            rows = self._db.execute(
+                f"SELECT {', '.join(_ITEM)} FROM item WHERE latest ORDER BY name LIMIT ?", (first,)
+            ).fetchall()
+        return Totals(
+            names=names,
+            versions=versions,
+            tombstones=tombstones,
+            filtered=filtered,
+            blocked=blocked,
+            groups=_summed(grouped),
+            first=tuple(_selected(row) for row in rows),
+        )
+
+    @contextmanager
+    def edit(self) -> Iterator[SqliteSelectionEdit]:
+        """Changes that become visible together."""
+        with translated(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteSelectionEdit(self._db)
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._db.close()
+
+
+class SqliteSelectionEdit:
+    """Changes of a selection within one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def clear(self) -> None:
+        """Begins with nothing."""
+        for table in ("item", "excluded", "state"):
+            self._db.execute(f"DELETE FROM {table}")
+
+    def put(
+        self, rows: Iterable[Selected], excluded: Iterable[Excluded] = (), names: Iterable[str] = ()
+    ) -> None:
+        """Rows in place of those of the same key, exclusions in place of those of the names."""
+        self._db.executemany(_PUT, map(msgspec.structs.astuple, rows))
+        self._db.executemany("DELETE FROM excluded WHERE name = ?", [(name,) for name in names])
+        self._db.executemany(
+            "INSERT OR REPLACE INTO excluded VALUES (?, ?, ?)",
+            [(e.name, e.filtered, e.blocked) for e in excluded],
+        )
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Rows that are gone for good."""
+        self._db.executemany("DELETE FROM item WHERE name = ? AND version = ?", list(keys))
+
+    def all_in_base(self) -> None:
+        """The base chunks hold every row, and no dropped one."""
+        self._db.execute("DELETE FROM item WHERE dropped")
+        self._db.execute("UPDATE item SET in_base = 1 WHERE NOT in_base")
+
+    def keep(self, basis: Basis) -> None:
+        """Makes the changes durable."""
+        _put_state(self._db, {"basis": _encode(basis)})
+        self._db.execute("COMMIT")
+
+
+# Both in one folder ----------------------------------------------------------------------------------------
+
+
+class SqliteMirrors:
+    """The mirrors below one folder; None keeps them in memory."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._open: dict[str, SqliteMirror] = {}
+
+    def open(self, key: str) -> SqliteMirror:
+        """The mirror of that key."""
+        if key not in self._open:
+            self._open[key] = SqliteMirror(self._root / f"{key}.db" if self._root else None)
+        return self._open[key]
+
+    def prune(self, keep: set[str]) -> None:
+        """Removes the mirrors that nobody uses any more."""
+        for key in self._open.keys() - keep:
+            self._open.pop(key).close()
+        for path in self._root.glob("*.db") if self._root else ():
+            if path.stem not in keep:
+                _remove(path)
+
+    def close(self) -> None:
+        """Lets go of all files."""
+        for mirror in self._open.values():
+            mirror.close()
+        self._open.clear()
+
+
+class SqliteSelections:
+    """The selections below one folder; None keeps them in memory."""
+
+    def __init__(self, root: Path | None) -> None:
+        self._root = root
+        self._open: dict[str, SqliteSelection] = {}
+
+    def open(self, uid: str) -> SqliteSelection:
+        """The selection of that registry."""
+        if uid not in self._open:
+            self._open[uid] = SqliteSelection(self._root / f"{uid}.db" if self._root else None)
+        return self._open[uid]
+
+    def forget(self, uid: str) -> None:
+        """Removes the selection of a registry that is gone."""
+        if uid in self._open:
+            self._open.pop(uid).close()
+        if self._root:
+            _remove(self._root / f"{uid}.db")
+
+    def uids(self) -> set[str]:
+        """The registries that have a selection here."""
+        return set(self._open) | {
+            path.stem for path in (self._root.glob("*.db") if self._root else ())
+        }
+
+    def close(self) -> None:
+        """Lets go of all files."""
+        for selection in self._open.values():
+            selection.close()
+        self._open.clear()
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _put_state(db: sqlite3.Connection, values: dict[str, Any]) -> None:
+    db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(values.items()))
+
+
+def _state(db: sqlite3.Connection, key: str, default: Any) -> Any:
+    found = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+    return found[0] if found else default
+
+
+def _known(raw: bytes | None) -> Known:
+    return msgspec.json.decode(raw, type=Known) if raw else Known()
+
+
+def _row(raw: tuple[Any, ...]) -> MirrorRow:
+    name, version, digest, content, published_at, updated_at, marked, deleted = raw
+    return MirrorRow(
+        name, version, digest, content, published_at, updated_at, bool(marked), bool(deleted)
+    )
+
+
+def _selected(raw: tuple[Any, ...]) -> Selected:
+    return msgspec.convert(dict(zip(_ITEM, raw, strict=True)), Selected, strict=False)
+
+
+def _summed(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    groups: dict[str, Any] = {field: {} for field in _GROUPED} | {"deprecated": 0, "tools": 0}
+    for *values, count, deprecated, tools in rows:
+        for field, value in zip(_GROUPED, values, strict=True):
+            groups[field][value] = groups[field].get(value, 0) + count
+        groups["deprecated"] += deprecated
+        groups["tools"] += tools
+    return groups

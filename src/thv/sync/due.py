@@ -1,0 +1,113 @@
+"""When a registry is synchronized, and what happens after a failure: pure decisions over spec, status and time.
+
+In the flow: first question of a reconcile. Everything is decided from what is, never from what an event said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+import msgspec
+
+from thv.domain.durations import parse_duration
+from thv.domain.errors import Next, ThvError
+from thv.domain.registry import Registry, SourceType
+from thv.domain.registry_status import Trigger
+from thv.domain.resources import OLD_PREFIX, PREFIX
+from thv.domain.times import parse_time
+
+BACKOFF_LIMIT = timedelta(minutes=15)
+JITTER = 0.05
+FILE_POLL = timedelta(seconds=1)
+_REQUESTS = ("sync-requested-at", "sync-trigger", "manual-sync")
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A sync is due now, for this reason."""
+
+    trigger: Trigger
+    not_before: datetime
+    """A fetch that ended at or after this moment is fresh enough."""
+    force: bool = False
+
+
+class Later(msgspec.Struct, frozen=True):
+    """Nothing is due before this moment; None: not before something changes."""
+
+    at: datetime | None
+
+
+def sync_due(registry: Registry, now: datetime, *, source_changed: bool = False) -> Due | Later:
+    """Whether a sync is due. `source_changed`: a watch or a cheap look suggests that the source is new."""
+    status, policy = registry.status, registry.spec.sync_policy
+    if requested(registry) not in ("", status.last_handled_sync_request):
+        return Due(trigger=Trigger.MANUAL, not_before=now)
+    if not policy.enabled:
+        return Later(None)
+    if status.observed_generation != registry.generation:
+        return Due(trigger=Trigger.SPEC_CHANGED, not_before=_freshness(registry, now))
+    if source_changed:
+        return Due(trigger=Trigger.SOURCE_CHANGED, not_before=now)
+    due = parse_time(status.sync_status.next_sync_time)
+    if due is None or due <= now:
+        return Due(trigger=Trigger.INTERVAL, not_before=_freshness(registry, now))
+    return Later(due)
+
+
+def requested(registry: Registry) -> str:
+    """The values of the annotations that ask for a sync, in all spellings; `""` without any."""
+    keys = (prefix + key for key in _REQUESTS for prefix in (PREFIX, OLD_PREFIX))
+    return ",".join(value for key in keys if (value := registry.annotations.get(key)))[:255]
+
+
+def _freshness(registry: Registry, now: datetime) -> datetime:
+    """Registries of one source share a fetch that is younger than a tenth of the interval."""
+    interval = parse_duration(registry.spec.sync_policy.interval)
+    return now - timedelta(seconds=interval / 10)
+
+
+def next_interval(registry: Registry, now: datetime) -> datetime:
+    """When the next automatic sync is due: after the interval, moved by up to 5 % either way.
+
+    The jitter is a function of registry and time, so that a decision made twice is the same.
+    """
+    interval = parse_duration(registry.spec.sync_policy.interval)
+    seed = f"{registry.uid}\0{int(now.timestamp())}".encode()
+    share = int.from_bytes(hashlib.sha256(seed).digest()[:4], "big") / 0xFFFFFFFF
+    return now + timedelta(seconds=interval * (1 + JITTER * (2 * share - 1)))
+
+
+def look_again(registry: Registry, now: datetime) -> datetime | None:
+    """When a source that cannot tell of changes but is cheap to look at is looked at again."""
+    watched = registry.spec.source.type is SourceType.FILE and registry.spec.sync_policy.enabled
+    return now + FILE_POLL if watched else None
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens after a failed attempt."""
+
+    at: datetime
+    attempts: int
+    """Attempts since the last success or the last gain."""
+    exhausted: bool
+    """No retry is left; the next attempt is the next automatic sync."""
+
+
+def after_failure(registry: Registry, error: ThvError, now: datetime, *, gained: bool) -> Retry:
+    """When the next attempt is made. `gained`: the attempt brought pages, which renews the budget of retries."""
+    policy = registry.spec.sync_policy.retry
+    attempts = 1 if gained else registry.status.sync_status.attempt_count + 1
+    if error.next is Next.NEVER or attempts > policy.max_retries:
+        return Retry(at=next_interval(registry, now), attempts=attempts, exhausted=True)
+    if error.retry_after is not None:
+        return Retry(
+            at=now + timedelta(seconds=error.retry_after), attempts=attempts, exhausted=False
+        )
+    wait = timedelta(seconds=parse_duration(policy.backoff_interval)) * 2 ** (attempts - 1)
+    share = (
+        int.from_bytes(hashlib.sha256(f"{registry.uid}\0{attempts}".encode()).digest()[:2], "big")
+        / 0xFFFF
+    )
+    jittered = min(wait, BACKOFF_LIMIT) * (1 + JITTER * (2 * share - 1))
+    return Retry(at=now + jittered, attempts=attempts, exhausted=False)

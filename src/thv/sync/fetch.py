@@ -1,0 +1,200 @@
+"""Fetch and parse: brings a mirror up to what its source holds.
+
+In the flow: first and second step of a sync. Entries go into the mirror batch by batch as they are parsed, so
+that memory is flat and a long first run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+
+from thv.domain.errors import Code, ThvError
+from thv.formats.documents import (
+    DocumentReader,
+    FolderReader,
+    Format,
+    Found,
+    Item,
+    Rejected,
+    items_of,
+)
+from thv.formats.folder import UnreadableFileError, parse_file
+from thv.sources.base import Document, Known, Page, Pages, Part, Source, Unchanged
+from thv.stores.mirrors.base import Mirror, MirrorRun, Problem
+
+BATCH = 100
+FOLDER_FILE_LIMIT = 4 << 20
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a fetch has come."""
+
+    pages: int = 0
+    entries: int = 0
+    total: int | None = None
+    """Entries to expect, where somebody knows."""
+    done: float | None = None
+    """The share that is done, 0 to 1, where it can be told."""
+    cursor: str = ""
+
+
+Report: TypeAlias = Callable[[Progress], None]
+"""Called after each batch; must not block."""
+
+
+@runtime_checkable
+class Discovering(Protocol):
+    """A source that can look for a registry API where it found no document."""
+
+    async def discover(self) -> Pages | None: ...
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a source: what to expect, what is known, whom to tell."""
+
+    mirror: Mirror
+    expected: Format | None
+    known: Known
+    now: Callable[[], str]
+    report: Report
+
+
+async def fetch(source: Source, look: Look) -> bool:
+    """Brings the mirror up to date; False when the source said that nothing changed."""
+    fetched = await source.fetch(look.known)
+    match fetched:
+        case Unchanged():
+            look.mirror.looked(fetched.known, look.now())
+            return False
+        case Pages():
+            await _read_pages(fetched, look)
+        case Document():
+            try:
+                await _read_document(fetched, look)
+            except ThvError as error:
+                await _read_pages(await _discovered(source, error), look)
+    return True
+
+
+async def _discovered(source: Source, error: ThvError) -> Pages:
+    """What was no document may be the front of a registry API; else the document's error stands."""
+    if error.code is Code.FORMAT_UNSUPPORTED and isinstance(source, Discovering):
+        pages = await source.discover()
+        if pages is not None:
+            return pages
+    raise error
+
+
+async def _read_pages(pages: Pages, look: Look) -> None:
+    count = entries = 0
+    known = look.known
+    with look.mirror.run(complete=pages.complete, document=False) as run:
+        async for page in pages.pages:
+            count += 1
+            entries += len(page.items)
+            known = page.known
+            _stage(run, items_of(page.items, f"page {count}"), known)
+            look.report(_page_progress(page, count, entries))
+        run.finish(known, look.now(), format_=Format.UPSTREAM.value, partial=pages.resumed)
+
+
+def _page_progress(page: Page, count: int, entries: int) -> Progress:
+    done = min(1.0, entries / page.total) if page.total else None
+    return Progress(
+        pages=count, entries=entries, total=page.total, done=done, cursor=page.known.cursor
+    )
+
+
+async def _read_document(document: Document, look: Look) -> None:
+    """The validators of a document count only once it was read to its end."""
+    reading = _Reading(look.expected, folder=document.folder)
+    entries = 0
+    with look.mirror.run(complete=True, document=True) as run:
+        async for batch in _batches(reading.items(document.parts)):
+            entries += sum(isinstance(item, Found) for item in batch)
+            _stage(run, batch, look.known)
+            look.report(Progress(entries=entries, done=reading.done()))
+            await asyncio.sleep(0)
+        if not entries:
+            raise ThvError(
+                Code.EMPTY,
+                "the document holds no entries",
+                hint="An empty document never replaces content; delete the registry if that is meant.",
+            )
+        run.finish(document.known, look.now(), format_=reading.format)
+
+
+class _Reading:
+    """Turns the parts of a document into items and counts the bytes."""
+
+    def __init__(self, expected: Format | None, *, folder: bool) -> None:
+        self._expected = expected
+        self._folder = folder
+        self._size: int | None = None
+        self._read = 0
+        self.format = Format.TOOLHIVE.value
+
+    def done(self) -> float | None:
+        """The share of bytes that was read."""
+        return min(1.0, self._read / self._size) if self._size else None
+
+    async def items(self, parts: AsyncIterator[Part]) -> AsyncIterator[Item]:
+        """The items of all parts."""
+        if self._folder:
+            reader = FolderReader(self._expected)
+            async for part in parts:
+                yield self._file(reader, part.path, await self._whole(part))
+            return
+        async for part in parts:
+            self._size = part.size
+            document = DocumentReader(self._expected)
+            async for chunk in part.chunks:
+                self._read += len(chunk)
+                for item in document.feed(chunk):
+                    yield item
+            for item in document.close():
+                yield item
+            if document.container is not None:
+                self.format = document.container.written_in.value
+
+    def _file(self, reader: FolderReader, path: str, content: bytes) -> Item:
+        try:
+            return reader.read(path, parse_file(path, content))
+        except UnreadableFileError as error:
+            return Rejected(path, "", str(error))
+
+    async def _whole(self, part: Part) -> bytes:
+        content = bytearray()
+        async for chunk in part.chunks:
+            content += chunk
+            if len(content) > FOLDER_FILE_LIMIT:
+                raise ThvError(
+                    Code.SIZE_LIMIT_EXCEEDED,
+                    f"{part.path} is larger than {FOLDER_FILE_LIMIT} bytes",
+                )
+        return bytes(content)
+
+
+async def _batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
+    batch: list[Item] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _stage(run: MirrorRun, items: Iterable[Item], known: Known) -> None:
+    found, problems = [], []
+    for item in items:
+        if isinstance(item, Rejected):
+            problems.append(Problem(item.place, item.name, item.reason))
+        else:
+            found.append(item.entry)
+    run.stage(found, problems, known)
