@@ -76,7 +76,7 @@ def choose(
     if rules.on_update is OnUpdate.CREATE:
         wanted = [choice for choice in wanted if choice.row.version not in served]
     kept = _kept(served, rules)
-    latest = _latest(wanted, kept)
+    latest = _latest(wanted, kept, rows)
     puts = [_put(choice, before, latest, moment) for choice in wanted]
     flips = [
         _flipped(item, rows, latest, moment)
@@ -156,8 +156,11 @@ class _KeptVersion(msgspec.Struct, frozen=True):
     deleted: bool = False
 
 
-def _latest(wanted: Sequence[_Choice], kept: Sequence[Selected]) -> str:
+def _latest(wanted: Sequence[_Choice], kept: Sequence[Selected], rows: Sequence[MirrorRow]) -> str:
     """The latest of what will be served: a filter may have taken the source's own latest away."""
+    for item in kept:
+        if item.latest and _row_of(item, rows) is None:
+            return item.version  # its record cannot be written anew, so it keeps the mark
     stay = [
         _KeptVersion(item.version, item.published_at, item.latest and not wanted) for item in kept
     ]
@@ -209,13 +212,17 @@ def _flipped(
     item: Selected, rows: Sequence[MirrorRow], latest: str, moment: Moment
 ) -> Change | None:
     """A version that stays, but is the latest no more, or again; None when its content is not at hand."""
-    row = next(
-        (row for row in rows if row.version == item.version and row.digest == item.digest), None
-    )
+    row = _row_of(item, rows)
     if row is None:
         return None
     selected = msgspec.structs.replace(item, latest=item.version == latest, updated_at=moment.now)
     return _record(selected, row.content, moment), selected
+
+
+def _row_of(item: Selected, rows: Sequence[MirrorRow]) -> MirrorRow | None:
+    """The row with the very content that is served."""
+    same = (row for row in rows if row.version == item.version and row.digest == item.digest)
+    return next(same, None)
 
 
 def _tombstone(item: Selected, rows: Sequence[MirrorRow], moment: Moment) -> Change:
