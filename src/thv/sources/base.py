@@ -104,8 +104,30 @@ class Source(Protocol):
         ...
 
 
-ReadSecret: TypeAlias = Callable[[str], Awaitable[dict[str, bytes]]]
+class SecretData(msgspec.Struct, frozen=True):
+    """What a Secret holds, and the hosts that its owner binds it to."""
+
+    values: dict[str, bytes]
+    allowed_hosts: tuple[str, ...] = ()
+    """The annotation `allowed-hosts`: names and `*.example.com`; empty: the host of each source that names it."""
+
+    def __repr__(self) -> str:
+        return f"SecretData({', '.join(sorted(self.values))})"
+
+
+ReadSecret: TypeAlias = Callable[[str], Awaitable[SecretData]]
 """Reads a Secret of the registry's namespace by name; raises SECRET_NOT_FOUND or SECRET_FORBIDDEN."""
+
+
+class ConfigMapData(msgspec.Struct, frozen=True):
+    """What a ConfigMap holds, data and binaryData alike, and which version of it that is."""
+
+    values: dict[str, bytes]
+    resource_version: str = ""
+
+
+ReadConfigMapData: TypeAlias = Callable[[str], Awaitable[ConfigMapData]]
+"""Like `ReadConfigMap`, for whoever needs to know the version as well."""
 
 ReadConfigMap: TypeAlias = Callable[[str], Awaitable[dict[str, bytes]]]
 """Reads data and binaryData of a ConfigMap of the registry's namespace by name; raises SOURCE_NOT_FOUND."""

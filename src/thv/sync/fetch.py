@@ -63,12 +63,22 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
 
 
+def dump_known(known: Known) -> bytes:
+    """As a mirror keeps it."""
+    return msgspec.json.encode(known)
+
+
+def load_known(raw: bytes) -> Known:
+    """As a source reads it; nothing known is an empty one."""
+    return msgspec.json.decode(raw, type=Known) if raw else Known()
+
+
 async def fetch(source: Source, look: Look) -> bool:
     """Brings the mirror up to date; False when the source said that nothing changed."""
     fetched = await source.fetch(look.known)
     match fetched:
         case Unchanged():
-            look.mirror.looked(fetched.known, look.now())
+            look.mirror.looked(dump_known(fetched.known), look.now())
             return False
         case Pages():
             await _read_pages(fetched, look)
@@ -99,7 +109,9 @@ async def _read_pages(pages: Pages, look: Look) -> None:
             known = page.known
             _stage(run, items_of(page.items, f"page {count}"), known)
             look.report(_page_progress(page, count, entries))
-        run.finish(known, look.now(), format_=Format.UPSTREAM.value, partial=pages.resumed)
+        run.finish(
+            dump_known(known), look.now(), format_=Format.UPSTREAM.value, partial=pages.resumed
+        )
 
 
 def _page_progress(page: Page, count: int, entries: int) -> Progress:
@@ -125,7 +137,7 @@ async def _read_document(document: Document, look: Look) -> None:
                 "the document holds no entries",
                 hint="An empty document never replaces content; delete the registry if that is meant.",
             )
-        run.finish(document.known, look.now(), format_=reading.format)
+        run.finish(dump_known(document.known), look.now(), format_=reading.format)
 
 
 class _Reading:
@@ -197,4 +209,4 @@ def _stage(run: MirrorRun, items: Iterable[Item], known: Known) -> None:
             problems.append(Problem(item.place, item.name, item.reason))
         else:
             found.append(item.entry)
-    run.stage(found, problems, known)
+    run.stage(found, problems, dump_known(known))

@@ -41,7 +41,7 @@ from thv.stores.mirrors.base import (
     Totals,
 )
 from thv.sync.choose import Moment, Rules, Verdict, choose, policy_predicate, selected_of
-from thv.sync.fetch import Look, Report, fetch
+from thv.sync.fetch import Look, Report, fetch, load_known
 from thv.sync.write import Written, fold, read_snapshot, write_all, write_changes
 
 TOMBSTONE_DAYS = 30
@@ -111,6 +111,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals | None
     """None when nothing changed, so that the figures in the status still hold."""
     mirror: MirrorState
+    known: Known
+    """What the source says of the content that this is."""
     fetched: bool
     """The source was asked by this sync and answered with content."""
 
@@ -135,7 +137,7 @@ async def _fetched(run: Run, source: Source, mirror: Mirror, tools: Tools) -> bo
     look = Look(
         mirror=mirror,
         expected=Format(spec.format) if spec.format else None,
-        known=Known() if force else state.known,
+        known=Known() if force else load_known(state.known),
         now=lambda: render_time(tools.clock(), milliseconds=True),
         report=run.report,
     )
@@ -208,6 +210,7 @@ class _Making:
             counts=self._counts,
             totals=totals,
             mirror=self._state,
+            known=load_known(self._state.known),
             fetched=self._fetched,
         )
 

@@ -96,10 +96,10 @@ def succeeded(
         attempt_count=0,
         duration_milliseconds=_milliseconds(attempt),
         trigger=attempt.trigger,
-        revision=outcome.mirror.known.revision[:255],
-        resolved_url=outcome.mirror.known.resolved_url[:2048],
+        revision=outcome.known.revision[:255],
+        resolved_url=outcome.known.resolved_url[:2048],
         format=outcome.mirror.format,
-        etag=outcome.mirror.known.etag[:255],
+        etag=outcome.known.etag[:255],
         last_sync_hash=outcome.snapshot.digest,
         conversion=_conversion(outcome.mirror, outcome.totals, old.sync_status.conversion),
         history=_history(old.sync_status.history, _run_of(attempt, outcome))
@@ -204,13 +204,11 @@ Truth = Literal["True", "False", "Unknown"]
 def _good(registry: Registry, status: RegistryStatus, outcome: Outcome) -> list[Condition]:
     count = f"{status.server_count} servers"
     source_reason = "Fetched" if outcome.fetched else "NotModified"
-    if outcome.mirror.known.resolved_url:
+    if outcome.known.resolved_url:
         source_reason = "APIDiscovered"
     data_reason, data_message = _data(status, outcome.mirror)
     conditions = [
-        _condition(
-            registry, "SourceAvailable", "True", source_reason, outcome.mirror.known.resolved_url
-        ),
+        _condition(registry, "SourceAvailable", "True", source_reason, outcome.known.resolved_url),
         _condition(registry, "DataValid", "True", data_reason, data_message),
         _condition(
             registry,
@@ -416,7 +414,7 @@ def _run_of(attempt: Attempted, outcome: Outcome) -> SyncRun:
         finished_at=render_time(attempt.ended, milliseconds=True),
         trigger=attempt.trigger,
         outcome="Succeeded",
-        revision=outcome.mirror.known.revision[:255],
+        revision=outcome.known.revision[:255],
         snapshot=outcome.snapshot.digest,
         added=outcome.counts.added,
         changed=outcome.counts.changed,

@@ -15,7 +15,6 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.snapshot import Key
-from thv.sources.base import Known
 
 
 class MirrorRow(msgspec.Struct, frozen=True):
@@ -57,7 +56,8 @@ class MirrorState(msgspec.Struct, frozen=True, kw_only=True):
     """A name made once with the file; another one means that all was lost in between."""
     sequence: int
     """Grows with each change; rows remember the one that changed them last."""
-    known: Known
+    known: bytes
+    """What the source left behind for its next look; only the flow reads it."""
     looked_at: str
     """When the source last answered to the end (RFC 3339)."""
     whole: bool
@@ -84,7 +84,7 @@ class Mirror(Protocol):
         """
         ...
 
-    def looked(self, known: Known, at: str) -> None:
+    def looked(self, known: bytes, at: str) -> None:
         """The source answered and nothing changed."""
         ...
 
@@ -108,11 +108,11 @@ class Mirror(Protocol):
 class MirrorRun(Protocol):
     """Staging of what one fetch brings."""
 
-    def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: Known) -> None:
+    def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch, durable together with `known` when it returns."""
         ...
 
-    def finish(self, known: Known, at: str, *, format_: str, partial: bool = False) -> None:
+    def finish(self, known: bytes, at: str, *, format_: str, partial: bool = False) -> None:
         """The run came to its end; `partial` keeps what was not staged."""
         ...
 

@@ -20,7 +20,6 @@ import msgspec
 from thv.domain.entry import Entry
 from thv.domain.snapshot import Key, SnapshotDigest
 from thv.formats.documents import combined
-from thv.sources.base import Known
 from thv.stores.database import open_database, transaction, translated
 from thv.stores.mirrors.base import (
     Basis,
@@ -83,7 +82,7 @@ class SqliteMirror:
         return MirrorState(
             incarnation=values["incarnation"],
             sequence=values.get("sequence", 0),
-            known=_known(values.get("known")),
+            known=values.get("known", b""),
             looked_at=max(values.get("looked_at", ""), self._looked_at),
             whole=bool(values.get("whole", 0)),
             format=values.get("format", ""),
@@ -97,12 +96,12 @@ class SqliteMirror:
         """A run of staging."""
         yield SqliteMirrorRun(self._db, self._path, complete=complete, document=document)
 
-    def looked(self, known: Known, at: str) -> None:
+    def looked(self, known: bytes, at: str) -> None:
         """The source answered and nothing changed; written only when it gave new validators."""
         self._looked_at = at
         if known != self.state().known:
             with transaction(self._db, self._path):
-                _put_state(self._db, {"known": _encode(known), "looked_at": at})
+                _put_state(self._db, {"known": known, "looked_at": at})
 
     def changed_names(self, since: int) -> Iterator[str]:
         """Names of which anything changed after that sequence, in byte order."""
@@ -155,21 +154,21 @@ class SqliteMirrorRun:
         self._rejected = 0
         self._problems: list[Problem] = []
 
-    def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: Known) -> None:
+    def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch."""
         rows = self._rows(entries)
         self._note(problems)
         with transaction(self._db, self._path):
             self._db.executemany(_STAGE, rows)
-            _put_state(self._db, {"known": _encode(known), "sequence": self._sequence, "whole": 0})
+            _put_state(self._db, {"known": known, "sequence": self._sequence, "whole": 0})
 
-    def finish(self, known: Known, at: str, *, format_: str, partial: bool = False) -> None:
+    def finish(self, known: bytes, at: str, *, format_: str, partial: bool = False) -> None:
         """The run came to its end."""
         with transaction(self._db, self._path):
             if self._seen is not None and not partial:
                 self._sweep(self._seen)
             state: dict[str, Any] = {
-                "known": _encode(known),
+                "known": known,
                 "looked_at": at,
                 "sequence": self._sequence,
                 "format": format_,
@@ -502,10 +501,6 @@ def _put_state(db: sqlite3.Connection, values: dict[str, Any]) -> None:
 def _state(db: sqlite3.Connection, key: str, default: Any) -> Any:
     found = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
     return found[0] if found else default
-
-
-def _known(raw: bytes | None) -> Known:
-    return msgspec.json.decode(raw, type=Known) if raw else Known()
 
 
 def _row(raw: tuple[Any, ...]) -> MirrorRow:

@@ -1,0 +1,58 @@
+"""The state of the one-machine shape: which kinds keep it, and where.
+
+In the flow: commands and the one process open the same data folder here. Nothing that this module imports can reach
+the network, so that commands which only read start fast; `engine` adds what synchronizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+
+import msgspec
+
+from thv import data
+from thv.apps.kit.home import Home, LoopLock
+from thv.domain.taxonomy import Taxonomy
+from thv.formats.taxonomy import parse_taxonomy
+from thv.stores.chunks.files import FileChunkStore
+from thv.stores.resources.sqlite import SqliteStore
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock of real life."""
+    return datetime.now(UTC)
+
+
+class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """An opened data folder."""
+
+    home: Home
+    clock: Clock = utc_now
+    taxonomy_file: str = ""
+    """An administrator's own categories instead of the shipped ones."""
+
+    @cached_property
+    def resources(self) -> SqliteStore:
+        return SqliteStore(self.home.make().store, self.home.secrets)
+
+    @cached_property
+    def chunks(self) -> FileChunkStore:
+        return FileChunkStore(self.home.snapshots)
+
+    @cached_property
+    def lock(self) -> LoopLock:
+        return LoopLock(self.home.make())
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        return parse_taxonomy(data.read("taxonomy.json"))
+
+    async def close(self) -> None:
+        """Releases what was opened."""
+        if "resources" in self.__dict__:
+            await self.resources.close()
+        self.lock.release()
