@@ -39,20 +39,25 @@ def open_database(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection
 
 
 def _migrate(connection: sqlite3.Connection, path: Path | None, steps: Sequence[str]) -> None:
-    (seen,) = connection.execute("PRAGMA user_version").fetchone()
-    if seen > len(steps):
-        connection.close()
-        raise ThvError(
-            Code.STORE_UNAVAILABLE,
-            f"{path} was written by a newer version of thv (schema {seen}, this one knows {len(steps)})",
-            hint="Use the newer version, or another data folder (THV_DATA).",
-        )
-    for number in range(seen, len(steps)):
-        with transaction(connection):
-            for statement in steps[number].split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={number + 1}")
+    if _version(connection) == len(steps):
+        return
+    with transaction(connection, path):
+        seen = _version(connection)  # again, behind the lock: another process may have been faster
+        if seen > len(steps):
+            raise ThvError(
+                Code.STORE_UNAVAILABLE,
+                f"{path} was written by a newer version of thv (schema {seen}, this one knows {len(steps)})",
+                hint="Use the newer version, or another data folder (THV_DATA).",
+            )
+        for step in steps[seen:]:
+            for statement in step.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={len(steps)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 @contextmanager
