@@ -1,8 +1,7 @@
-"""The console script `thv`."""
+"""The console script `thv`: one program, a subcommand a role."""
 
 from __future__ import annotations
 
+from thv.apps.cli.main import main
 
-def main() -> None:
-    """Placeholder until the command line room is opened."""
-    raise SystemExit("not built yet")
+__all__ = ["main"]

@@ -55,7 +55,7 @@ class World:
 
     def _reconciler(self) -> RegistryReconciler:
         tools = Tools(
-            open_source=lambda _: Opened(self.source, "mirror"),
+            open_source=self._open_source,
             mirrors=self.mirrors,
             selections=self.selections,
             chunks=self.chunks,
@@ -64,6 +64,9 @@ class World:
             locks=Locks(),
         )
         return RegistryReconciler(self.store, tools, api_of=lambda _: None)
+
+    async def _open_source(self, _: Registry) -> Opened:
+        return Opened(self.source, "mirror")
 
     def forget_working_state(self) -> None:
         """As after the loss of everything derived: only resources and chunks are left."""

@@ -13,7 +13,7 @@ found again by the next sync.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -63,7 +63,7 @@ class Opened(msgspec.Struct, frozen=True):
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """What a sync works with; handed in by a door's wiring."""
 
-    open_source: Callable[[Registry], Opened]
+    open_source: Callable[[Registry], Awaitable[Opened]]
     mirrors: Mirrors
     selections: Selections
     chunks: ChunkStore
@@ -119,7 +119,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 async def sync(run: Run, tools: Tools) -> Outcome:
     """Fetch, filter, snapshot."""
-    opened = tools.open_source(run.registry)
+    opened = await tools.open_source(run.registry)
     mirror = tools.mirrors.open(opened.mirror_key)
     async with tools.locks.of(opened.mirror_key):
         fetched = await _fetched(run, opened.source, mirror, tools)

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
-import msgspec
 
 
-class Lazy(msgspec.Struct, frozen=True):
+class Lazy(NamedTuple):
     """A command that is not imported yet: where it is, and its line in the help."""
 
     place: str

@@ -15,7 +15,7 @@ import msgspec
 from thv import data
 from thv.apps.kit.home import Home, LoopLock
 from thv.domain.taxonomy import Taxonomy
-from thv.formats.taxonomy import parse_taxonomy
+from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.files import FileChunkStore
 from thv.stores.resources.sqlite import SqliteStore
 
@@ -49,7 +49,7 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        return parse_taxonomy(data.read("taxonomy.json"))
+        return load_taxonomy(data.read("taxonomy.json"))
 
     async def close(self) -> None:
         """Releases what was opened."""

@@ -1,0 +1,196 @@
+"""A registry as it is served: what is said of it, and the read model that answers.
+
+In the flow: `follow` changes it, handlers read it. A model that was replaced as a whole stays here for as long
+as cursors into it are good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from thv.apps.kit.http.problems import ProblemError, Word
+from thv.domain.registry import Registry, SourceType
+from thv.stores.models.bodies import MARK, Publication
+from thv.stores.models.prune import GRACE
+from thv.stores.models.query import Form, Own
+from thv.stores.models.view import Model, View
+
+Clock = Callable[[], float]
+"""Unix seconds."""
+
+OFFICIAL_HOST = "registry.modelcontextprotocol.io"
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What goes into every body of a registry, by form."""
+
+    official: bytes
+    toolhive: bytes
+    tag: str
+    """Short hash of both."""
+
+    def on(self, form: Form, bodies: bytes) -> bytes:
+        """The bodies with it."""
+        return bodies.replace(MARK, self.toolhive if form is Form.TOOLHIVE else self.official)
+
+
+def seal_of(publication: Publication) -> Seal:
+    """The seal of what a registry says."""
+    official, toolhive = publication.official(), publication.toolhive()
+    return Seal(official, toolhive, hashlib.sha256(official + toolhive).hexdigest()[:12])
+
+
+class Served:
+    """One registry."""
+
+    def __init__(self, registry: Registry, clock: Clock) -> None:
+        self._clock = clock
+        self._model: Model | None = None
+        self._retired: list[tuple[Model, float]] = []
+        self._changed = asyncio.Event()
+        self._seals: dict[str, Seal] = {}
+        self.registry = registry
+        self.trouble = ""
+        """Why the newest snapshot is not served, `""` while it is."""
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.registry.namespace, self.registry.name
+
+    @property
+    def own(self) -> Own:
+        """As queries know it."""
+        return Own(*self.owner, self.registry.spec.trust_level.value)
+
+    @property
+    def display_name(self) -> str:
+        """The title for people."""
+        return self.registry.spec.display_name or self.registry.name
+
+    @property
+    def is_from_official(self) -> bool:
+        """Whether its content comes from the official registry."""
+        return source_host(self.registry).lower() == OFFICIAL_HOST
+
+    def describe(self, registry: Registry) -> None:
+        """Takes what the registry says of itself now."""
+        self.registry = registry
+        self._seals.clear()
+
+    def serve(self, model: Model) -> None:
+        """Answers from this model from now on; the one before is kept for those who page through it."""
+        now = self._clock()
+        if self._model is not None and self._model is not model:
+            self._retired.append((self._model, now + GRACE))
+        self._model = model
+        self.announce()
+
+    def announce(self) -> None:
+        """Wakes whoever waits for a change."""
+        self._forget(self._clock())
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def close(self) -> None:
+        """Lets go of every model."""
+        for model in (self._model, *(model for model, _ in self._retired)):
+            if model is not None:
+                model.close()
+        self._model, self._retired = None, []
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is something to answer from."""
+        return self._model is not None
+
+    @property
+    def model(self) -> Model | None:
+        """The model that answers."""
+        return self._model
+
+    def view(self) -> View:
+        """What is served now; raises SNAPSHOT_UNAVAILABLE before the first snapshot."""
+        if self._model is None:
+            raise ProblemError(
+                Word.SNAPSHOT_UNAVAILABLE,
+                "Nothing was synchronized yet.",
+                retry_after=5,
+                hint=f"See why: thv registry status {self.registry.name} -n {self.registry.namespace}",
+            )
+        return self._model.view()
+
+    def view_of(self, content: str) -> View:
+        """What was served when a cursor was given; raises CURSOR_EXPIRED."""
+        self.view()
+        now = self._clock()
+        self._forget(now)
+        for model in (self._model, *(model for model, _ in reversed(self._retired))):
+            found = model.view_of(content, now) if model else None
+            if found is not None:
+                return found
+        raise ProblemError(
+            Word.CURSOR_EXPIRED,
+            "The content changed since this list was begun, and its old state is gone.",
+            field="cursor",
+            hint="Begin again without cursor.",
+        )
+
+    def seal(self, view: View) -> Seal:
+        """What every body of this generation gets."""
+        digest = view.generation.digest
+        seal = self._seals.get(digest)
+        if seal is None:
+            publication = self._publication(digest)
+            seal = self._seals[digest] = seal_of(publication)
+        return seal
+
+    async def wait_for_change(self, seconds: float) -> None:
+        """Returns when something else is served, or after so many seconds."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _publication(self, digest: str) -> Publication:
+        return Publication(
+            namespace=self.registry.namespace,
+            name=self.registry.name,
+            display_name=self.display_name,
+            trust_level=self.registry.spec.trust_level.value,
+            snapshot=digest,
+            synced_at=self.registry.status.sync_status.last_sync_time,
+        )
+
+    def _forget(self, now: float) -> None:
+        for model, until in self._retired:
+            if until <= now:
+                model.close()
+        self._retired = [(model, until) for model, until in self._retired if until > now]
+
+
+def source_host(registry: Registry) -> str:
+    """The host that the content comes from, `""` when it comes from none."""
+    source = registry.spec.source
+    match source.type:
+        case SourceType.URL:
+            text = source.url.url if source.url else ""
+        case SourceType.REGISTRY:
+            text = source.registry.url if source.registry else ""
+        case SourceType.GIT:
+            text = source.git.repository if source.git else ""
+        case SourceType.OCI:
+            return source.oci.reference.partition("/")[0] if source.oci else ""
+        case SourceType.CONFIGMAP | SourceType.FILE:
+            return ""
+    return _host(text)
+
+
+def _host(text: str) -> str:
+    """The host of a URL, or of `user@host:path`."""
+    rest = text.partition("://")[2] or text
+    return rest.partition("@")[2].partition(":")[0] if "://" not in text else rest.partition("/")[0]

@@ -1,0 +1,174 @@
+"""The query parameters of every endpoint, one row each.
+
+In the flow: `endpoints` names them, the kit reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thv.apps.kit.http.parameters import (
+    Parameter,
+    Parse,
+    boolean,
+    integer,
+    moment,
+    one_of,
+    selector,
+    text,
+)
+from thv.apps.registry_api.cursors import CURSOR_SCHEMA, parse_cursor
+from thv.domain.canonical import JsonObject
+from thv.stores.models.query import Form, Search, Sort, parse_search
+from thv.stores.models.words import folded
+
+SEARCH_LIMIT = 200
+
+
+def _row(
+    name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any
+) -> Parameter:
+    parse, schema = kind
+    return Parameter(name=name, parse=parse, schema=schema, description=description, **more)
+
+
+def _search() -> tuple[Parse, JsonObject]:
+    bounded, schema = text(SEARCH_LIMIT)
+
+    def parse(value: str) -> Search:
+        return parse_search(bounded(value))
+
+    return parse, schema
+
+
+def _folded_search() -> tuple[Parse, JsonObject]:
+    bounded, schema = text(SEARCH_LIMIT)
+    return lambda value: folded(bounded(value)), schema
+
+
+def _sort(*keys: str) -> tuple[Parse, JsonObject]:
+    spelled = [spelling for key in keys for spelling in (key, f"-{key}")]
+    parse, schema = one_of(*spelled)
+    return parse, schema
+
+
+def _list(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
+    return _row(name, kind, description, many=True, default=(), **more)
+
+
+CURSOR = _row(
+    "cursor",
+    (parse_cursor, CURSOR_SCHEMA),
+    "Where the list goes on: next_cursor of the page before.",
+)
+LIMIT = _row("limit", integer(1, 1000), "Rows on a page at most.", default=1000)
+SMALL_LIMIT = _row("limit", integer(1, 200), "Rows on a page at most.", default=50)
+SEARCH = _row(
+    "search",
+    _search(),
+    'Words that must all begin a word of name, title, description, tags or tools; "..." is a phrase.',
+)
+FORMAT = _row(
+    "format",
+    one_of(*(form.value for form in Form)),
+    "Representation of servers; wins over the format parameter of Accept. Default: toolhive.",
+)
+VERSION = _row(
+    "version",
+    text(255),
+    "latest, or one exact version.",
+    default="latest",
+)
+REGISTRY_INFO = _row(
+    "include_registry_info",
+    boolean(),
+    "Whether servers in ToolHive's format carry registry_info. Default: true.",
+    default=True,
+)
+
+FILTERS = (
+    _list("registry", text(318), "Registry that a server is of or came through: name or namespace/name."),
+    _list("category", text(63), "Functional category."),
+    _list("transport", one_of("stdio", "sse", "streamable-http", fold=True), "Transport."),
+    _list("tier", text(63), "Tier, without regard to case."),
+    _list("status", one_of("Active", "Deprecated", fold=True), "Status."),
+    _list("tags", text(200), "Tags that must all be there, without regard to case.", at_most=20),
+    _list("tools", text(200), "Tools that must all be there.", at_most=20),
+    _row(
+        "labelSelector",
+        selector(1024, 20),
+        "Kubernetes label selector over our five labels (prefix optional) and scalar custom metadata.",
+    ),
+    SEARCH,
+    _list("kind", one_of("container", "remote", "package", fold=True), "How a server is run."),
+    _list("trust_level", one_of("raw", "tested", "trusted", fold=True), "Trust level."),
+    _list("group", text(200), "Group that a server is in."),
+    _row("updated_since", moment(), "Only what was updated strictly later, RFC 3339."),
+)
+
+SERVER_LIST = (
+    *FILTERS,
+    _row(
+        "version",
+        text(255),
+        "latest (default), all for every version, or one exact version.",
+        default="latest",
+    ),
+    REGISTRY_INFO,
+    FORMAT,
+    _row(
+        "sort",
+        _sort(*(sort.value for sort in Sort)),
+        "Order, with - for descending; relevance needs search and is the default then, else name.",
+    ),
+    _row("rank", one_of("bm25"), "bm25 orders the best matches of a search by their text."),
+    LIMIT,
+    CURSOR,
+)
+SERVER = (VERSION, REGISTRY_INFO, FORMAT)
+SERVER_VERSION = (REGISTRY_INFO, FORMAT)
+VERSIONS = (
+    _row("sort", _sort("version"), "Order: -version, newest first, is the default."),
+    _row("limit", integer(1, 1000), "Rows on a page at most.", default=1000),
+    CURSOR,
+    REGISTRY_INFO,
+    FORMAT,
+)
+DIFFERENCE = (_row("base", text(255), "Version to compare with; required."),)
+GROUPS = (FORMAT,)
+TOOLS = (
+    _list("registry", text(318), "As for servers."),
+    _list("category", text(63), "Functional category that most servers of a tool share."),
+    _row("search", _search(), "Words that must all begin a word of name or description."),
+    _row("sort", one_of("name", "-name", "usage", "-usage"), "Order. Default: name.", default="name"),
+    LIMIT,
+    CURSOR,
+)
+CHANGES = (
+    _row("since", text(128), "Token of the last answer; absent: nothing but the current token."),
+    _row("wait", integer(0, 30), "Seconds to wait for a change.", default=0),
+)
+EXPORT = (FORMAT,)
+
+OFFICIAL_LIST = (
+    _row("cursor", (parse_cursor, CURSOR_SCHEMA), "metadata.nextCursor of the page before."),
+    _row("limit", integer(1, 100), "Servers on a page at most.", default=30, typed=True),
+    _row("search", _folded_search(), "Substring of name, title or description, without regard to case."),
+    _row("updated_since", moment(), "Only what was updated strictly later, RFC 3339; includes deleted servers."),
+    _row("version", text(255), "latest, or one exact version; absent: every version.", default="all"),
+    _row(
+        "include_deleted",
+        boolean(),
+        "Whether deleted servers are listed; true by itself with updated_since.",
+        typed=True,
+    ),
+)
+OFFICIAL_READ = (
+    _row(
+        "include_deleted",
+        boolean(),
+        "Whether a deleted server is found.",
+        default=False,
+        typed=True,
+    ),
+)
