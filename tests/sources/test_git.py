@@ -263,6 +263,14 @@ async def test_a_machine_without_git_says_which_package_to_install(
     assert "apt-get install git" in error.hint
 
 
+async def test_a_scratch_folder_that_cannot_be_is_an_error_of_ours(place: Place) -> None:
+    place.scratch /= "file"
+    place.scratch.write_text("in the way")
+    error = await error_of(place.source())
+    assert (error.code, error.next) == (Code.SOURCE_UNREACHABLE, Next.BACKOFF)
+    assert error.message.startswith("this machine cannot run git: ")
+
+
 @pytest.mark.parametrize(
     ("how", "code", "next_"),
     [

@@ -155,7 +155,7 @@ ERRORS: tuple[tuple[errors.GitError | HttpError, Code, Next], ...] = (
     (errors.DamagedError("x"), Code.FORMAT_INVALID, Next.NEVER),
     (errors.TimedOutError("x"), Code.SOURCE_TIMEOUT, Next.BACKOFF),
     (errors.HostUnreachableError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
-    (errors.CapabilityMissingError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
+    (errors.CapabilityMissingError("x"), Code.FORMAT_UNSUPPORTED, Next.NEVER),
     (errors.GitError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
     (HttpError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
 )
@@ -165,7 +165,7 @@ ERRORS: tuple[tuple[errors.GitError | HttpError, Code, Next], ...] = (
 def test_every_error_of_the_clients_has_a_word_of_ours(
     error: errors.GitError | HttpError, code: Code, next_: Next
 ) -> None:
-    found = translated(error, denied_hint="")
+    found = translated(error)
     assert (found.code, found.next, found.message) == (code, next_, "x")
 
 

@@ -1,0 +1,1 @@
+"""Everything in one process on one machine: `thv dev` and `thv serve`."""
