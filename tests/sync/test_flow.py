@@ -85,6 +85,44 @@ def test_an_empty_or_foreign_document_never_replaces_content(document: bytes) ->
     run(story())
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "names"),
+    [
+        ("a/spec.yaml", "image: x/y:1.0.0\ntransport: stdio\n", ["io.github.stacklok/a"]),
+        ("all.yml", "servers: {one: {image: 'x/y:1.0.0'}}\n", ["io.github.stacklok/one"]),
+        ("official.yaml", "[{name: a/b, version: 1.2.3, description: d}]\n", ["a/b"]),
+    ],
+)
+def test_a_single_yaml_file_is_an_entry_or_a_document(
+    path: str, text: str, names: list[str]
+) -> None:
+    async def story() -> None:
+        world = World()
+        world.source.publish({path: text.encode()})
+        await world.apply()
+        await world.reconcile()
+        assert list(await world.served()) == names
+
+    run(story())
+
+
+def test_a_folder_keeps_every_file_that_is_an_entry() -> None:
+    async def story() -> None:
+        world = World()
+        files = {
+            "a/spec.yaml": b"image: x/y:1.0.0\n",
+            "b.yaml": b"image: [",
+            "c.json": b'{"url":"https://c/mcp","transport":"sse"}',
+        }
+        world.source.publish(files, folder=True)
+        await world.apply()
+        await world.reconcile()
+        assert list(await world.served()) == ["io.github.stacklok/a", "io.github.stacklok/c"]
+        assert await world.condition("DataValid") == "True ParsedWithSkips"
+
+    run(story())
+
+
 def test_a_bad_entry_is_reported_and_the_others_are_served() -> None:
     async def story() -> None:
         world = World()

@@ -7,7 +7,7 @@ that memory is flat and a long first run goes on where it stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -156,26 +156,50 @@ class _Reading:
 
     async def items(self, parts: AsyncIterator[Part]) -> AsyncIterator[Item]:
         """The items of all parts."""
-        if self._folder:
-            reader = FolderReader(self._expected)
-            async for part in parts:
-                yield self._file(reader, part.path, await self._whole(part))
-            return
         async for part in parts:
-            self._size = part.size
-            document = DocumentReader(self._expected)
-            async for chunk in part.chunks:
-                self._read += len(chunk)
-                for item in document.feed(chunk):
+            if self._folder:
+                yield self._file(part.path, await self._whole(part))
+            elif part.path.endswith((".yaml", ".yml")):
+                for item in self._yaml(part.path, await self._whole(part)):
                     yield item
-            for item in document.close():
-                yield item
-            if document.container is not None:
-                self.format = document.container.written_in.value
+            else:
+                async for item in self._document(part):
+                    yield item
 
-    def _file(self, reader: FolderReader, path: str, content: bytes) -> Item:
+    async def _document(self, part: Part) -> AsyncIterator[Item]:
+        self._size = part.size
+        document = DocumentReader(self._expected)
+        async for chunk in part.chunks:
+            self._read += len(chunk)
+            for item in document.feed(chunk):
+                yield item
+        for item in document.close():
+            yield item
+        self._noted(document)
+
+    def _yaml(self, path: str, content: bytes) -> Iterator[Item]:
+        """One ToolHive entry in YAML, or any document that JSON could hold as well."""
         try:
-            return reader.read(path, parse_file(path, content))
+            value = parse_file(path, content)
+        except UnreadableFileError as error:
+            raise ThvError(Code.FORMAT_INVALID, f"{path} is not valid YAML: {error}") from error
+        if isinstance(value, dict) and value.keys().isdisjoint(
+            ("servers", "remote_servers", "data")
+        ):
+            yield FolderReader(self._expected).read(path, value)
+            return
+        document = DocumentReader(self._expected)
+        yield from document.feed(msgspec.json.encode(value))
+        yield from document.close()
+        self._noted(document)
+
+    def _noted(self, document: DocumentReader) -> None:
+        if document.container is not None:
+            self.format = document.container.written_in.value
+
+    def _file(self, path: str, content: bytes) -> Item:
+        try:
+            return FolderReader(self._expected).read(path, parse_file(path, content))
         except UnreadableFileError as error:
             return Rejected(path, "", str(error))
 
