@@ -178,13 +178,14 @@ class ChunkWriter:
         self._begin()
 
     def add(self, record: Record) -> Chunk | None:
-        """Takes a record; returns a chunk when this record completes one."""
+        """Takes a record; returns a chunk when this record completes one, or does not fit into the one begun."""
         line = _encoder.encode(record) + b"\n"
+        done = None if self._fits(line) else self.finish()
         self._hash.update(line)
         self._packed.write(self._compressor.compress(line))
         self._unpacked += len(line)
         self._entries += 1
-        return self.finish() if self._is_full(record.name) else None
+        return self.finish() if done is None and self._is_full(record.name) else done
 
     def finish(self) -> Chunk | None:
         """The chunk begun last, None when it holds nothing."""
@@ -203,6 +204,10 @@ class ChunkWriter:
         self._compressor = zlib.compressobj(_COMPRESSION, zlib.DEFLATED, 31)
         self._entries = 0
         self._unpacked = 0
+
+    def _fits(self, line: bytes) -> bool:
+        room = self._limit - self._packed.tell()
+        return len(line) <= room or len(zlib.compress(line, _COMPRESSION)) <= room
 
     def _is_full(self, name: str) -> bool:
         size = self._packed.tell()
@@ -224,6 +229,8 @@ def unpack(packed: bytes, ref: ChunkRef) -> bytes:
         raise _damaged(ref, "it cannot be decompressed") from error
     if len(plain) > UNPACKED_LIMIT:
         raise _damaged(ref, f"it unpacks to more than {UNPACKED_LIMIT} bytes")
+    if not decompressor.eof or decompressor.unused_data:
+        raise _damaged(ref, "it does not end where its content ends")
     if "sha256:" + hashlib.sha256(plain).hexdigest() != ref.digest:
         raise _damaged(ref, "its bytes do not have the digest that the pointer names")
     return plain

@@ -69,9 +69,10 @@ Row = TypeVar("Row", bound=VersionRow)
 def order_key(version: str, published_at: str = "") -> tuple[Any, ...]:
     """Sorts the versions of one name, oldest first."""
     parsed = parse_semver(version)
+    published = published_at.removesuffix("Z")  # so that a fraction of a second is later than none
     if parsed is None:
-        return (0, published_at, version)
-    return (1, parsed, published_at, version)
+        return (0, published, version)
+    return (1, parsed, published, version)
 
 
 def pick_latest(rows: Iterable[Row]) -> Row:

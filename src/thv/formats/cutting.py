@@ -2,8 +2,8 @@
 
 In the flow: the first thing that touches a document. A decision function says for each value, by its path,
 whether to enter it, to take its bytes, or to skip it; what is taken is decoded one by one by a strict decoder.
-So one damaged entry costs that entry, memory is bounded by the largest value taken, and deep nesting costs an
-integer. (A general event parser was measured first: it needs gigabytes for 400 KB of brackets, refuses a whole
+So one damaged entry costs that entry, memory is bounded by the largest value taken, time by the bytes however
+they are split, and deep nesting costs an integer. (A general event parser was measured first: it needs gigabytes for 400 KB of brackets, refuses a whole
 document for one large integer, and replaces lone surrogates silently.)
 """
 
@@ -44,12 +44,14 @@ class MalformedError(ValueError):
 
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-_STRING = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"')
-_SCALAR = re.compile(rb"[-+.0-9A-Za-z]++")
+# Both can go on where they stopped at the end of the buffer.
+_IN_STRING = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
+_IN_WORD = re.compile(rb"[-+.0-9A-Za-z]*+")
 # Everything up to and including the next bracket that is not inside a string.
 _PLAIN = rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
 _TO_BRACKET = re.compile(rb"(?s)" + _PLAIN + rb"[{}\[\]]")
 _NO_BRACKET = re.compile(rb"(?s)" + _PLAIN)
+_QUOTE = ord('"')
 _OPENING = b"{["
 _CLOSER = {"{": ord("}"), "[": ord("]")}
 _BOM = b"\xef\xbb\xbf"
@@ -81,7 +83,7 @@ class Cutter:
         self._decide = decide
         self._value_limit = value_limit
         self._depth_limit = depth_limit
-        self._buffer = b""
+        self._buffer = bytearray()
         self._at = 0
         self._dropped_lines = 0
         self._dropped_since_line = 0
@@ -89,6 +91,7 @@ class Cutter:
         self._state: Callable[[], Iterator[Cut] | None] = self._begin
         self._done = False
         self._scan_from = 0
+        self._in_string = False  # where the scan goes on
         self._depth = 0
         self._deepest = 0
         self._scanned = 0
@@ -105,14 +108,14 @@ class Cutter:
 
     def close(self) -> Iterator[Cut]:
         """Ends the document; raises when it ends in the middle."""
-        yield from self.feed(b"\n")
+        yield from self.feed(b" ")  # ends a number that stands alone
         if not self._done:
             raise self._malformed("the document ends in the middle")
 
     # Each state consumes what it can and returns an iterator of cuts, or None when it needs more bytes.
 
     def _begin(self) -> Iterator[Cut] | None:
-        if len(self._buffer) < len(_BOM) and _BOM.startswith(self._buffer):
+        if len(self._buffer) < len(_BOM) and _BOM.startswith(bytes(self._buffer)):
             return None
         if self._buffer.startswith(_BOM):
             self._at = len(_BOM)
@@ -134,7 +137,9 @@ class Cutter:
         if step is Step.ENTER and char in _OPENING:
             return self._enter(first)
         self._wanted = self._keeps = step is Step.TAKE
-        self._scan_from, self._depth, self._deepest, self._scanned = self._at, 0, 0, 0
+        self._depth, self._deepest, self._scanned = 0, 0, 0
+        self._in_string = char == _QUOTE
+        self._scan_from = self._at + self._in_string
         self._state = self._container if char in _OPENING else self._leaf
         return iter(())
 
@@ -151,14 +156,20 @@ class Cutter:
         frame = self._frames[-1]
         if char == frame.closer and not frame.seen:
             return self._leave()
-        if char != ord('"'):
+        if char != _QUOTE:
             raise self._malformed("a key must be a string")
-        match = _STRING.match(self._buffer, self._at)
-        if match is None:
-            self._check_length("a key")
+        self._scan_from = self._at + 1
+        self._state = self._rest_of_key
+        return iter(())
+
+    def _rest_of_key(self) -> Iterator[Cut] | None:
+        end = self._scan_from = _passed(_IN_STRING, self._buffer, self._scan_from)
+        if not self._closes_string(end):
+            if end - self._at > self._value_limit:
+                raise self._malformed(f"a key is longer than {self._value_limit} bytes")
             return None
-        frame.key = self._decoded_key(match[0])
-        self._at = match.end()
+        self._frames[-1].key = self._decoded_key(self._buffer[self._at : end + 1])
+        self._at = end + 1
         self._state = self._colon
         return iter(())
 
@@ -176,6 +187,13 @@ class Cutter:
         """Runs to the end of a container that is taken or skipped, by counting brackets outside strings."""
         buffer, to_bracket = self._buffer, _TO_BRACKET.match
         position, depth, deepest = self._scan_from, self._depth, self._deepest
+        if self._in_string:
+            position = _passed(_IN_STRING, buffer, position)
+            if not self._closes_string(position):
+                self._pause(position)
+                return None
+            position += 1
+            self._in_string = False
         while match := to_bracket(buffer, position):
             position = match.end()
             if buffer[position - 1] in _OPENING:
@@ -186,22 +204,34 @@ class Cutter:
                 if not depth:
                     self._deepest = deepest
                     return self._complete(position)
-        rest = _NO_BRACKET.match(buffer, position)
-        self._scan_from, self._depth, self._deepest = (
-            rest.end() if rest else position,
-            depth,
-            deepest,
-        )
-        self._drop_scanned()
+        self._depth, self._deepest = depth, deepest
+        position = _passed(_NO_BRACKET, buffer, position)
+        if position < len(buffer):  # a string that is not closed yet
+            self._in_string = True
+            position = _passed(_IN_STRING, buffer, position + 1)
+        self._pause(position)
         return None
 
     def _leaf(self) -> Iterator[Cut] | None:
-        pattern = _STRING if self._buffer[self._at] == ord('"') else _SCALAR
-        match = pattern.match(self._buffer, self._at)
-        if match is None or (pattern is _SCALAR and match.end() == len(self._buffer)):
-            self._check_length("a value")
+        pattern = _IN_STRING if self._in_string else _IN_WORD
+        end = _passed(pattern, self._buffer, self._scan_from)
+        if end == len(self._buffer) or (self._in_string and not self._closes_string(end)):
+            self._pause(end)
             return None
-        return self._complete(match.end())
+        return self._complete(end + self._in_string)
+
+    def _closes_string(self, position: int) -> bool:
+        return position < len(self._buffer) and self._buffer[position] == _QUOTE
+
+    def _pause(self, position: int) -> None:
+        """Goes on at this position when more bytes came; keeps none of a value that is skipped or too large."""
+        self._scan_from = position
+        pending = position - self._at
+        if self._scanned + pending > self._value_limit:
+            self._keeps = False
+        if not self._keeps:
+            self._scanned += pending
+            self._at = position
 
     def _complete(self, end: int) -> Iterator[Cut]:
         refused = ""
@@ -209,7 +239,7 @@ class Cutter:
             refused = f"larger than {self._value_limit} bytes"
         elif self._deepest > self._depth_limit:
             refused = f"nested deeper than {self._depth_limit} levels"
-        raw = self._buffer[self._at : end] if self._keeps and not refused else b""
+        raw = bytes(self._buffer[self._at : end]) if self._keeps and not refused else b""
         self._at = end
         self._state = self._after
         self._keeps = False
@@ -253,36 +283,19 @@ class Cutter:
         self._at = match.end() if match else self._at
         return self._buffer[self._at] if self._at < len(self._buffer) else None
 
-    def _decoded_key(self, raw: bytes) -> str:
+    def _decoded_key(self, raw: bytearray) -> str:
         try:
             return msgspec.json.decode(raw, type=str)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._malformed(f"a key is no valid string: {error}") from error
-
-    def _check_length(self, what: str) -> None:
-        if len(self._buffer) - self._at > self._value_limit:
-            raise self._malformed(f"{what} is longer than {self._value_limit} bytes")
-
-    def _drop_scanned(self) -> None:
-        """Keeps no bytes of a value that is skipped or already too large."""
-        pending = self._scan_from - self._at
-        if self._scanned + pending > self._value_limit:
-            self._keeps = False
-        if not self._keeps:
-            self._scanned += pending
-            self._at = self._scan_from
-        if len(self._buffer) - self._scan_from > self._value_limit:
-            raise self._malformed(f"a string is longer than {self._value_limit} bytes")
 
     def _forget(self) -> None:
         """Drops what was consumed, remembering the line for messages."""
-        gone = self._buffer[: self._at]
-        lines = gone.count(b"\n")
+        lines = self._buffer.count(b"\n", 0, self._at)
         self._dropped_lines += lines
-        self._dropped_since_line = (
-            len(gone) - gone.rfind(b"\n") - 1 if lines else self._dropped_since_line + len(gone)
-        )
-        self._buffer = self._buffer[self._at :]
+        since_line = self._at - self._buffer.rfind(b"\n", 0, self._at) - 1
+        self._dropped_since_line = since_line if lines else self._dropped_since_line + self._at
+        del self._buffer[: self._at]
         self._scan_from -= self._at
         self._at = 0
 
@@ -294,3 +307,9 @@ class Cutter:
             len(before) - newline if newline >= 0 else self._dropped_since_line + len(before) + 1
         )
         return MalformedError(f"{why} (line {line}, column {column})")
+
+
+def _passed(pattern: re.Pattern[bytes], buffer: bytearray, position: int) -> int:
+    """Where a pattern that matches everywhere, if only nothing, ends."""
+    match = pattern.match(buffer, position)
+    return match.end() if match else position

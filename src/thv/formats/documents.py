@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import GROUPS_META, Entry
+from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.domain.errors import Code, ThvError
 from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step
 from thv.formats.mapping import REMOTE_SERVERS, SERVERS
@@ -35,7 +35,7 @@ ENTRY_LIMIT = 4 << 20
 DEPTH_LIMIT = 64
 DOCUMENT_META = "io.stacklok.toolhive/document"
 ENVELOPE_SCHEMA = "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/upstream-registry.schema.json"
-_HEAD_LIMIT = 100
+_MEMBER_COST = 200  # bytes that a member takes beside its text
 _OFFICIAL_NAME = re.compile(rb'"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
 
 
@@ -93,7 +93,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 def items_of(raws: Iterable[bytes | msgspec.Raw], place: str) -> Iterator[Item]:
     """The entries of a page whose envelope was opened already."""
     for index, raw in enumerate(raws):
-        yield _official(bytes(raw), f"{place}[{index}]")
+        where = f"{place}[{index}]"
+        yield _too_much(bytes(raw), where) or _official(bytes(raw), where)
 
 
 class DocumentReader:
@@ -107,9 +108,9 @@ class DocumentReader:
         self._expected = expected
         self._cutter = Cutter(self._decide, value_limit=ENTRY_LIMIT, depth_limit=DEPTH_LIMIT)
         self._head: dict[str, bytes] = {}
-        self._empty: dict[
-            str, bytes
-        ] = {}  # optional parts that were there, as long as nothing came in them
+        self._room = ENTRY_LIMIT
+        # Optional parts that were there, as long as nothing came in them.
+        self._empty: dict[str, bytes] = {}
         self._start = b""
         self._found = 0
         self._rejected: Rejected | None = None
@@ -129,7 +130,7 @@ class DocumentReader:
             yield from map(self._counted, self._single())
         if self.container is None or (self._rejected and not self._found):
             raise self._no_registry()
-        self.head = _head_of({**self._head, **self._empty})
+        self.head = _head_of({**self._head, **self._empty}, self.container.written_in)
 
     def _items(self, cuts: Iterator[Cut]) -> Iterator[Item]:
         try:
@@ -178,28 +179,30 @@ class DocumentReader:
 
     def _item(self, cut: Cut) -> Iterator[Item]:
         self._empty.pop(str(cut.path[0]) if cut.path else "", None)
+        place = _place(cut.path)
         match cut.path:
-            case ():
-                raise self._no_registry()
-            case (int(index),):
-                yield _refused(cut) or _official(cut.raw, f"[{index}]")
+            case (int(),):
+                yield _refused(cut, place) or _official(cut.raw, place)
             case ("servers" | "remote_servers" as section, str(key)):
-                yield _refused(cut) or _toolhive(key, cut.raw, section, _member(section, key))
-            case ("servers", int(index)):
-                yield _refused(cut) or _official(cut.raw, f"servers[{index}]")
-            case ("data", "servers", int(index)):
-                yield _refused(cut) or _official(cut.raw, f"data.servers[{index}]")
+                yield _refused(cut, place) or _toolhive(key, cut.raw, section, place)
+            case ("servers", int()) | ("data", "servers", int()):
+                yield _refused(cut, place) or _official(cut.raw, place)
             case ("groups", int(index)) | ("data", "groups", int(index)):
-                refused = _refused(cut)
+                refused = _refused(cut, place)
                 yield from [refused] if refused else _group(cut.raw, index)
-            case (str(key),):
-                self._keep(key, cut)
             case _:
-                pass
+                yield from self._kept(str(cut.path[0]), cut)
 
-    def _keep(self, key: str, cut: Cut) -> None:
-        if len(self._head) < _HEAD_LIMIT:
-            self._head[key] = b"null" if cut.refused else cut.raw
+    def _kept(self, key: str, cut: Cut) -> Iterator[Item]:
+        """Keeps a member of the document; what does not fit any more is reported once."""
+        room = self._room - len(key) - len(cut.raw) - _MEMBER_COST
+        if room >= 0 and not cut.refused:
+            self._room = room
+            self._head[key] = cut.raw
+        elif self._room >= 0:
+            self._room = -1
+            why = cut.refused or f"one of too many that together exceed {ENTRY_LIMIT} bytes"
+            yield Rejected(_place(cut.path), "", f"the member is {why}; no further one is kept")
 
     def _single(self) -> Iterator[Item]:
         """The whole document may be one entry."""
@@ -207,6 +210,9 @@ class DocumentReader:
         if not flat and "server" not in self._head:
             return  # a package.json has a name and a version too
         self._as(Container.SINGLE)
+        if self._room < 0:
+            yield Rejected("the document", "", f"the entry is larger than {ENTRY_LIMIT} bytes")
+            return
         members = b",".join(
             msgspec.json.encode(key) + b":" + raw for key, raw in self._head.items()
         )
@@ -229,7 +235,8 @@ class DocumentReader:
         elif text[:1] == b"<":
             found = "an HTML or XML page"
         elif self._head:
-            found = f"a JSON object with the members {', '.join(sorted(self._head)[:6])}"
+            members = ", ".join(_short(key) for key in sorted(self._head)[:6])
+            found = f"a JSON object with the members {members}"
         elif text[:1] in (b"{", b"["):
             found = "a JSON document without entries"
         else:
@@ -253,12 +260,15 @@ class FolderReader:
 
     def read(self, path: str, value: Any) -> Item:
         """The entry of one file: its key is `name`, else the file's own name, else its folder's."""
+        try:
+            value = msgspec.json.decode(msgspec.json.encode(value))
+        except (TypeError, ValueError, RecursionError) as error:
+            return Rejected(path, "", f"holds what JSON cannot say: {error}")
         if not isinstance(value, dict):
             return Rejected(path, "", "expected one ToolHive entry, an object")
-        key = value.get("name") if isinstance(value.get("name"), str) else _stem(path)
-        rest = {member: item for member, item in value.items() if member != "name"}
+        key = value.pop("name") if isinstance(value.get("name"), str) else _stem(path)
         section = REMOTE_SERVERS if "url" in value and "image" not in value else SERVERS
-        return _made(lambda: entry_of_toolhive(str(key), rest, section=section), path, str(key))
+        return _toolhive_value(key, value, section, path)
 
 
 def combined(first: Entry, second: Entry) -> Entry:
@@ -266,9 +276,9 @@ def combined(first: Entry, second: Entry) -> Entry:
     groups = {item["group"].get("name"): item for item in [*_groups(second), *_groups(first)]}
     if not groups:
         return first
-    alone = all(_groups(entry) for entry in (first, second))
+    only = _only_in_groups(first) and _only_in_groups(second)
     marked = [
-        {**item, "only": alone} for item in sorted(groups.values(), key=lambda i: i["position"])
+        {**item, "only": only} for item in sorted(groups.values(), key=lambda i: i["position"])
     ]
     return _with_groups(first, marked)
 
@@ -283,32 +293,30 @@ def toolhive_document(
     entries: Entries, head: Head, *, key: Callable[[Entry], str] | None = None, pretty: bool = True
 ) -> Iterator[bytes]:
     """A ToolHive registry of these entries, piece by piece; `key` gives other keys than the usual ones."""
-    members = {
-        "version": head.version,
-        "last_updated": head.last_updated,
-        **_extra(head, Format.TOOLHIVE),
-    }
-    yield _opening(members, pretty)
+    extra = _extra(head, Format.TOOLHIVE)
+    spare = {name: extra.pop(name) for name in (REMOTE_SERVERS, "groups") if name in extra}
+    yield _opening({**extra, "version": head.version, "last_updated": head.last_updated}, pretty)
     for section in (SERVERS, REMOTE_SERVERS):
         rows = (
             (key(entry) if key else placed.key, placed.value)
             for entry, placed in ((entry, placed_entry(entry)) for entry in entries())
             if placed.section == section and not _only_in_groups(entry)
         )
-        yield from _object_member(section, rows, pretty, optional=section != SERVERS)
+        yield from _object_member(section, rows, pretty, spare)
     groups = _grouped(entries())
-    if groups:
+    if groups or "groups" in spare:
         yield from _list_member("groups", groups, pretty)
     yield b"\n}\n" if pretty else b"}"
 
 
 def official_document(entries: Entries, head: Head, *, pretty: bool = True) -> Iterator[bytes]:
     """An official registry document of these entries, piece by piece."""
+    extra = _extra(head, Format.UPSTREAM)
     members = {
         "$schema": ENVELOPE_SCHEMA,
+        **extra,
         "version": head.version,
-        "meta": {"last_updated": head.last_updated},
-        **_extra(head, Format.UPSTREAM),
+        "meta": {**_object(extra.get("meta")), "last_updated": head.last_updated},
     }
     yield _opening(members, pretty)
     yield b',\n  "data": {' if pretty else b',"data":{'
@@ -319,7 +327,11 @@ def official_document(entries: Entries, head: Head, *, pretty: bool = True) -> I
 
 def _extra(head: Head, form: Format) -> JsonObject:
     """Members of this format as they were, those of the other under a key of ours."""
-    mine = dict(head.extra.get(form.value, {}))
+    mine = {
+        key: value
+        for key, value in head.extra.get(form.value, {}).items()
+        if key not in (SERVERS, "data")
+    }
     others = {
         name: members for name, members in head.extra.items() if name != form.value and members
     }
@@ -334,12 +346,13 @@ def _opening(members: JsonObject, pretty: bool) -> bytes:
 
 
 def _object_member(
-    name: str, rows: Iterable[tuple[str, JsonObject]], pretty: bool, *, optional: bool
+    name: str, rows: Iterable[tuple[str, JsonObject]], pretty: bool, spare: JsonObject
 ) -> Iterator[bytes]:
+    """An object of these rows; without any, only what is required or was there."""
     colon = b": " if pretty else b":"
     texts = (msgspec.json.encode(key) + colon + _text(value, pretty, 2) for key, value in rows)
     head = next(texts, None)
-    if head is not None or not optional:
+    if head is not None or name == SERVERS or name in spare:
         every = chain((head,) if head is not None else (), texts)
         yield from _member_of(name, every, b"{}", pretty, level=1, first=False)
 
@@ -410,7 +423,7 @@ def _decoded(raw: bytes, place: str, make: Callable[[Any], Entry], name: str = "
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Rejected(place, name, f"not valid JSON: {error}")
+        return Rejected(place, _short(name), f"not valid JSON: {error}")
     return _made(lambda: make(value), place, name or _name_in(value))
 
 
@@ -418,11 +431,23 @@ def _made(make: Callable[[], Entry], place: str, name: str) -> Item:
     try:
         return Found(make(), place)
     except RejectedError as error:
-        return Rejected(place, name, str(error))
+        return Rejected(place, _short(name), str(error))
 
 
-def _refused(cut: Cut) -> Rejected | None:
-    return Rejected(_place(cut.path), "", f"the entry is {cut.refused}") if cut.refused else None
+def _refused(cut: Cut, place: str) -> Rejected | None:
+    return Rejected(place, "", f"the entry is {cut.refused}") if cut.refused else None
+
+
+def _too_much(raw: bytes, place: str) -> Rejected | None:
+    """Holds an item that came by itself to the limits of a document."""
+    if raw.count(b"{") + raw.count(b"[") <= DEPTH_LIMIT and len(raw) <= ENTRY_LIMIT:
+        return None
+    cutter = Cutter(lambda *_: Step.TAKE, value_limit=ENTRY_LIMIT, depth_limit=DEPTH_LIMIT)
+    try:
+        (cut,) = [*cutter.feed(raw), *cutter.close()]
+    except MalformedError as error:
+        return Rejected(place, "", f"not valid JSON: {error}")
+    return _refused(cut, place)
 
 
 def _group(raw: bytes, index: int) -> Iterator[Item]:
@@ -441,14 +466,14 @@ def _group(raw: bytes, index: int) -> Iterator[Item]:
     for section in (SERVERS, REMOTE_SERVERS):
         for key, value in _object(group.get(section)).items():
             empty = False
-            item = _toolhive_value(key, value, section, f"{place}.{_member(section, key)}")
+            item = _toolhive_value(key, value, section, f"{place}.{section}.{_short(key)}")
             yield (
                 Found(_with_groups(item.entry, [membership]), item.place)
                 if isinstance(item, Found)
                 else item
             )
     if empty:
-        yield Rejected(place, group["name"], "a group without servers is not kept")
+        yield Rejected(place, _short(group["name"]), "a group without servers is not kept")
 
 
 def _toolhive_value(key: str, value: Any, section: str, place: str) -> Item:
@@ -468,7 +493,7 @@ def _groups(entry: Entry) -> list[JsonObject]:
         item
         for item in groups
         if isinstance(item, dict)
-        and isinstance(item.get("group"), dict)
+        and isinstance(_object(item.get("group")).get("name"), str)
         and isinstance(item.get("position"), int)
     ]
 
@@ -481,29 +506,38 @@ def _only_in_groups(entry: Entry) -> bool:
 # Head and messages -----------------------------------------------------------------------------------------
 
 
-def _head_of(members: dict[str, bytes]) -> Head:
+def _head_of(members: dict[str, bytes], form: Format) -> Head:
     values = {key: _value(raw) for key, raw in members.items()}
+    meta = _object(values.get("meta")) if form is Format.UPSTREAM else {}
+    version = values.get("version")
+    updated = meta.get("last_updated", values.get("last_updated"))
     parked = _object(_object(values.get("_meta")).get(DOCUMENT_META))
-    meta = _object(values.get("meta"))
-    own = {
-        key: value
-        for key, value in values.items()
-        if key not in ("version", "last_updated", "meta", "metadata")
-    }
-    if parked:
-        own["_meta"] = {key: value for key, value in own["_meta"].items() if key != DOCUMENT_META}
-        if not own["_meta"]:
-            del own["_meta"]
-    form = Format.UPSTREAM if "meta" in values else Format.TOOLHIVE
-    if form is Format.UPSTREAM and own.get("$schema") == ENVELOPE_SCHEMA:
-        del own["$schema"]
-    updated = values.get("last_updated", meta.get("last_updated"))
     extra = {name: members for name, members in parked.items() if isinstance(members, dict)}
+    own = _own_members(values, meta, form)
     return Head(
-        version=values["version"] if isinstance(values.get("version"), str) else "1.0.0",
+        version=version if isinstance(version, str) else "1.0.0",
         last_updated=updated if isinstance(updated, str) else "",
         extra={**extra, form.value: own} if own else extra,
     )
+
+
+def _own_members(values: JsonObject, meta: JsonObject, form: Format) -> JsonObject:
+    """What a document says beside its entries, version and time."""
+    known = {"version", "last_updated", "_meta"}
+    known |= {"meta", "metadata"} if form is Format.UPSTREAM else set()
+    own = {key: value for key, value in values.items() if key not in known}
+    rest = {
+        "_meta": _without(_object(values.get("_meta")), DOCUMENT_META),
+        "meta": _without(meta, "last_updated"),
+    }
+    own.update((key, value) for key, value in rest.items() if value)
+    if form is Format.UPSTREAM and own.get("$schema") == ENVELOPE_SCHEMA:
+        del own["$schema"]
+    return own
+
+
+def _without(value: JsonObject, key: str) -> JsonObject:
+    return {name: item for name, item in value.items() if name != key}
 
 
 def _value(raw: bytes) -> Any:
@@ -522,14 +556,14 @@ def _other_format(expected: Format | None, container: Container) -> ThvError:
     )
 
 
-def _member(section: str, key: str) -> str:
-    return f"{section}.{key}"
-
-
 def _place(path: Path) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(
-        "."
-    )
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
+def _short(key: str) -> str:
+    """Keys and names come from strangers, and go into messages."""
+    return key if len(key) <= NAME_LIMIT else key[: NAME_LIMIT - 1] + "…"
 
 
 def _stem(path: str) -> str:
@@ -541,7 +575,7 @@ def _stem(path: str) -> str:
 def _name_in(value: Any) -> str:
     place = value.get("server", value) if isinstance(value, dict) else {}
     name = place.get("name") if isinstance(place, dict) else ""
-    return name[:200] if isinstance(name, str) else ""
+    return name if isinstance(name, str) else ""
 
 
 def _object(value: Any) -> JsonObject:

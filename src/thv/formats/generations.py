@@ -186,7 +186,7 @@ def _package(package: Any) -> Any:
     if new.get("version") == "":
         del new["version"]
     transport = new.pop("transport_type", "stdio")
-    new.setdefault("transport", {"type": _TRANSPORTS.get(transport, transport)})
+    new.setdefault("transport", {"type": _transport(transport)})
     for key in ("runtimeArguments", "packageArguments", "environmentVariables"):
         if isinstance(new.get(key), list):
             new[key] = [_deep_camel(item) for item in new[key]]
@@ -198,11 +198,15 @@ def _remote(remote: Any) -> Any:
         return remote
     new = _camel(remote)
     transport = new.pop("transport_type", new.get("type"))
-    if isinstance(transport, str):
-        new["type"] = _TRANSPORTS.get(transport, transport)
+    if transport is not None:
+        new["type"] = _transport(transport)
     if isinstance(new.get("headers"), list):
         new["headers"] = [_deep_camel(item) for item in new["headers"]]
     return new
+
+
+def _transport(name: Any) -> Any:
+    return _TRANSPORTS.get(name, name) if isinstance(name, str) else name
 
 
 def _camel(value: JsonObject) -> JsonObject:

@@ -13,8 +13,8 @@ import re
 from typing import Any
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
-from thv.domain.facts import status_of, toolhive_block
+from thv.domain.entry import OFFICIAL_META, PUBLISHER_META, TOOLHIVE_PUBLISHER
+from thv.domain.facts import toolhive_block
 from thv.domain.target import HTTP_TRANSPORTS, NotRunnable, Remote, Target, image_tag, target_of
 from thv.domain.text import official_name, toolhive_key
 from thv.domain.versions import parse_semver
@@ -25,6 +25,8 @@ SECTION = "@section"
 SERVERS = "servers"
 REMOTE_SERVERS = "remote_servers"
 DEFAULT_VERSION = "1.0.0"
+PARKED = "server.json"
+"""The key of `custom_metadata` under which what server.json alone can say is parked."""
 
 _HOMEPAGE = "homepage"
 """What ToolHive's own catalog calls the web site of a server, in `custom_metadata`."""
@@ -57,15 +59,28 @@ def to_toolhive(content: JsonObject) -> JsonObject:
     for key, value in block.items():
         if key not in native and key not in there:
             there[key] = value
+    custom = _without_own(there.pop("custom_metadata", None))
     if _given(server.get("websiteUrl")):
-        there["custom_metadata"] = {
-            **_object(there.get("custom_metadata")),
-            _HOMEPAGE: server["websiteUrl"],
-        }
-    if status_of(Entry.from_content(content), block) is not Status.ACTIVE:
+        custom[_HOMEPAGE] = server["websiteUrl"]
+    if custom:
+        there["custom_metadata"] = custom
+    if _is_deprecated(content, block):
         there["status"] = "Deprecated"
     there.setdefault("status", "Active")
     return there
+
+
+def _without_own(custom: Any) -> JsonObject:
+    return {key: value for key, value in _object(custom).items() if key != PARKED}
+
+
+def _is_deprecated(content: JsonObject, block: JsonObject) -> bool:
+    """The registry's word, else the publisher's; ToolHive has none for "deleted"."""
+    official = _object(_object(content.get("_meta")).get(OFFICIAL_META))
+    return (
+        official.get("status") in ("deprecated", "deleted")
+        or str(block.get("status")).lower() == "deprecated"
+    )
 
 
 def _run_fields(there: JsonObject, server: JsonObject, target: Target) -> None:
@@ -85,11 +100,8 @@ def _run_fields(there: JsonObject, server: JsonObject, target: Target) -> None:
     variables = [
         _variable(item, ("default",)) for item in _objects(package.get("environmentVariables"))
     ]
-    variables += [
-        item
-        for item in _runtime_variables(package)
-        if item["name"] not in {v.get("name") for v in variables}
-    ]
+    named = {item["name"] for item in variables if isinstance(item.get("name"), str)}
+    variables += [item for item in _runtime_variables(package) if item["name"] not in named]
     if variables:
         there["env_vars"] = variables
     arguments = _flat_arguments(package.get("packageArguments"))

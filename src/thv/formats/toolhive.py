@@ -17,10 +17,9 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.formats import mapping, parking
-from thv.formats.mapping import KEY, REMOTE_SERVERS, SECTION, SERVERS
+from thv.formats.mapping import KEY, PARKED, REMOTE_SERVERS, SECTION, SERVERS
 from thv.formats.official import RejectedError, checked_text, entry_of
 
-PARKED_HERE = "server.json"
 PARKED_THERE = "io.stacklok.toolhive/entry"
 
 _SCHEMA_URL = re.compile(
@@ -30,7 +29,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _REGISTRY_META = "@_meta"
 # The files in which clients configure servers look alike, but hold a `command`, or a bare `type` and `url`.
 _MARKS = frozenset({"image", "description", "transport", "status", "tier", "tools"})
-_PART_DEPTH = 3  # a field, or one item of a list that is a field
+_TRIES = 200  # enough for every entry of a person; an entry that was made to be slow ends here
 
 Back: TypeAlias = Callable[[JsonObject], JsonObject]
 """The plain map of the other direction."""
@@ -57,23 +56,26 @@ def is_remote(entry: Entry) -> bool:
 def placed_entry(entry: Entry) -> Placed:
     """The ToolHive entry with key and section."""
     content = _own_keys_removed(entry.content)
-    there = _unparked(entry, content)
+    plain = mapping.to_toolhive(content)
+    parked = _object(entry.server.get("_meta")).get(PARKED_THERE)
+    if isinstance(parked, dict):
+        there = _settled(plain, parked, mapping.to_official, content)
+        placed = _placed(there, content)
+        # Whoever edited the entry may have made what was parked earlier a lie: the way back tells.
+        if _is_entry(placed.value) and parking.same(
+            _own_keys_removed(_content_behind(placed)), content
+        ):
+            return placed
+    return _placed(plain, content)
+
+
+def _placed(there: JsonObject, content: JsonObject) -> Placed:
     missing = parking.difference(mapping.to_official(there), content)
     value = {key: field for key, field in there.items() if key not in (KEY, SECTION)}
     if missing:
-        custom = value.get("custom_metadata")
-        custom = custom if isinstance(custom, dict) else {}
-        value["custom_metadata"] = {**custom, PARKED_HERE: _shortened(missing)}
+        custom = _object(value.get("custom_metadata"))
+        value["custom_metadata"] = {**custom, PARKED: _shortened(missing)}
     return Placed(there[KEY], there[SECTION], value)
-
-
-def _unparked(entry: Entry, content: JsonObject) -> JsonObject:
-    """What a ToolHive entry can say of it, with what an earlier conversion had parked put back."""
-    plain = mapping.to_toolhive(content)
-    parked = _object(entry.server.get("_meta")).get(PARKED_THERE)
-    return (
-        _settled(plain, parked, mapping.to_official, content) if isinstance(parked, dict) else plain
-    )
 
 
 def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
@@ -82,14 +84,22 @@ def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
         raise RejectedError("expected an object")
     if KEY in value or SECTION in value:
         raise RejectedError(f"a field cannot be called {KEY!r} or {SECTION!r}")
-    if "command" in value or _MARKS.isdisjoint(value):
+    if not _is_entry(value):
         raise RejectedError(
             "this is no ToolHive entry: it has neither an image, a url nor a description"
         )
     checked_text({"key": key}, "key", NAME_LIMIT)
-    there = {**_without_parked(value), KEY: key, SECTION: section}
+    return entry_of(_content_behind(Placed(key, section, value)))
+
+
+def _is_entry(value: JsonObject) -> bool:
+    return "command" not in value and not _MARKS.isdisjoint(value)
+
+
+def _content_behind(placed: Placed) -> JsonObject:
+    there = {**_without_parked(placed.value), KEY: placed.key, SECTION: placed.section}
     content = mapping.to_official(there)
-    patch = _lengthened(_object(value.get("custom_metadata")).get(PARKED_HERE))
+    patch = _lengthened(_object(placed.value.get("custom_metadata")).get(PARKED))
     if patch:
         content = _settled(content, patch, mapping.to_toolhive, there)
     missing = parking.difference(mapping.to_toolhive(content), there)
@@ -97,7 +107,7 @@ def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
         server = content["server"]
         meta = {**_object(server.get("_meta")), PARKED_THERE: missing}
         content = {**content, "server": {**server, "_meta": meta}}
-    return entry_of(content)
+    return content
 
 
 def _settled(
@@ -105,36 +115,51 @@ def _settled(
 ) -> JsonObject:
     """The plain map with what was parked, as far as that does not lead away from the source.
 
-    Nobody edited: everything fits at once. Somebody did: a part that would contradict the edit is left out,
-    because with it the way back differs from the source more than without.
+    Nobody edited: everything fits at once. Somebody did: a part is left out when the way back changes with it,
+    and not to what the source says.
     """
     whole: JsonObject = parking.apply(plain, parked)
     if _is_sound(whole) and parking.same(back(whole), source):
         return whole
-    distance = parking.size(parking.difference(back(plain), source))
-    for part in parking.parts(parked, _PART_DEPTH):
-        more = parking.apply(plain, part)
-        if not _is_sound(more):
-            continue
-        with_part = parking.size(parking.difference(back(more), source))
-        if with_part <= distance:
-            plain, distance = more, with_part
-    return plain
+    kept, value, reached = parking.NOTHING, plain, back(plain)
+    waiting, tries, before = [parked], _TRIES, 0
+    # What is left out may fit once others are in, so it is tried again until nothing changes.
+    while tries and len(waiting) != before:
+        before, todo, waiting = len(waiting), waiting[::-1], []
+        while todo and tries:
+            tries -= 1
+            part = todo.pop()
+            joined = parking.joined(kept, part)
+            more: JsonObject = parking.apply(plain, joined)
+            reach = back(more) if _is_sound(more) else {}
+            if reach and not _leads_away(reached, reach, source):
+                kept, value, reached = joined, more, reach
+            elif inner := parking.branches(part):
+                todo.extend(reversed(inner))
+            else:
+                waiting.append(part)
+    return value
 
 
-def _is_sound(value: JsonObject) -> bool:
+def _leads_away(before: JsonObject, after: JsonObject, source: JsonObject) -> bool:
+    moved = parking.difference(before, after)
+    return parking.changed_again(moved, parking.difference(after, source))
+
+
+def _is_sound(value: Any) -> bool:
     """Parked values come from documents of strangers: what the maps rely on must still be there."""
-    if KEY in value:
-        return isinstance(value[KEY], str) and value.get(SECTION) in (SERVERS, REMOTE_SERVERS)
-    server = _object(value.get("server"))
+    there = _object(value)
+    if KEY in there:
+        return isinstance(there[KEY], str) and there.get(SECTION) in (SERVERS, REMOTE_SERVERS)
+    server = _object(there.get("server"))
     return isinstance(server.get("name"), str) and isinstance(server.get("version"), str)
 
 
 def _without_parked(there: JsonObject) -> JsonObject:
-    custom: Any = there.get("custom_metadata")
-    if not isinstance(custom, dict) or PARKED_HERE not in custom:
+    custom = _object(there.get("custom_metadata"))
+    if PARKED not in custom:
         return there
-    kept = {key: value for key, value in custom.items() if key != PARKED_HERE}
+    kept = {key: value for key, value in custom.items() if key != PARKED}
     new = {key: value for key, value in there.items() if key != "custom_metadata"}
     return {**new, "custom_metadata": kept} if kept else new
 
@@ -147,27 +172,32 @@ def _shortened(patch: parking.Patch) -> JsonObject | str:
     short: JsonObject = dict(patch.get("server", {}))
     if "_meta" in patch:
         short[_REGISTRY_META] = patch["_meta"]
-    match = _SCHEMA_URL.fullmatch(str(short.get("$schema")))
-    if not match:
-        return short
-    version = short.get("version", "")
-    if short.keys() <= {"$schema", "version"} and isinstance(version, str) and " " not in version:
-        return f"{version} {match[1]}".lstrip() if version or "version" not in short else short
-    return {**short, "$schema": match[1]}
+    schema, version = str(short.get("$schema")), short.get("version")
+    if match := _SCHEMA_URL.fullmatch(schema):
+        short["$schema"] = match[1]
+        if short.keys() == {"$schema"}:
+            return match[1]
+        if short.keys() == {"$schema", "version"} and isinstance(version, str) and version:
+            return f"{version} {match[1]}"
+    elif _DATE.fullmatch(schema):
+        short["$schema"] = {"=": schema}
+    return short
 
 
 def _lengthened(short: Any) -> parking.Patch:
     """The patch behind its short form, `{}` when there is none."""
     if isinstance(short, str):
-        version, _, schema = short.rpartition(" ")
-        short = {"$schema": schema, "version": version} if version else {"$schema": schema}
+        version, _, date = short.rpartition(" ")
+        if not _DATE.fullmatch(date):
+            return {}
+        short = {"$schema": date, "version": version} if version else {"$schema": date}
     if not isinstance(short, dict):
         return {}
     server: JsonObject = {key: value for key, value in short.items() if key != _REGISTRY_META}
-    date = server.get("$schema")
-    if isinstance(date, str) and _DATE.fullmatch(date):
+    schema = server.get("$schema")
+    if isinstance(schema, str) and _DATE.fullmatch(schema):
         server["$schema"] = (
-            f"https://static.modelcontextprotocol.io/schemas/{date}/server.schema.json"
+            f"https://static.modelcontextprotocol.io/schemas/{schema}/server.schema.json"
         )
     patch: JsonObject = {"server": server}
     if _REGISTRY_META in short:
