@@ -1,0 +1,118 @@
+"""One server, by either of its names, and its versions.
+
+In the flow: behind every address that names a server.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from thv.domain.entry import Entry
+from thv.domain.text import official_name
+from thv.domain.versions import order_key
+from thv.stores.models.bodies import Said, converted, read_body
+from thv.stores.models.query import LATEST, Form
+from thv.stores.models.view import View
+
+
+class Server(msgspec.Struct, frozen=True):
+    """The latest version of a name."""
+
+    item: int
+    key: str
+    name: str
+    place: int
+    size: int
+    plain: int
+    """Length of the ToolHive body before `registry_info`."""
+    official: int
+    official_size: int
+    versions: int
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of a name."""
+
+    item: int
+    name: str
+    version: str
+    latest: bool
+    gone: bool
+    place: int
+    size: int
+
+
+class Read(msgspec.Struct, frozen=True):
+    """A version with its content."""
+
+    version: Version
+    entry: Entry
+    said: Said
+
+
+_SERVER = (
+    "SELECT item, key, name, place, size, plain, official, official_size, versions "
+    "FROM server WHERE {column}=? AND born <= ? AND died > ?"
+)
+_BY_KEY, _BY_NAME = _SERVER.format(column="key"), _SERVER.format(column="name")
+_VERSION = (
+    "SELECT id, name, version, latest, gone, place, size FROM version "
+    "WHERE name=? AND born <= ? AND died > ?"
+)
+
+
+def server(view: View, text: str) -> Server | None:
+    """The latest served version of what this key or name means."""
+    for question in (_BY_KEY, _BY_NAME):
+        row = view.ask(question, (text, view.id, view.id)).fetchone()
+        if row is not None:
+            return Server(*row)
+    return None
+
+
+def name_of(view: View, text: str) -> str | None:
+    """The official name behind a key or name, served or not; None when nobody ever heard of it."""
+    for name in (text, official_name(text)):
+        if view.ask(_VERSION, (name, view.id, view.id)).fetchone():
+            return name
+    found = server(view, text)
+    return found.name if found else None
+
+
+def versions(view: View, name: str, *, include_gone: bool = False) -> list[Version]:
+    """The versions of an official name, in no order that matters."""
+    rows = view.ask(_VERSION, (name, view.id, view.id)).fetchall()
+    every = [Version(item, *rest[:2], *map(bool, rest[2:4]), *rest[4:]) for item, *rest in rows]
+    return every if include_gone else [version for version in every if not version.gone]
+
+
+def version(view: View, name: str, text: str, *, include_gone: bool = False) -> Version | None:
+    """One version of an official name; `latest` is a word for the latest one."""
+    every = versions(view, name, include_gone=include_gone)
+    wanted = (each for each in every if (each.latest if text == LATEST else each.version == text))
+    return next(wanted, None)
+
+
+def read(view: View, found: Version) -> Read:
+    """A version with what its body holds."""
+    body = view.model.body(Form.OFFICIAL, found.place, found.size)
+    return Read(found, *read_body(body))
+
+
+def newest_first(reads: list[Read]) -> list[Read]:
+    """In the order of versions, the newest first."""
+    return sorted(
+        reads,
+        key=lambda each: order_key(each.version.version, each.entry.published_at),
+        reverse=True,
+    )
+
+
+def toolhive_body(view: View, body: bytes) -> tuple[bytes, int]:
+    """The ToolHive body of an official one, and the length of its part before `registry_info`."""
+    name = read_body(body)[0].name
+    (count,) = view.ask(
+        "SELECT count(*) FROM version WHERE name=? AND born <= ? AND died > ? AND gone = 0",
+        (name, view.id, view.id),
+    ).fetchone()
+    return converted(body, count)

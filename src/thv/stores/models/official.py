@@ -1,0 +1,150 @@
+"""The list of the official API: every version by name and version, tombstones on request.
+
+In the flow: behind `GET /v0.1/servers`. Its cursors are positions in the order of keys and outlive the content,
+so a result is entered by key and not by number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from thv.stores.models.plans import plan_of
+from thv.stores.models.query import ALL, LATEST, START, Form, OfficialQuery, Page, Position
+from thv.stores.models.rows import Key
+from thv.stores.models.servers import numbers
+from thv.stores.models.view import View
+
+_WALKS = {
+    OfficialQuery(): "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
+    "WHERE (name, version) > (?, ?) AND born <= ? AND died > ? AND gone = 0 "
+    "ORDER BY name, version LIMIT ?",
+    OfficialQuery(include_deleted=True): "SELECT name, version, place, size, id FROM version "
+    "INDEXED BY version_by_name WHERE (name, version) > (?, ?) AND born <= ? AND died > ? "
+    "ORDER BY name, version LIMIT ?",
+    OfficialQuery(version=LATEST): "SELECT name, '', official, official_size, item FROM server "
+    "INDEXED BY server_by_name WHERE name > ?1 AND born <= ?3 AND died > ?4 ORDER BY name LIMIT ?5",
+}
+"""The lists that an index holds in order; that of latest rows does not know their versions."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One version in the list."""
+
+    name: str
+    version: str
+    place: int
+    size: int
+    item: int
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A result in the order of keys."""
+
+    items: array[int]
+    places: array[int]
+    sizes: array[int]
+
+
+def page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
+    """One page of the list. Its counts are of no use here: the official envelope counts the page only."""
+    key = (query, after.key, limit)
+    known: Page | None = view.remembered(key)
+    if known is None:
+        known = _page(view, query, after, limit)
+        view.remember(key, known, known.plan.cost + 500)
+    return known
+
+
+def _page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
+    found = rows(view, query, after, limit + 1)  # one more tells whether there is a next page
+    shown = found[:limit]
+    plan = plan_of(Form.OFFICIAL, [row.place for row in shown], [row.size for row in shown])
+    following = None
+    if len(found) > plan.count:
+        key = _key(view, found[plan.count - 1].item)
+        following = Position(after.place + plan.count, key)
+    total = view.generation.versions
+    return Page(plan, total, total, following)
+
+
+def rows(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
+    """The rows behind a position."""
+    walk = _WALKS.get(query)
+    if walk is not None:
+        found = view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
+        return [Row(*values) for values in found]
+    result = _result(view, query)
+    start = _entered(view, result, after)
+    items = result.items[start : start + limit]
+    every = zip(items, result.places[start:], result.sizes[start:], strict=False)
+    return [Row(*_key(view, item), place, size, item) for item, place, size in every]
+
+
+def digests(view: View, items: Iterable[int]) -> dict[int, str]:
+    """The entry digests of some versions."""
+    found = {}
+    for item in items:
+        (digest,) = view.ask("SELECT digest FROM version WHERE id=?", (item,)).fetchone()
+        found[item] = f"sha256:{digest.hex()}"
+    return found
+
+
+def _entered(view: View, result: Listed, after: Position) -> int:
+    """How many rows come up to a key; mostly as many as when the cursor was given."""
+    if after == START:
+        return 0
+    if (
+        0 < after.place <= len(result.items)
+        and _key(view, result.items[after.place - 1]) == after.key
+    ):
+        return after.place
+    return bisect_right(result.items, after.key, key=lambda item: _key(view, item))
+
+
+def _key(view: View, item: int) -> Key:
+    name, version = view.ask("SELECT name, version FROM version WHERE id=?", (item,)).fetchone()
+    return name, version
+
+
+def _result(view: View, query: OfficialQuery) -> Listed:
+    key = ("result", query)
+    known: Listed | None = view.remembered(key)
+    if known is None:
+        known = _find(view, query)
+        view.remember(key, known, 20 * len(known.items) + 500)
+    return known
+
+
+def _find(view: View, query: OfficialQuery) -> Listed:
+    tests, values = _tests(query)
+    items, places, sizes = view.ask(
+        "SELECT json_group_array(id), json_group_array(place), json_group_array(size) FROM "
+        f"(SELECT id, place, size FROM version WHERE born <= ? AND died > ? {tests} ORDER BY name, version)",
+        (view.id, view.id, *values),
+    ).fetchone()
+    return Listed(
+        array("q", numbers(items)), array("q", numbers(places)), array("I", numbers(sizes))
+    )
+
+
+def _tests(query: OfficialQuery) -> tuple[str, list[Any]]:
+    tests, values = "", list[Any]()
+    if not query.include_deleted:
+        tests += " AND gone = 0"
+    if query.version == LATEST:
+        tests += " AND latest = 1"
+    elif query.version != ALL:
+        tests += " AND version = ?"
+        values.append(query.version)
+    if query.updated_since is not None:
+        tests += " AND updated > ?"
+        values.append(query.updated_since)
+    if query.search:
+        tests += " AND wording IN (SELECT id FROM wording WHERE instr(plain, ?))"
+        values.append(query.search)
+    return tests, values

@@ -1,0 +1,38 @@
+"""How text becomes words, for the index and for a search alike.
+
+In the flow: `rows` cuts the text of an entry, `query` the text of a search; both must cut in the same way, so
+the full text index gets words only and needs no language of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"[^\W_]+")
+_PHRASE = re.compile(r'"([^"]*)"')
+
+WORD_LIMIT = 10
+
+
+def folded(text: str) -> str:
+    """The text without regard to case and to compatible spellings of a character."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, cut at everything that is neither letter nor digit."""
+    return _WORD.findall(folded(text))
+
+
+def field_words(text: str) -> str:
+    """The words of a folded field between spaces: " word" finds a beginning, " word " a whole word."""
+    return f" {' '.join(_WORD.findall(text))} " if text else " "
+
+
+def split_search(text: str) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The single words and the phrases of a search; a quotation mark without a partner is plain text."""
+    phrases = [tuple(words_of(inner)) for inner in _PHRASE.findall(text)]
+    return words_of(_PHRASE.sub(" ", text)), [phrase for phrase in phrases if phrase]
