@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import urlencode
 
 from thv.apps.kit.http.caching import (
     PRIVATE,
@@ -22,9 +21,7 @@ from thv.apps.kit.http.caching import (
 )
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Answer, Header, encode
-from thv.apps.kit.http.parameters import pairs_of
 from thv.apps.registry_api.served import Served
-from thv.domain.selectors import Selector
 from thv.stores.models.query import Form
 from thv.stores.models.view import View
 
@@ -45,21 +42,31 @@ def form_of(call: Call) -> Form:
     return Form(call.values.get("format") or call.offer.format or Form.TOOLHIVE)
 
 
-def resolved(values: Mapping[str, Any], *without: str) -> list[object]:
-    """The parameters as something that can be hashed, in the order of their table."""
-    return [
-        str(value) if isinstance(value, Selector) else value
-        for name, value in values.items()
-        if name not in without
-    ]
+def resolved(values: Mapping[str, Any], *without: str) -> dict[str, Any]:
+    """The parameters as something that can be hashed, the same in every process."""
+    kept = dict(values)
+    for name in without:
+        kept.pop(name, None)
+    selector = kept.get("labelSelector")
+    if selector is not None:
+        kept["labelSelector"] = str(selector)
+    return kept
 
 
 Make: TypeAlias = Callable[[], tuple[Header, bytes]]
 """Content type and body of an answer; not called for a client that has it already."""
 
 
-def answer(call: Call, served: Served, view: View, make: Make, form: Form | None = None) -> Answer:
-    """The answer, or 304 when the client has it."""
+def answer(
+    call: Call,
+    served: Served,
+    view: View,
+    make: Make,
+    form: Form | None = None,
+    *,
+    values: Mapping[str, Any] | None = None,
+) -> Answer:
+    """The answer, or 304 when the client has it; `values` are the parameters where defaults depend on others."""
     etag = weak_tag(
         view.generation.digest,
         call.endpoint.id,
@@ -68,7 +75,7 @@ def answer(call: Call, served: Served, view: View, make: Make, form: Form | None
         served.seal(view).tag,
         form,
         call.names,
-        resolved(call.values),
+        resolved(call.values if values is None else values, "format"),
     )
     validators = Validators(etag, http_date(view.generation.created_at))
     headers = (
@@ -91,13 +98,13 @@ def cache_control(call: Call, served: Served) -> Header:
 
 
 def next_link(call: Call, cursor: str) -> Header:
-    """The address of the next page."""
-    pairs = [pair for pair in pairs_of(call.request.query) if pair[0] != "cursor"]
-    query = urlencode([*pairs, ("cursor", cursor)])
+    """The address of the next page: that of this one with another cursor."""
+    parts = call.request.query.split(b"&") if call.request.query else []
+    kept = [part for part in parts if not part.startswith(b"cursor=")]
+    query = b"&".join([*kept, b"cursor=" + cursor.encode()])
     host = call.request.header(b"host")
-    origin = f"{call.request.scheme}://{host}" if _HOST.fullmatch(host) else ""
-    path = call.request.path.decode("latin-1")
-    return (b"link", f'<{origin}{path}?{query}>; rel="next"'.encode("latin-1"))
+    origin = f"{call.request.scheme}://{host}".encode() if _HOST.fullmatch(host) else b""
+    return (b"link", b'<%s%s?%s>; rel="next"' % (origin, call.request.path, query))
 
 
 def listed(name: bytes, bodies: bytes, metadata: Mapping[str, Any]) -> bytes:

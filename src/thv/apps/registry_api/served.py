@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.registry import Registry, SourceType
 from thv.stores.models.bodies import MARK, Publication
+from thv.stores.models.pool import Pool
 from thv.stores.models.prune import GRACE
 from thv.stores.models.query import Form, Own
 from thv.stores.models.view import Model, View
@@ -47,9 +49,11 @@ def seal_of(publication: Publication) -> Seal:
 class Served:
     """One registry."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(self, registry: Registry, pool: Pool, path: Path, clock: Clock) -> None:
+        """`path` is the folder of its read model."""
+        self._pool = pool
+        self._path = path
         self._clock = clock
-        self._model: Model | None = None
         self._retired: list[tuple[Model, float]] = []
         self._changed = asyncio.Event()
         self._seals: dict[str, Seal] = {}
@@ -82,55 +86,42 @@ class Served:
         self.registry = registry
         self._seals.clear()
 
-    def serve(self, model: Model) -> None:
-        """Answers from this model from now on; the one before is kept for those who page through it."""
+    def changed(self, *, rebuilt: bool) -> None:
+        """Another snapshot was applied; a model that was replaced is kept for those who page through it."""
         now = self._clock()
-        if self._model is not None and self._model is not model:
-            self._retired.append((self._model, now + GRACE))
-        self._model = model
-        self.announce()
-
-    def announce(self) -> None:
-        """Wakes whoever waits for a change."""
-        self._forget(self._clock())
+        self._forget(now)
+        if rebuilt:
+            old = self._pool.forget(self._path)
+            if old is not None:
+                self._retired.append((old, now + GRACE))
+        else:
+            self._pool.refresh(self._path)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def close(self) -> None:
-        """Lets go of every model."""
-        for model in (self._model, *(model for model, _ in self._retired)):
-            if model is not None:
-                model.close()
-        self._model, self._retired = None, []
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether there is something to answer from."""
-        return self._model is not None
-
     @property
     def model(self) -> Model | None:
-        """The model that answers."""
-        return self._model
+        """The model that answers, None before the first snapshot."""
+        return self._pool.model(self._path)
 
     def view(self) -> View:
         """What is served now; raises SNAPSHOT_UNAVAILABLE before the first snapshot."""
-        if self._model is None:
+        model = self.model
+        if model is None:
             raise ProblemError(
                 Word.SNAPSHOT_UNAVAILABLE,
                 "Nothing was synchronized yet.",
                 retry_after=5,
                 hint=f"See why: thv registry status {self.registry.name} -n {self.registry.namespace}",
             )
-        return self._model.view()
+        return model.view()
 
     def view_of(self, content: str) -> View:
         """What was served when a cursor was given; raises CURSOR_EXPIRED."""
-        self.view()
-        now = self._clock()
+        current, now = self.view().model, self._clock()
         self._forget(now)
-        for model in (self._model, *(model for model, _ in reversed(self._retired))):
-            found = model.view_of(content, now) if model else None
+        for model in (current, *(model for model, _ in reversed(self._retired))):
+            found = model.view_of(content, now)
             if found is not None:
                 return found
         raise ProblemError(
@@ -167,9 +158,7 @@ class Served:
         )
 
     def _forget(self, now: float) -> None:
-        for model, until in self._retired:
-            if until <= now:
-                model.close()
+        # A model closes itself when the last one lets go of it, which may be an export under way.
         self._retired = [(model, until) for model, until in self._retired if until > now]
 
 

@@ -6,6 +6,7 @@ into the bytes that come back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from thv.apps.kit.http.endpoints import Call
@@ -50,8 +51,9 @@ def list_servers(call: Call) -> Answer:
     served = place_of(call)
     form = form_of(call)
     cursor: Cursor | None = call.values["cursor"]
-    query = _query(call, served, form)
-    tag = query_tag(call.endpoint.id, form, *resolved(call.values, "cursor", "limit"))
+    values = {**call.values, "sort": _sort(call.values)}
+    query = _query(values, served, form)
+    tag = query_tag(call.endpoint.id, form, resolved(values, "cursor", "limit", "format"))
     after = position_in(cursor, tag)
     view = served.view_of(cursor.content) if cursor else served.view()
     more: list[Header] = []
@@ -65,11 +67,10 @@ def list_servers(call: Call) -> Answer:
         bodies = _bodies(call, served, view, page)
         return content_type(form), listed(b"servers", bodies, _metadata(form, page, following))
 
-    return answer(call, served, view, make, form).with_headers(more)
+    return answer(call, served, view, make, form, values=values).with_headers(more)
 
 
-def _query(call: Call, served: Served, form: Form) -> ListQuery:
-    values = call.values
+def _query(values: Mapping[str, Any], served: Served, form: Form) -> ListQuery:
     where = Where(
         categories=values["category"],
         transports=values["transport"],
@@ -85,7 +86,7 @@ def _query(call: Call, served: Served, form: Form) -> ListQuery:
         search=values["search"],
         updated_since=values["updated_since"],
     )
-    sort = _sort(values)
+    sort: str = values["sort"]
     return ListQuery(
         own=served.own,
         where=where,
@@ -97,7 +98,7 @@ def _query(call: Call, served: Served, form: Form) -> ListQuery:
     )
 
 
-def _sort(values: Any) -> str:
+def _sort(values: Mapping[str, Any]) -> str:
     searching = values["search"] is not None
     sort: str = values["sort"] or ("relevance" if searching else "name")
     if sort.removeprefix("-") == "relevance" and not searching:
@@ -228,7 +229,7 @@ def list_versions(call: Call) -> Answer:
     """R3: the versions of a server, newest first."""
     served, form = place_of(call), form_of(call)
     cursor: Cursor | None = call.values["cursor"]
-    tag = query_tag(call.endpoint.id, form, call.names, *resolved(call.values, "cursor", "limit"))
+    tag = query_tag(call.endpoint.id, form, call.names, resolved(call.values, "cursor", "limit"))
     start = position_in(cursor, tag).place
     view = served.view_of(cursor.content) if cursor else served.view()
     more: list[Header] = []

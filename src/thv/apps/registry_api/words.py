@@ -25,9 +25,7 @@ from thv.stores.models.words import folded
 SEARCH_LIMIT = 200
 
 
-def _row(
-    name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any
-) -> Parameter:
+def _row(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
     parse, schema = kind
     return Parameter(name=name, parse=parse, schema=schema, description=description, **more)
 
@@ -87,7 +85,11 @@ REGISTRY_INFO = _row(
 )
 
 FILTERS = (
-    _list("registry", text(318), "Registry that a server is of or came through: name or namespace/name."),
+    _list(
+        "registry",
+        text(318),
+        "Registry that a server is of or came through: name or namespace/name.",
+    ),
     _list("category", text(63), "Functional category."),
     _list("transport", one_of("stdio", "sse", "streamable-http", fold=True), "Transport."),
     _list("tier", text(63), "Tier, without regard to case."),
@@ -140,7 +142,9 @@ TOOLS = (
     _list("registry", text(318), "As for servers."),
     _list("category", text(63), "Functional category that most servers of a tool share."),
     _row("search", _search(), "Words that must all begin a word of name or description."),
-    _row("sort", one_of("name", "-name", "usage", "-usage"), "Order. Default: name.", default="name"),
+    _row(
+        "sort", one_of("name", "-name", "usage", "-usage"), "Order. Default: name.", default="name"
+    ),
     LIMIT,
     CURSOR,
 )
@@ -153,9 +157,19 @@ EXPORT = (FORMAT,)
 OFFICIAL_LIST = (
     _row("cursor", (parse_cursor, CURSOR_SCHEMA), "metadata.nextCursor of the page before."),
     _row("limit", integer(1, 100), "Servers on a page at most.", default=30, typed=True),
-    _row("search", _folded_search(), "Substring of name, title or description, without regard to case."),
-    _row("updated_since", moment(), "Only what was updated strictly later, RFC 3339; includes deleted servers."),
-    _row("version", text(255), "latest, or one exact version; absent: every version.", default="all"),
+    _row(
+        "search",
+        _folded_search(),
+        "Substring of name, title or description, without regard to case.",
+    ),
+    _row(
+        "updated_since",
+        moment(),
+        "Only what was updated strictly later, RFC 3339; includes deleted servers.",
+    ),
+    _row(
+        "version", text(255), "latest, or one exact version; absent: every version.", default="all"
+    ),
     _row(
         "include_deleted",
         boolean(),

@@ -1,0 +1,218 @@
+"""The order in which a request is checked: the first failure answers.
+
+In the flow: host, size, route, trailing slash, method, authorization, syntax of the path, representation, query,
+then the handler. Every step is a function that raises a `ProblemError` or goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from thv.apps.kit.http.cors import Cors
+from thv.apps.kit.http.endpoints import Call, Endpoint, Target
+from thv.apps.kit.http.message import NO_STORE, Answer, Request
+from thv.apps.kit.http.negotiation import Offer, choose
+from thv.apps.kit.http.parameters import pairs_of, read
+from thv.apps.kit.http.paths import BadSegmentError
+from thv.apps.kit.http.problems import Culprit, Family, ProblemError, Word
+from thv.apps.kit.http.routing import Matched, Routes
+
+LINE_LIMIT = 8 * 1024
+HEADER_LIMIT = 16 * 1024
+
+Authorize: TypeAlias = Callable[[Request, str, str], Awaitable[ProblemError | None]]
+"""None lets the request read this registry (namespace, name); a problem is the answer."""
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """What answers below a base."""
+
+    base: str
+    routes: Routes[Target]
+    place: Any
+    hint: Callable[[], str]
+    """What a client may have meant that asks for an unknown path."""
+    owner: tuple[str, str] | None = None
+    """Namespace and name of the registry, for authorization; None where there is none."""
+
+
+class Dispatcher:
+    """Finds the endpoint of a request and lets it answer."""
+
+    def __init__(
+        self,
+        locate: Callable[[bytes], tuple[Mount, bytes]],
+        *,
+        cors: Cors,
+        authorize: Authorize | None = None,
+        hosts: frozenset[str] | None = None,
+    ) -> None:
+        """`locate` cuts the base off a raw path; `hosts` are the names that are ours, None for any."""
+        self._locate = locate
+        self._cors = cors
+        self._authorize = authorize
+        self._hosts = hosts
+
+    async def answer(self, request: Request, context: Context) -> Answer:
+        """The answer; raises ProblemError. `context` learns whose rules hold as soon as that is known."""
+        _check_host(request, self._hosts)
+        _check_size(request)
+        mount, path = self._locate(request.path)
+        found = _route(mount, path, request, context)
+        if isinstance(found, Answer):
+            return found
+        target, matched = found
+        if request.method == "OPTIONS":
+            return self._cors.preflight(target.family, request) or _options(target)
+        endpoint = _endpoint(target, request)
+        if self._authorize is not None and mount.owner is not None and not endpoint.public:
+            problem = await self._authorize(request, *mount.owner)
+            if problem is not None:
+                raise problem
+        call = Call(
+            request=request,
+            endpoint=endpoint,
+            place=mount.place,
+            base=mount.base,
+            names=_names(matched, endpoint),
+            offer=_offer(endpoint, request),
+            values=_values(target, endpoint, request),
+        )
+        answer = endpoint.handle(call)
+        return answer if isinstance(answer, Answer) else await answer
+
+
+class Context(msgspec.Struct):
+    """What is known of a request so far, for whoever must explain a failure."""
+
+    family: Family = Family.API
+
+
+def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
+    if hosts is None:
+        return
+    host = request.header(b"host")
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    if name.lower() not in hosts:
+        raise ProblemError(
+            Word.MISDIRECTED_REQUEST,
+            "This server does not answer for that host.",
+            culprits=[Culprit("is none of ours", "header.host", host)],
+            hint="Use localhost, or start with --allowed-host.",
+        )
+
+
+def _check_size(request: Request) -> None:
+    if len(request.path) + len(request.query) + len(request.method) + 11 > LINE_LIMIT:
+        raise ProblemError(
+            Word.URI_TOO_LONG, f"The request line is longer than {LINE_LIMIT} bytes."
+        )
+    size = 0
+    for name, value in request.headers.items():
+        size += len(name) + len(value) + 4
+    if size > HEADER_LIMIT:
+        raise ProblemError(
+            Word.HEADERS_TOO_LARGE, f"The headers are larger than {HEADER_LIMIT} bytes in all."
+        )
+
+
+def _route(
+    mount: Mount, path: bytes, request: Request, context: Context
+) -> tuple[Target, Matched] | Answer:
+    found = mount.routes.find(path)
+    if found is not None:
+        context.family = found[0].family
+        return found
+    context.family = family_of(path)
+    if path.endswith(b"/") and mount.routes.find(path.rstrip(b"/")) is not None:
+        return _moved(request)
+    raise ProblemError(Word.NOT_FOUND, "There is nothing at this path.", hint=mount.hint())
+
+
+def _moved(request: Request) -> Answer:
+    """The path without its trailing slash is meant; the query is kept."""
+    query = b"?" + request.query if request.query else b""
+    # One slash in front: two would name another host.
+    location = b"/" + request.path.strip(b"/") + query
+    return Answer(308, ((b"location", location), NO_STORE))
+
+
+def family_of(path: bytes) -> Family:
+    """Whose error body an unknown path gets."""
+    first = path.split(b"/", 2)[1:2]
+    return Family.OFFICIAL if first and first[0] in (b"v0", b"v0.1") else Family.API
+
+
+def _options(target: Target) -> Answer:
+    return Answer(204, ((b"allow", target.allow), NO_STORE))
+
+
+def _endpoint(target: Target, request: Request) -> Endpoint:
+    method = "GET" if request.method == "HEAD" else request.method
+    endpoint = target.methods.get(method)
+    if endpoint is None:
+        raise ProblemError(
+            Word.METHOD_NOT_ALLOWED,
+            f"{request.method} is not possible here.",
+            headers=[(b"allow", target.allow)],
+        )
+    return endpoint
+
+
+def _names(matched: Matched, endpoint: Endpoint) -> dict[str, str]:
+    try:
+        return matched.decoded()
+    except BadSegmentError as error:
+        raise ProblemError(
+            Word.INVALID_REQUEST,
+            f"The path {error}.",
+            culprits=[Culprit(str(error), f"path.{_first_name(endpoint)}")],
+        ) from error
+
+
+def _first_name(endpoint: Endpoint) -> str:
+    return endpoint.template.partition("{")[2].partition("}")[0]
+
+
+def _offer(endpoint: Endpoint, request: Request) -> Offer:
+    if endpoint.family in (Family.OFFICIAL, Family.OPEN):
+        return endpoint.offers[0]
+    accept = request.header(b"accept")
+    if not accept or accept == "*/*":
+        return endpoint.offers[0]
+    offer = choose(accept, endpoint.offers)
+    # A format in the query wins over one in the header, but not over a header that wants no JSON at all.
+    if offer is None and not _named_in_query(endpoint, request, accept):
+        raise ProblemError(
+            Word.NOT_ACCEPTABLE,
+            f"This resource is available as {', '.join(sorted({each.type for each in endpoint.offers}))}"
+            f"{_formats(endpoint)}.",
+            culprits=[Culprit("allows nothing that is available", "header.accept", accept)],
+        )
+    return offer or endpoint.offers[0]
+
+
+def _formats(endpoint: Endpoint) -> str:
+    formats = [each.format for each in endpoint.offers if each.format]
+    return f" with format={' or format='.join(dict.fromkeys(formats))}" if formats else ""
+
+
+def _named_in_query(endpoint: Endpoint, request: Request, accept: str) -> bool:
+    if b"format=" not in request.query or "format" not in {p.name for p in endpoint.parameters}:
+        return False
+    plain = tuple(dict.fromkeys(Offer(each.type) for each in endpoint.offers))
+    bare = ",".join(_without_format(element) for element in accept.split(","))
+    return choose(bare, plain) is not None
+
+
+def _without_format(element: str) -> str:
+    parts = element.split(";")
+    return ";".join(part for part in parts if not part.strip().lower().startswith("format="))
+
+
+def _values(target: Target, endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    pairs = pairs_of(request.query) if request.query else []
+    return read(target.tables[endpoint.method], pairs, endpoint.family)

@@ -1,0 +1,90 @@
+"""One row an endpoint: what it is called, which parameters it has, which function answers.
+
+In the flow: a door lists its rows once; the routes, the checks and the OpenAPI document are made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from thv.apps.kit.http.message import Answer, Request
+from thv.apps.kit.http.negotiation import JSON_TYPE, Offer
+from thv.apps.kit.http.parameters import Parameter
+from thv.apps.kit.http.problems import Family
+from thv.apps.kit.http.routing import Routes
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request that passed every check that does not need the content."""
+
+    request: Request
+    endpoint: Endpoint
+    place: Any
+    """What the door mounted at the base."""
+    base: str
+    """`""`, or where the place is mounted: `/r/<namespace>/<registry>`."""
+    names: Mapping[str, str]
+    """Path parameters, decoded."""
+    values: Mapping[str, Any]
+    """Query parameters, read, with defaults."""
+    offer: Offer
+    """The representation that was chosen."""
+
+
+Handler: TypeAlias = Callable[[Call], Answer | Awaitable[Answer]]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One row."""
+
+    id: str
+    template: str
+    family: Family
+    handle: Handler
+    summary: str
+    method: str = "GET"
+    parameters: tuple[Parameter, ...] = ()
+    offers: tuple[Offer, ...] = (Offer(JSON_TYPE),)
+    answers: tuple[str, ...] = ()
+    """The schemas that the 200 body may have in the OpenAPI document."""
+    errors: tuple[int, ...] = ()
+    other_answers: tuple[tuple[int, str], ...] = ()
+    """Statuses besides 200 whose body is no error, with its schema."""
+    public: bool = False
+    """Needs no authorization."""
+    refused: bool = False
+    """Its method is known and never supported: 501 for whoever asks."""
+
+    @property
+    def table(self) -> dict[str, Parameter]:
+        """The parameters by name."""
+        return {parameter.name: parameter for parameter in self.parameters}
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Everything that one path can do."""
+
+    family: Family
+    methods: Mapping[str, Endpoint]
+    tables: Mapping[str, Mapping[str, Parameter]]
+    allow: bytes
+
+
+def routes_of(endpoints: Iterable[Endpoint]) -> Routes[Target]:
+    """The routes of a list of rows."""
+    by_template: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_template.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+    return Routes((template, _target(methods)) for template, methods in by_template.items())
+
+
+def _target(methods: dict[str, Endpoint]) -> Target:
+    supported = [method for method, endpoint in methods.items() if not endpoint.refused]
+    if "GET" in supported:
+        supported.insert(1, "HEAD")
+    family = next(iter(methods.values())).family
+    tables = {method: endpoint.table for method, endpoint in methods.items()}
+    return Target(family, methods, tables, ", ".join([*supported, "OPTIONS"]).encode())

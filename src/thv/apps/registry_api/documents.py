@@ -1,0 +1,171 @@
+"""The OpenAPI documents, made of the rows of the endpoints.
+
+In the flow: at the base and beside each API, for clients, generators and whoever checks what this server is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from thv import __version__
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.negotiation import JSON_TYPE, PROBLEM_TYPE
+from thv.apps.kit.http.parameters import Parameter
+from thv.apps.kit.http.problems import Family, title_of
+from thv.apps.registry_api.official_schemas import OFFICIAL_SCHEMAS
+from thv.apps.registry_api.schemas import SHAPES, ToolhiveGroup
+from thv.domain.canonical import JsonObject
+
+_API_VERSION = "1.0.0"
+"""Of the official API; clients compare it exactly."""
+_OFFICIAL_REPOSITORY = "https://github.com/modelcontextprotocol/registry"
+
+_PATH_PARAMETERS = {
+    "name": "Name of a server: ToolHive key or official name, a slash in it encoded as %2F.",
+    "version": "Exact version, with + encoded as %2B, or latest.",
+    "group": "Name of a group.",
+    "tool": "Name of a tool.",
+}
+
+
+def document(
+    endpoints: Iterable[Endpoint], *, base: str, attribution: JsonObject | None = None
+) -> JsonObject:
+    """The document about these endpoints below a base."""
+    paths: dict[str, JsonObject] = {}
+    for endpoint in endpoints:
+        place = paths.setdefault(_shown(endpoint), {})
+        place[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": _info(attribution),
+        "servers": [{"url": base or "/"}],
+        "paths": paths,
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _info(attribution: JsonObject | None) -> JsonObject:
+    description = (
+        "Read API of a registry of MCP servers: the official MCP registry API "
+        f"({_OFFICIAL_REPOSITORY}) under /v0.1 and /v0, and the registry's own API under /api/v1."
+    )
+    if attribution:
+        description += f" {attribution['text']} See {attribution['url']}."
+    return {
+        "title": "MCP registry",
+        "version": _API_VERSION,
+        "description": description,
+        "x-product-version": __version__,
+    }
+
+
+def _shown(endpoint: Endpoint) -> str:
+    """The official API calls the name of a server `serverName`."""
+    if endpoint.family is Family.OFFICIAL:
+        return endpoint.template.replace("{name}", "{serverName}")
+    return endpoint.template
+
+
+def _operation(endpoint: Endpoint) -> JsonObject:
+    parameters = [
+        *(_path_parameter(part, endpoint) for part in endpoint.template.split("/") if "{" in part),
+        *(_query_parameter(parameter) for parameter in endpoint.parameters),
+    ]
+    operation: JsonObject = {
+        "operationId": _operation_id(endpoint),
+        "summary": endpoint.summary,
+        "tags": ["servers" if not endpoint.refused else "publish"],
+        "parameters": parameters,
+        "responses": _responses(endpoint),
+    }
+    return operation
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    parts = [part.strip("{}") for part in endpoint.template.split("/") if part]
+    return "-".join((endpoint.method.lower(), *parts)).replace(".", "_")
+
+
+def _path_parameter(part: str, endpoint: Endpoint) -> JsonObject:
+    name = part.strip("{}")
+    is_server = name == "name" and endpoint.family is Family.OFFICIAL
+    return {
+        "name": "serverName" if is_server else name,
+        "in": "path",
+        "required": True,
+        "description": _PATH_PARAMETERS[name],
+        "schema": {"type": "string", "minLength": 1},
+    }
+
+
+def _query_parameter(parameter: Parameter) -> JsonObject:
+    schema = parameter.schema
+    if parameter.many:
+        schema = {"type": "array", "items": schema, "maxItems": parameter.at_most}
+    elif parameter.default not in (None, ()):
+        schema = {**schema, "default": parameter.default}
+    found: JsonObject = {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": parameter.description,
+        "schema": schema,
+    }
+    return {**found, "style": "form", "explode": False} if parameter.many else found
+
+
+def _responses(endpoint: Endpoint) -> JsonObject:
+    failure = "OfficialError" if endpoint.family is Family.OFFICIAL else "Error"
+    error_type = PROBLEM_TYPE if endpoint.family is Family.OFFICIAL else JSON_TYPE
+    content = {error_type: {"schema": _ref(failure)}}
+    errors = {
+        str(status): {"description": title_of(status), "content": content}
+        for status in endpoint.errors
+    }
+    for status, name in endpoint.other_answers:
+        errors[str(status)] = {
+            "description": title_of(status),
+            "content": {JSON_TYPE: {"schema": _ref(name)}},
+        }
+    default = {"default": {"description": "An error.", "content": content}}
+    if endpoint.refused:
+        return {**errors, **default}
+    success = {"description": "OK", "content": _content(endpoint)}
+    return {
+        "200": success,
+        "304": {"description": title_of(304)},
+        **errors,
+        **default,
+    }
+
+
+def _content(endpoint: Endpoint) -> JsonObject:
+    shapes = [_ref(name) for name in endpoint.answers] or [{"type": "object"}]
+    schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+    types = dict.fromkeys(offer.type for offer in endpoint.offers)
+    return {kind: {"schema": schema} for kind in types}
+
+
+def _ref(name: str) -> JsonObject:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+@cache
+def _schemas() -> JsonObject:
+    _, components = msgspec.json.schema_components(
+        SHAPES, ref_template="#/components/schemas/{name}"
+    )
+    return {**OFFICIAL_SCHEMAS, **components, "OfficialGroup": _official_group(components)}
+
+
+def _official_group(components: dict[str, Any]) -> JsonObject:
+    """A group whose members are in the official form."""
+    group: JsonObject = components[ToolhiveGroup.__name__]
+    members = {"type": "array", "items": _ref("ServerResponse")}
+    properties = {**group["properties"], "servers": members, "remote_servers": members}
+    return {**group, "title": "OfficialGroup", "properties": properties}

@@ -1,0 +1,113 @@
+"""The registry API put together: one registry at the root, or many and their aggregate.
+
+In the flow: `wiring` calls this with registries and settings; what comes back is an ASGI application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Protocol
+
+import msgspec
+
+from thv.apps.kit.http.caching import Validators, is_current, not_modified, weak_tag
+from thv.apps.kit.http.compression import Compressor
+from thv.apps.kit.http.cors import Cors
+from thv.apps.kit.http.dispatch import Authorize, Dispatcher, Mount
+from thv.apps.kit.http.endpoints import Call, Endpoint, Handler, routes_of
+from thv.apps.kit.http.message import Answer, encode
+from thv.apps.kit.http.problems import Family
+from thv.apps.kit.http.server import HttpServer
+from thv.apps.registry_api import endpoints, official
+from thv.apps.registry_api.aggregate import Aggregate
+from thv.apps.registry_api.documents import document
+from thv.apps.registry_api.info import ATTRIBUTION
+from thv.apps.registry_api.served import Clock, Served
+from thv.apps.registry_api.site import ManySite, SingleSite
+from thv.apps.registry_api.yaml_text import yaml_text
+
+_JSON = b"application/json"
+_YAML = b"application/yaml"
+_FOR_AN_HOUR = (b"cache-control", b"public, max-age=3600")
+
+
+class Registries(Protocol):
+    """What is served, by namespace and name."""
+
+    def find(self, namespace: str, name: str, /) -> Served | None: ...
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a door answers, apart from what it serves."""
+
+    authorize: Authorize | None = None
+    """None: everything may be read."""
+    cors_origins: frozenset[str] = frozenset()
+    hosts: frozenset[str] | None = None
+    """Host names that are ours; None: any."""
+    compressed_bytes: int = 4 << 20
+    """Memory for compressed answers."""
+
+
+def single(served: Served, options: Options, clock: Clock) -> HttpServer:
+    """One registry at the root."""
+    rows = registry_rows(clock) + endpoints.operations(lambda: served.model is not None)
+    site = SingleSite(served, routes_of(rows))
+    return _server(site.locate, options)
+
+
+def many(follower: Registries, aggregate: Aggregate, options: Options, clock: Clock) -> HttpServer:
+    """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root."""
+    rows = endpoints.official_rows(aggregate)
+    root = Mount(
+        base="",
+        routes=routes_of(
+            (*rows, *endpoints.documents(_documents_of(rows)), *endpoints.operations(lambda: True))
+        ),
+        place=None,
+        hint=aggregate.hint,
+    )
+    site = ManySite(follower.find, routes_of(registry_rows(clock)), root)
+    return _server(site.locate, options)
+
+
+def registry_rows(clock: Clock) -> tuple[Endpoint, ...]:
+    """Everything that hangs under the base of a registry."""
+    rows = (*endpoints.official_rows(official), *endpoints.OWN, endpoints.health(clock))
+    return (*rows, *endpoints.documents(_documents_of(rows)))
+
+
+def _documents_of(rows: Iterable[Endpoint]) -> Callable[[bool, bool], Handler]:
+    every = tuple(rows)
+    own = tuple(row for row in every if row.family is Family.API)
+
+    @cache
+    def text(base: str, attributed: bool, only_own: bool, as_yaml: bool) -> bytes:
+        attribution = ATTRIBUTION if attributed else None
+        made = encode(document(own if only_own else every, base=base, attribution=attribution))
+        return b"".join(yaml_text([msgspec.json.format(made)])) if as_yaml else made
+
+    def handle(only_own: bool, as_yaml: bool) -> Handler:
+        def handler(call: Call) -> Answer:
+            attributed = isinstance(call.place, Served) and call.place.is_from_official
+            body = text(call.base, attributed, only_own, as_yaml)
+            return _document_answer(call, body, _YAML if as_yaml else _JSON)
+
+        return handler
+
+    return handle
+
+
+def _document_answer(call: Call, body: bytes, content_type: bytes) -> Answer:
+    validators = Validators(weak_tag("sha256:openapi-document", content_type, body))
+    headers = (*validators.headers(), _FOR_AN_HOUR)
+    if is_current(call.request, validators):
+        return not_modified(headers)
+    return Answer(200, ((b"content-type", content_type), *headers), body)
+
+
+def _server(locate: Callable[[bytes], tuple[Mount, bytes]], options: Options) -> HttpServer:
+    cors = Cors(options.cors_origins)
+    dispatcher = Dispatcher(locate, cors=cors, authorize=options.authorize, hosts=options.hosts)
+    return HttpServer(dispatcher, cors=cors, compressor=Compressor(options.compressed_bytes))

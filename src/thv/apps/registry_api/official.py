@@ -1,0 +1,139 @@
+"""O1 to O5: the official API of a registry.
+
+In the flow: as `servers`, with the words, statuses and patience that clients of the official registry expect.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from thv.apps.kit.http.endpoints import Call
+from thv.apps.kit.http.message import Answer, Header
+from thv.apps.kit.http.problems import Culprit, ProblemError, Word
+from thv.apps.registry_api.cursors import Cursor, cursor_text
+from thv.apps.registry_api.pages import PLAIN_JSON, answer, listed
+from thv.apps.registry_api.served import Served
+from thv.apps.registry_api.servers import official_bodies, place_of
+from thv.domain.canonical import JsonObject
+from thv.stores.models import lookup, official
+from thv.stores.models.lookup import Version
+from thv.stores.models.query import ALL, LATEST, START, Form, OfficialQuery
+from thv.stores.models.view import View
+
+NO_SERVER = "Server not found"
+NO_VERSION = "Server version not found"
+
+
+def list_servers(call: Call) -> Answer:
+    """O1: every version, by name and version."""
+    served = place_of(call)
+    view = served.view()
+    query = official_query(call.values)
+    cursor: Cursor | None = call.values["cursor"]
+
+    def make() -> tuple[Header, bytes]:
+        after = cursor.position if cursor else START
+        page = official.page(view, query, after, call.values["limit"])
+        bodies = view.model.read(page.plan) if page.plan.count else b""
+        following = cursor_text(page.following) if page.following else ""
+        sealed = served.seal(view).on(Form.OFFICIAL, bodies)
+        return PLAIN_JSON, listed(b"servers", sealed, metadata(page.plan.count, following))
+
+    return answer(call, served, view, make)
+
+
+def metadata(count: int, following: str) -> JsonObject:
+    """The envelope of a page; without a next page the cursor is absent, never empty."""
+    found: JsonObject = {"count": count}
+    return {**found, "nextCursor": following} if following else found
+
+
+def official_query(values: Any) -> OfficialQuery:
+    """The query of the parameters; raises INVALID_REQUEST for a contradiction."""
+    since, deleted = values["updated_since"], values["include_deleted"]
+    if since is not None and deleted is False:
+        message = "cannot be false with updated_since, which reports deleted servers"
+        raise ProblemError(
+            Word.INVALID_REQUEST,
+            f"include_deleted {message}.",
+            culprits=[Culprit(message, "query.include_deleted", "false")],
+        )
+    return OfficialQuery(
+        search=values["search"] or "",
+        updated_since=since,
+        include_deleted=bool(deleted) or since is not None,
+        version=values["version"] or ALL,
+    )
+
+
+def list_versions(call: Call) -> Answer:
+    """O2: the versions of a server, newest first."""
+    served = place_of(call)
+    view = served.view()
+
+    def make() -> tuple[Header, bytes]:
+        found = lookup.newest_first([lookup.read(view, each) for each in _versions(call, view)])
+        bodies = official_bodies(served, view, [each.version for each in found])
+        return PLAIN_JSON, listed(b"servers", bodies, {"count": len(found)})
+
+    return answer(call, served, view, make)
+
+
+def read_version(call: Call) -> Answer:
+    """O3: one version of a server."""
+    return _read(call, call.names["version"])
+
+
+def read_latest(call: Call) -> Answer:
+    """O4: the latest version of a server, for clients of an older API."""
+    return _read(call, LATEST)
+
+
+def _read(call: Call, text: str) -> Answer:
+    served = place_of(call)
+    view = served.view()
+
+    def make() -> tuple[Header, bytes]:
+        if text == LATEST and not call.values["include_deleted"]:
+            return PLAIN_JSON, _latest(call, served, view)
+        found = _version(_versions(call, view), text)
+        return PLAIN_JSON, official_bodies(served, view, [found])
+
+    return answer(call, served, view, make)
+
+
+def _latest(call: Call, served: Served, view: View) -> bytes:
+    found = lookup.server(view, call.names["name"])
+    if found is None:
+        _versions(call, view)
+        raise not_found(Word.VERSION_NOT_FOUND, "version", LATEST)
+    body = view.model.body(Form.OFFICIAL, found.official, found.official_size)
+    return served.seal(view).on(Form.OFFICIAL, body)
+
+
+def _versions(call: Call, view: View) -> list[Version]:
+    name = lookup.name_of(view, call.names["name"])
+    include = call.values["include_deleted"]
+    found = lookup.versions(view, name, include_gone=include) if name else []
+    if not found:
+        raise not_found(Word.SERVER_NOT_FOUND, "serverName", call.names["name"])
+    return found
+
+
+def _version(every: list[Version], text: str) -> Version:
+    wanted = (each for each in every if (each.latest if text == LATEST else each.version == text))
+    found = next(wanted, None)
+    if found is None:
+        raise not_found(Word.VERSION_NOT_FOUND, "version", text)
+    return found
+
+
+def not_found(word: Word, field: str, value: str) -> ProblemError:
+    """In the official registry's own words."""
+    message = NO_VERSION if word is Word.VERSION_NOT_FOUND else NO_SERVER
+    return ProblemError(word, message, field=field, value=value)
+
+
+def refuse_publishing(_: Call) -> NoReturn:
+    """O5: servers come in by a source, not by this API."""
+    raise ProblemError(Word.NOT_IMPLEMENTED, "Publishing is not supported by this registry")
