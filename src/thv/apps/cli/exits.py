@@ -5,7 +5,7 @@ In the flow: the outermost layer of every command. One table; a test walks all c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -69,27 +69,63 @@ EXITS: Mapping[Code, Exit] = {
 }
 
 
+class CommandError(ThvError):
+    """An error of a command line: also says why, what was perhaps meant, and what to type next."""
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        cause: str = "",
+        suggestions: Sequence[str] = (),
+        tries: Sequence[str] = (),
+        exit_code: Exit | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`tries` are lines of advice, commands where there are some; `exit_code` where the code's is not it."""
+        super().__init__(code, message, hint="\n".join(tries), details=details)
+        self.cause = cause
+        self.suggestions = tuple(suggestions)
+        self.exit_code = exit_code
+
+
 def exit_of(error: ThvError) -> Exit:
     """The exit code of an error."""
-    return EXITS[error.code]
+    chosen = error.exit_code if isinstance(error, CommandError) else None
+    return EXITS[error.code] if chosen is None else chosen
 
 
 def show_error(error: ThvError, console: Console, *, as_json: bool = False) -> None:
     """The error for a person, or for a program that asked for JSON."""
     if as_json:
-        console.err.write(
-            msgspec.json.format(msgspec.json.encode(error_body(error)), indent=2).decode() + "\n"
-        )
-        return
-    head = console.paint("Error:", "red", err=True)
-    if isinstance(error, InvalidError) and len(error.errors) > 1:
-        console.err.write(f"{head} {safe(error.subject)} is invalid:\n")
-        for field in error.errors[:20]:
-            console.err.write(f"  * {safe(str(field))}\n")
+        text = msgspec.json.format(msgspec.json.encode(error_body(error)), indent=2).decode() + "\n"
     else:
-        console.err.write(f"{head} {safe(error.message)}\n")
-    if error.hint:
-        console.err.write(f"Try:   {safe(error.hint)}\n")
+        lines = [f"{console.paint('Error:', 'red', err=True)} {_said(error)}", *_advice(error)]
+        text = "\n" + "\n".join(lines) + "\n"
+    console.err.write(text)
+    console.err.flush()
+
+
+def _said(error: ThvError) -> str:
+    if isinstance(error, InvalidError) and len(error.errors) > 1:
+        culprits = [f"  * {safe(str(field))}" for field in error.errors[:20]]
+        return "\n".join([f"{safe(error.subject)} is invalid:", *culprits])
+    return safe(error.message)
+
+
+def _advice(error: ThvError) -> list[str]:
+    lines: list[str] = []
+    if isinstance(error, CommandError):
+        if error.suggestions:
+            lines.append(f"Did you mean: {', '.join(map(safe, error.suggestions))}?")
+        if error.cause:
+            lines.append(f"Cause: {safe(error.cause)}")
+    head = "Try:   "
+    for line in error.hint.splitlines():
+        lines.append(head + safe(line))
+        head = "       "
+    return lines
 
 
 def error_body(error: ThvError) -> dict[str, Any]:
@@ -99,6 +135,9 @@ def error_body(error: ThvError) -> dict[str, Any]:
         "message": error.message,
         "details": error.details,
     }
+    if isinstance(error, CommandError):
+        known = {"cause": error.cause, "suggestions": list(error.suggestions)}
+        body |= {key: value for key, value in known.items() if value}
     if error.hint:
         body["hint"] = error.hint
     return {"error": body}

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
+
+from thv.apps.cli.options import COMMON, Option
 
 
 class Lazy(NamedTuple):
@@ -35,8 +38,9 @@ class LazyGroup(click.Group):
         self._lazy = lazy or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every name, in the order of the table."""
-        return [*self._lazy, *sorted(super().list_commands(ctx))]
+        """Every name that is shown, in the order of the table."""
+        shown = [name for name, lazy in self._lazy.items() if not lazy.hidden]
+        return [*shown, *sorted(super().list_commands(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports the command behind a name."""
@@ -46,15 +50,39 @@ class LazyGroup(click.Group):
         command: click.Command = load(lazy.place)
         return command
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands first: they are what one looks for."""
+        self.format_commands(ctx, formatter)
+        write_options(self, ctx, formatter)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, without importing anything."""
         rows: Sequence[tuple[str, str]] = [
             (name, lazy.help) for name, lazy in self._lazy.items() if not lazy.hidden
         ]
-        own = [
-            (name, command.get_short_help_str())
-            for name, command in self.commands.items()
-            if not command.hidden
-        ]
         with formatter.section("Commands"):
-            formatter.write_dl([*rows, *sorted(own)])
+            formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names of commands, without importing anything."""
+        found = [
+            CompletionItem(name, help=lazy.help)
+            for name, lazy in self._lazy.items()
+            if name.startswith(incomplete) and not lazy.hidden
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def write_options(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """The options under their headings, the common ones last."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        if record is not None:
+            section = parameter.section if isinstance(parameter, Option) else COMMON
+            sections.setdefault(section, []).append(record)
+    for section in sorted(sections, key=lambda each: each == COMMON):
+        with formatter.section(section):
+            formatter.write_dl(sections[section])

@@ -5,31 +5,75 @@ In the flow: the console script `thv` (and `kubectl-thv`) starts here; each comm
 
 from __future__ import annotations
 
+import difflib
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
-from thv.apps.cli.loader import Lazy, LazyGroup
-from thv.apps.cli.options import common_options
+from thv.apps.cli.loader import Lazy, LazyGroup, load
+from thv.apps.cli.options import Common, common_options
+
+_AT = "thv.apps.cli.commands."
 
 _REGISTRY = {
-    "list": Lazy("thv.apps.cli.commands.registry_list:list_registries", "List registries."),
-    "add": Lazy("thv.apps.cli.commands.registry_add:add", "Add a registry."),
-    "sync": Lazy("thv.apps.cli.commands.registry_sync:sync", "Synchronize registries now."),
+    "list": Lazy(_AT + "registry_list:list_registries", "List registries."),
+    "add": Lazy(_AT + "registry_add:add", "Add a registry."),
+    "sync": Lazy(_AT + "registry_sync:sync", "Synchronize registries now."),
+    "status": Lazy(_AT + "registry_status:status", "How a registry is doing, and what to do."),
+    "show": Lazy(_AT + "registry_show:show_registry", "What a registry is and what it holds."),
+    "history": Lazy(_AT + "registry_status:history", "The last syncs of a registry."),
+    "diff": Lazy(_AT + "registry_diff:diff", "Compare a registry with a file or another one."),
+    "remove": Lazy(_AT + "registry_remove:remove", "Remove registries."),
+    "suspend": Lazy(_AT + "registry_switch:suspend", "Stop synchronizing by itself."),
+    "resume": Lazy(_AT + "registry_switch:resume", "Synchronize by itself again."),
+    "wait": Lazy(_AT + "registry_wait:wait", "Wait until a registry is ready."),
+    "import": Lazy(_AT + "registry_import:import_file", "Put the entries of a file in a registry."),
+    "export": Lazy(_AT + "registry_export:export", "Write a registry as a file."),
+    "migrate": Lazy(_AT + "registry_migrate:migrate", "Make Kubernetes manifests of a file."),
+    "convert": Lazy(_AT + "registry_convert:convert", "Convert a file to the other format."),
+    "validate": Lazy(_AT + "registry_validate:validate", "Check a file."),
+    "info": Lazy(_AT + "show:info", "Show one server, like thv show."),
+    "ls": Lazy(_AT + "registry_list:list_registries", "List registries.", hidden=True),
+    "get": Lazy(_AT + "registry_show:show_registry", "Show a registry.", hidden=True),
+    "rm": Lazy(_AT + "registry_remove:remove", "Remove registries.", hidden=True),
+    "delete": Lazy(_AT + "registry_remove:remove", "Remove registries.", hidden=True),
+}
+
+_SECRET = {
+    "create": Lazy(_AT + "secret:create", "Keep credentials for sources."),
+}
+
+_CONFIG = {
+    "view": Lazy(_AT + "config:view", "What is set, and by whom."),
+    "set": Lazy(_AT + "config:set_value", "Set a default."),
+    "unset": Lazy(_AT + "config:unset", "Go back to the built-in default."),
+    "path": Lazy(_AT + "config:path", "Where the configuration file is."),
 }
 
 _COMMANDS = {
-    "registry": Lazy(
-        "thv.apps.cli.main:registry", "Registries: where entries come from and what is served."
-    ),
-    "version": Lazy("thv.apps.cli.commands.version:version", "Print the version."),
+    "search": Lazy(_AT + "search:search", "Find servers in all registries."),
+    "show": Lazy(_AT + "show:show", "Everything about one server."),
+    "registry": Lazy("thv.apps.cli.main:registry", "Registries: where servers come from."),
+    "secret": Lazy("thv.apps.cli.main:secret", "Credentials for sources."),
+    "get": Lazy(_AT + "resources:get", "Print resources."),
+    "apply": Lazy(_AT + "apply:apply", "Create or change resources from manifests."),
+    "delete": Lazy(_AT + "resources:delete", "Delete resources."),
+    "explain": Lazy(_AT + "explain:explain", "What the fields of a resource mean."),
+    "dev": Lazy(_AT + "serve:dev", "Try everything out: a filled service in one process."),
+    "serve": Lazy(_AT + "serve:serve", "Keep registries in sync and serve them."),
+    "backup": Lazy(_AT + "backup:backup", "Save the data folder in one file."),
+    "restore": Lazy(_AT + "backup:restore", "Bring the data folder back."),
+    "config": Lazy("thv.apps.cli.main:config", "Defaults of this program."),
+    "completion": Lazy(_AT + "completion:completion", "Completion for your shell."),
+    "version": Lazy(_AT + "version:version", "Print the version."),
 }
 
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-@click.group(
-    cls=LazyGroup, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
-)
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, context_settings=_HELP)
 @common_options
 def cli() -> None:
     """Registries of MCP servers: synchronized, converted, filtered, served."""
@@ -38,10 +82,60 @@ def cli() -> None:
 @click.group(cls=LazyGroup, lazy=_REGISTRY)
 @common_options
 def registry() -> None:
-    """Registries: where entries come from and what is served."""
+    """Registries: where servers come from."""
+
+
+@click.group(cls=LazyGroup, lazy=_SECRET)
+@common_options
+def secret() -> None:
+    """Credentials for sources."""
+
+
+@click.group(cls=LazyGroup, lazy=_CONFIG)
+@common_options
+def config() -> None:
+    """Defaults of this program, in a YAML file."""
 
 
 def main() -> None:
     """Runs the command line; `kubectl thv` shows the name that was typed."""
     name = "kubectl thv" if Path(sys.argv[0]).name.startswith("kubectl") else "thv"
-    cli(prog_name=name)
+    sys.exit(run(Common(argv=sys.argv[1:], program=name)))
+
+
+def run(common: Common) -> int:
+    """Runs one command line; the exit code."""
+    try:
+        code = cli.main(
+            list(common.argv), prog_name=common.program, standalone_mode=False, obj=common
+        )
+    except click.exceptions.NoArgsIsHelpError as error:
+        common.around.stdout.write(error.ctx.get_help() + "\n")
+        return 0
+    except click.UsageError as error:
+        return _refuse(error, common)
+    except (click.Abort, KeyboardInterrupt):
+        common.around.stderr.write("interrupted\n")
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(error: click.UsageError, common: Common) -> int:
+    """Says what is wrong with a command line, in the shape of every other error."""
+    path = error.ctx.command_path if error.ctx else common.program
+    argv = (*common.argv, "")
+    as_json = "-ojson" in argv or ("-o", "json") in pairwise(argv)
+    report = load("thv.apps.cli.usage:show_usage_error")
+    code: int = report(error, path, _alike(error), common.around, as_json=as_json)
+    return code
+
+
+def _alike(error: click.UsageError) -> list[str]:
+    """What was perhaps meant."""
+    if isinstance(error, click.NoSuchOption):
+        return sorted(error.possibilities or ())
+    group = error.ctx.command if error.ctx else None
+    word = error.message.partition("'")[2].rpartition("'")[0]
+    if isinstance(group, LazyGroup) and error.ctx and error.message.startswith("No such command"):
+        return difflib.get_close_matches(word, group.list_commands(error.ctx), n=2)
+    return []

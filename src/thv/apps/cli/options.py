@@ -1,4 +1,4 @@
-"""The options that every command has, on the group or on the command itself.
+"""The options that every command has, on the group or on the command itself, and the surroundings of a run.
 
 In the flow: parsed with each command line. Nothing heavy is imported here: `thv --help` goes through it.
 """
@@ -6,16 +6,52 @@ In the flow: parsed with each command line. Nothing heavy is imported here: `thv
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
 
 import click
 
 
-class Common:
-    """The common options as they were given."""
+def utc_now() -> datetime:
+    """The clock of real life."""
+    return datetime.now(UTC)
 
-    def __init__(self) -> None:
+
+class Surroundings:
+    """What a process gives to a command; a test gives its own."""
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        home: Path | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[str] | None = None,
+        stderr: IO[str] | None = None,
+    ) -> None:
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.home = home or Path.home()
+        self.clock = clock
+        self.stdin: IO[bytes] = stdin or sys.stdin.buffer
+        self.stdout: IO[str] = stdout or sys.stdout
+        self.stderr: IO[str] = stderr or sys.stderr
+
+
+class Common:
+    """The common options as they were given, and where they were given."""
+
+    def __init__(
+        self, around: Surroundings | None = None, argv: Sequence[str] = (), program: str = "thv"
+    ) -> None:
+        self.around = around or Surroundings()
+        self.argv = tuple(argv)
+        self.program = program
         self.namespace: str | None = None
         self.output: str | None = None
         self.data: str | None = None
@@ -28,39 +64,90 @@ class Common:
         self.verbose = 0
         self.debug = False
 
+    def again(self, *more: str) -> str:
+        """The same command line with further flags, as one would type it."""
+        return shlex.join([*self.program.split(), *self.argv, *more])
 
-_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("-n", "--namespace", metavar="NS", help="Namespace of the registries."),
-    click.option("-o", "output", metavar="FORMAT", help="Output: table, wide, json, yaml, name."),
-    click.option("--data", metavar="DIR", help="Folder of the one-machine state (THV_DATA)."),
-    click.option(
-        "--backend",
-        type=click.Choice(["auto", "kubernetes", "local"]),
-        help="Where registries are kept.",
-    ),
-    click.option("--color", type=click.Choice(["auto", "always", "never"]), help="Colours."),
-    click.option("--no-headers", is_flag=True, help="Tables without the line of titles."),
-    click.option("--no-input", is_flag=True, help="Never ask; fail instead."),
-    click.option("-y", "--yes", is_flag=True, help="Answer every question with yes."),
-    click.option("-q", "--quiet", is_flag=True, help="No progress, only data and errors."),
-    click.option("-v", "--verbose", count=True, help="Say more."),
-    click.option("--debug", is_flag=True, help="Show where an unexpected error came from."),
+
+class Option(click.Option):
+    """An option with its heading in the help."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+def option(*declarations: str, section: str = "Options", **attributes: Any) -> Callable[[Any], Any]:
+    """Like `click.option`, under a heading of the help."""
+    return click.option(*declarations, cls=Option, section=section, **attributes)
+
+
+COMMON = "Common options"
+GROUP_OUTPUTS = ("table", "wide", "json", "yaml", "name")
+_NAMES = (
+    "namespace",
+    "output",
+    "data",
+    "backend",
+    "color",
+    "no_headers",
+    "no_input",
+    "yes",
+    "quiet",
+    "verbose",
+    "debug",
 )
-_NAMES = tuple(vars(Common()))
 
 
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the common options to a group or command; what is given on either counts."""
+def _options(outputs: Sequence[str]) -> tuple[Callable[[Any], Any], ...]:
+    formats = ", ".join(outputs) or "json, for errors"
+    return (
+        _common("-n", "--namespace", metavar="NS", help="Namespace of the registries."),
+        _common("-o", "output", metavar="FORMAT", help=f"Output: {formats}."),
+        _common("--data", metavar="DIR", help="Folder of the one-machine state (THV_DATA)."),
+        _common(
+            "--backend",
+            type=click.Choice(["auto", "kubernetes", "local"]),
+            help="Where registries are kept.",
+        ),
+        _common("--color", type=click.Choice(["auto", "always", "never"]), help="Colours."),
+        _common("--no-headers", is_flag=True, help="Tables without the line of titles."),
+        _common("--no-input", is_flag=True, help="Never ask; fail instead."),
+        _common("-y", "--yes", is_flag=True, help="Answer every question with yes."),
+        _common("-q", "--quiet", is_flag=True, help="No progress, only data and errors."),
+        _common("-v", "--verbose", count=True, help="Say more."),
+        _common("--debug", is_flag=True, help="Show where an unexpected error came from."),
+    )
 
-    @functools.wraps(command)
-    def collect(*args: Any, **kwargs: Any) -> Any:
-        common = click.get_current_context().ensure_object(Common)
-        for name in _NAMES:
-            value = kwargs.pop(name, None)
-            if value not in (None, False, 0):
-                setattr(common, name, value)
-        return command(*args, **kwargs)
 
-    for option in reversed(_OPTIONS):
-        collect = option(collect)
-    return collect
+def _common(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
+    return option(*declarations, section=COMMON, **attributes)
+
+
+def with_common_options(command: Any, outputs: Sequence[str]) -> Any:
+    """Adds the common options; `take_common` takes their values out again."""
+    for each in reversed(_options(outputs)):
+        command = each(command)
+    return command
+
+
+def common_options(group: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the common options to a group; what is given there counts for its commands."""
+
+    @functools.wraps(group)
+    def collect(**kwargs: Any) -> Any:
+        take_common(kwargs)
+        return group(**kwargs)
+
+    decorated: Callable[..., Any] = with_common_options(collect, GROUP_OUTPUTS)
+    return decorated
+
+
+def take_common(kwargs: dict[str, Any]) -> Common:
+    """Moves the common options out of the parameters of a command."""
+    common = click.get_current_context().ensure_object(Common)
+    for name in _NAMES:
+        value = kwargs.pop(name, None)
+        if value not in (None, False, 0):
+            setattr(common, name, value)
+    return common

@@ -1,24 +1,26 @@
 """Printers: one list of things as a table, as JSON, as YAML, or as names.
 
-In the flow: behind every command that reads. Tables fit 80 columns, begin with the name and end with the age; JSON
-is `{"apiVersion", "kind", "items"}` and keeps its members from release to release.
+In the flow: behind every command that reads. At a terminal a table keeps to its width: it leaves out its lesser
+columns before it cuts a word; in a pipe it is whole. JSON is `{"apiVersion", "kind", "items"}` and keeps its
+members from release to release.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from thv.apps.cli.console import Console, safe
+from thv.apps.cli.console import UNBOUNDED, Console, is_safe, safe, safe_json
+from thv.apps.cli.loader import load
 from thv.domain.canonical import JsonObject
-from thv.domain.errors import Code, ThvError
 from thv.domain.times import parse_time
 
 OUTPUT_VERSION = "thv.toolhive.stacklok.io/v1"
-FORMATS = ("table", "wide", "json", "yaml", "name")
+_LEAST = 12
 
 T = TypeVar("T")
 
@@ -34,6 +36,8 @@ class Column(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Aligned to the right."""
     stretch: bool = False
     """Cut to what is left of the line; one column of a table may be such."""
+    spare: int = 0
+    """Left out where the line is too short, the highest number first; 0 stays."""
 
 
 class Listing(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -68,22 +72,38 @@ def print_list(
             print_value({**body, **more}, output, console)
         case "name":
             console.data("".join(f"{safe(listing.name(item))}\n" for item in items))
-        case "table" | "wide":
+        case _ if items:
             columns = [column for column in listing.columns if output == "wide" or not column.wide]
-            width = console.columns if output == "table" else 10_000
+            width = console.columns if output == "table" else UNBOUNDED
             console.data(table(columns, items, width=width, headers=headers))
         case _:
-            raise unknown_output(output)
+            return
 
 
 def print_value(value: Any, output: str, console: Console) -> None:
     """Prints one value as JSON or YAML."""
     if output == "yaml":
-        console.data(msgspec.yaml.encode(value).decode())
-    elif output == "json":
-        console.data(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        console.data(yaml_of(value))
     else:
-        raise unknown_output(output)
+        console.data(json_of(value))
+
+
+def json_of(value: Any) -> str:
+    """The value as people read JSON; what a terminal would obey is escaped, which changes no value."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return safe_json(text) + "\n"
+
+
+def yaml_of(value: Any) -> str:
+    """The value as YAML; with escapes throughout where a terminal would obey some of it."""
+    text = msgspec.yaml.encode(value).decode()
+    if is_safe(text):
+        return text
+    dump = load("yaml:safe_dump")
+    plain: str = dump(
+        msgspec.to_builtins(value), sort_keys=False, allow_unicode=False, width=10_000
+    )
+    return plain
 
 
 def table(
@@ -92,44 +112,102 @@ def table(
     """The items as aligned columns, two spaces apart."""
     rows = [[column.title for column in columns]] if headers else []
     rows += [[safe(column.cell(item)) for column in columns] for item in items]
-    if not rows:
-        return ""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
-    for place, column in enumerate(columns):
-        if column.stretch:
-            others = sum(widths) - widths[place] + 2 * (len(columns) - 1)
-            widths[place] = min(widths[place], max(12, width - others))
-    return "".join(_line(row, columns, widths) for row in rows)
-
-
-def _line(row: Sequence[str], columns: Sequence[Column[T]], widths: Sequence[int]) -> str:
-    cells = [
-        _cut(cell, width).rjust(width) if column.number else _cut(cell, width).ljust(width)
-        for cell, column, width in zip(row, columns, widths, strict=True)
+    widths = [
+        max((breadth(row[place]) for row in rows), default=0) for place in range(len(columns))
     ]
+    kept = _fitting(columns, widths, width)
+    _shrink(columns, widths, kept, width)
+    return "".join(_line(row, columns, widths, kept) for row in rows)
+
+
+def _fitting(columns: Sequence[Column[T]], widths: Sequence[int], width: int) -> list[int]:
+    """The places of the columns that stay."""
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: -columns[place].spare):
+        needed = sum(
+            min(widths[p], 2 * _LEAST) if columns[p].stretch else widths[p] for p in kept
+        ) + 2 * (len(kept) - 1)
+        if needed <= width or not columns[place].spare:
+            break
+        kept.remove(place)
+    return kept
+
+
+def _shrink(
+    columns: Sequence[Column[T]], widths: list[int], kept: Sequence[int], width: int
+) -> None:
+    """Takes what is missing from the stretching column, then from the widest one."""
+    for place in sorted(kept, key=lambda place: (not columns[place].stretch, -widths[place])):
+        excess = sum(widths[p] for p in kept) + 2 * (len(kept) - 1) - width
+        if excess <= 0:
+            return
+        widths[place] = max(min(widths[place], _LEAST), widths[place] - excess)
+
+
+def _line(
+    row: Sequence[str], columns: Sequence[Column[T]], widths: Sequence[int], kept: Sequence[int]
+) -> str:
+    cells = [_aligned(row[place], widths[place], right=columns[place].number) for place in kept]
     return "  ".join(cells).rstrip() + "\n"
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _aligned(text: str, width: int, *, right: bool) -> str:
+    text = cut(text, width)
+    blank = " " * (width - breadth(text))
+    return blank + text if right else text + blank
+
+
+def breadth(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def cut(text: str, width: int) -> str:
+    """The text, or its beginning and a dot that says so."""
+    if breadth(text) <= width:
+        return text
+    while text and breadth(text) > width - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
 
 
 def age(since: str, now: datetime) -> str:
     """How long ago, as kubectl says it: `45s`, `12m`, `3h`, `9d`; `""` for what never was."""
     moment = parse_time(since)
-    if moment is None:
+    return "" if moment is None else span((now - moment).total_seconds())
+
+
+def until(moment: str, now: datetime) -> str:
+    """How long from now: `in 47m`, `now` when it is due; `""` for what has no time."""
+    parsed = parse_time(moment)
+    if parsed is None:
         return ""
-    seconds = max(0, int((now - moment).total_seconds()))
-    for unit, size, until in (("s", 1, 120), ("m", 60, 7200), ("h", 3600, 172_800)):
-        if seconds < until:
-            return f"{seconds // size}{unit}"
-    return f"{seconds // 86_400}d"
+    seconds = (parsed - now).total_seconds()
+    return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 
-def unknown_output(output: str) -> ThvError:
-    """What is said about an output format that does not exist."""
-    return ThvError(
-        Code.INVALID,
-        f'unknown output format "{output}"',
-        hint=f"-o can be {', '.join(FORMATS)}; jsonpath and templates are not offered: pipe -o json into jq.",
-    )
+def span(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    whole = max(0, int(seconds))
+    for unit, size, until_ in (("s", 1, 120), ("m", 60, 7200), ("h", 3600, 172_800)):
+        if whole < until_:
+            return f"{whole // size}{unit}"
+    return f"{whole // 86_400}d"
+
+
+def took(seconds: float) -> str:
+    """How long something took: `0.3s`, `12s`, `3m20s`."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def counted(count: int, thing: str, things: str = "") -> str:
+    """`1 server`, `1,243 servers`."""
+    return f"{count:,} {thing if count == 1 else things or thing + 's'}"

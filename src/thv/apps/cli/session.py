@@ -1,4 +1,4 @@
-"""What every command shares: the common options, the opened state, and how a command ends.
+"""What every command shares: the opened state, and how a command ends.
 
 In the flow: around each command function. It parses nothing itself: commands say what they take, and call one
 flow.
@@ -10,23 +10,20 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-import click
 import msgspec
 
 from thv.apps.cli.console import Console, open_console
-from thv.apps.cli.exits import Exit, exit_of, show_error
-from thv.apps.cli.options import Common, common_options
-from thv.apps.cli.output import FORMATS
+from thv.apps.cli.exits import CommandError, Exit, exit_of, show_error
+from thv.apps.cli.options import Common
 from thv.apps.cli.settings import Settings, read_settings
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.home import Home
 from thv.domain.errors import Code, ThvError
 
-__all__ = ["Session", "common_options", "run_command"]
+__all__ = ["Session", "open_session", "run_story"]
 
 Story = Callable[["Session"], Coroutine[Any, Any, Exit | None]]
 
@@ -37,6 +34,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     console: Console
     local: Local
+    common: Common
     output: str
     headers: bool
     yes: bool
@@ -48,71 +46,100 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def namespace(self) -> str:
         return self.settings.namespace
 
+    def confirm(self, question: str) -> None:
+        """Asks before something is destroyed; raises when the answer is no, or nobody is there."""
+        if self.yes:
+            return
+        if not self.asks:
+            raise CommandError(
+                Code.INVALID,
+                f"this needs a yes: {question}",
+                cause="nobody is there to be asked",
+                tries=[self.common.again("--yes")],
+            )
+        self.console.err.write(f"{question} [y/N] ")
+        self.console.err.flush()
+        answer = self.common.around.stdin.readline().decode(errors="replace")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError(Code.INVALID, "nothing was changed")
 
-def run_command(story: Story) -> None:
-    """Runs what a command does and leaves with its exit code."""
-    common = click.get_current_context().ensure_object(Common)
-    session: Session | None = None
+
+def run_story(story: Story, common: Common, outputs: Sequence[str], default: str) -> int:
+    """Runs what a command does; the exit code."""
+    console = open_console(common.around, "auto", None)
     try:
-        session = _open(common)
-        code = asyncio.run(_closing(story, session))
+        session = open_session(common, outputs, default)
+        console = session.console
+        code = asyncio.run(_told(story, session))
     except ThvError as error:
-        console = session.console if session else open_console("auto", 80)
         show_error(error, console, as_json=common.output == "json")
         code = exit_of(error)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        console.err.write("interrupted\n")
         code = Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining about it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         code = Exit.OK
     except Exception as error:  # noqa: BLE001 # the outermost layer of this door
-        _show_crash(error, common)
+        _show_crash(error, common, console)
         code = Exit.FAILED
-    sys.exit(int(code or Exit.OK))
+    return int(code or Exit.OK)
 
 
-async def _closing(story: Story, session: Session) -> Exit | None:
+async def _told(story: Story, session: Session) -> Exit | None:
     try:
-        return await story(session)
+        code = await story(session)
+        session.console.out.flush()
+        return code
     finally:
         await session.local.close()
 
 
-def _open(common: Common) -> Session:
-    settings = read_settings(os.environ, Path.home())
-    if common.data:
-        settings = msgspec.structs.replace(settings, data=Path(common.data))
-    if common.namespace:
-        settings = msgspec.structs.replace(settings, namespace=common.namespace)
-    if common.backend == "kubernetes" or settings.backend == "kubernetes":
+def open_session(common: Common, outputs: Sequence[str], default: str) -> Session:
+    """The session of a command line; raises INVALID for settings that none may have."""
+    settings = read_settings(common)
+    if settings.backend == "kubernetes":
         raise ThvError(
             Code.INVALID,
             "this version keeps registries on this machine only",
             hint="Use --backend local, or leave --backend and THV_BACKEND out.",
         )
-    if common.output not in (None, *FORMATS):
-        raise ThvError(
-            Code.INVALID,
-            f'unknown output format "{common.output}"',
-            hint=f"-o can be {', '.join(FORMATS)}.",
-        )
-    console = open_console(common.color or settings.color, settings.columns, quiet=common.quiet)
+    if common.output not in (None, *outputs, "json"):
+        raise _unknown_output(common.output, outputs)
+    console = open_console(
+        common.around, settings.color, None, quiet=common.quiet, verbose=common.verbose
+    )
     return Session(
         settings=settings,
         console=console,
-        local=Local(home=Home(settings.data)),
-        output=common.output or "table",
+        local=Local(home=Home(settings.data), clock=common.around.clock),
+        common=common,
+        output=common.output or default,
         headers=not common.no_headers,
         yes=common.yes,
-        asks=sys.stdin.isatty() and not common.no_input,
+        asks=common.around.stdin.isatty() and not common.no_input,
     )
 
 
-def _show_crash(error: Exception, common: Common) -> None:
-    sys.stderr.write(f"Error: unexpected failure: {type(error).__name__}: {error}\n")
-    if common.debug:
-        traceback.print_exception(error)
+def _unknown_output(output: str | None, outputs: Sequence[str]) -> ThvError:
+    name = str(output).partition("=")[0]
+    if name in ("jsonpath", "jsonpath-file", "custom-columns", "go-template", "template"):
+        hint = "It is not offered: pipe -o json into jq."
+    elif outputs:
+        hint = f"-o can be {', '.join(outputs)}; a file is named with --output, where there is one."
     else:
-        sys.stderr.write("Try:   the same command with --debug, and report what it prints\n")
+        hint = "This command prints no data that has a format."
+    return ThvError(Code.INVALID, f'unknown output format "{output}"', hint=hint)
+
+
+def _let_go_of_stdout() -> None:
+    """Whoever read our output has seen enough; keeps the interpreter from complaining about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_crash(error: Exception, common: Common, console: Console) -> None:
+    console.err.write(f"\nError: unexpected failure: {type(error).__name__}: {error}\n")
+    if common.debug:
+        traceback.print_exception(error, file=console.err)
+    else:
+        console.err.write(f"Try:   {common.again('--debug')}\n       and report what it prints\n")

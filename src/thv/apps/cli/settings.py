@@ -1,4 +1,4 @@
-"""Settings of the command line: the only reader of the environment and of the configuration file's place.
+"""Settings of the command line: the only reader of the environment and of the configuration file.
 
 In the flow: first thing a command makes; flags win over the environment, that over the configuration file, that
 over the defaults.
@@ -6,72 +6,193 @@ over the defaults.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from thv.apps.cli.options import Common
 from thv.domain.errors import Code, ThvError
 
 Backend: TypeAlias = Literal["auto", "kubernetes", "local"]
+Color: TypeAlias = Literal["auto", "always", "never"]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting: its names, what it may be, and what it means."""
+
+    name: str
+    """In the configuration file and for `thv config`."""
+    variable: str
+    flag: str = ""
+    choices: tuple[str, ...] = ()
+    default: str
+    meaning: str
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        name="data",
+        variable="THV_DATA",
+        flag="--data",
+        default="$XDG_DATA_HOME/toolhive-registry",
+        meaning="Folder of the one-machine state.",
+    ),
+    Key(
+        name="registry-dir",
+        variable="THV_REGISTRY_DIR",
+        default="registries, beside the configuration file",
+        meaning="Folder of files that are registries by themselves, read-only.",
+    ),
+    Key(
+        name="backend",
+        variable="THV_BACKEND",
+        flag="--backend",
+        choices=("auto", "kubernetes", "local"),
+        default="auto",
+        meaning="Where registries are kept.",
+    ),
+    Key(
+        name="namespace",
+        variable="THV_NAMESPACE",
+        flag="--namespace",
+        default="default",
+        meaning="Namespace of what is named without one.",
+    ),
+    Key(
+        name="color",
+        variable="THV_COLOR",
+        flag="--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        meaning="Colours; NO_COLOR and TERM=dumb turn them off, CLICOLOR_FORCE on.",
+    ),
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command may need to know."""
 
     data: Path
-    """Folder of the one-machine state. THV_DATA, --data; default: toolhive-registry in the XDG data folder."""
     config: Path
     """Configuration file. THV_CONFIG; default: toolhive-registry/config.yaml in the XDG configuration folder."""
     registry_dir: Path
-    """Folder of registry files that are registries by themselves. THV_REGISTRY_DIR; default: registries beside
-    the configuration file."""
     backend: Backend = "auto"
-    """Where registries are kept. THV_BACKEND, --backend."""
     namespace: str = "default"
-    """Namespace of what is named without one. THV_NAMESPACE, -n."""
-    color: Literal["auto", "always", "never"] = "auto"
-    """NO_COLOR and TERM=dumb turn colour off, CLICOLOR_FORCE on; --color wins."""
-    columns: int = 80
-    """Width of a terminal that does not tell. COLUMNS."""
+    color: Color = "auto"
+    origins: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Where each setting comes from: a flag, a variable, `config file` or `default`."""
+
+    @property
+    def has_own_namespace(self) -> bool:
+        """Whether somebody named the namespace."""
+        return self.origins.get("namespace", "default") != "default"
 
 
-def read_settings(environ: Mapping[str, str], home: Path) -> Settings:
-    """The settings of an environment; raises INVALID for a value that none may have."""
+def config_path(environ: Mapping[str, str], home: Path) -> Path:
+    """Where the configuration file is."""
+    root = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return Path(environ.get("THV_CONFIG") or root / "toolhive-registry" / "config.yaml")
+
+
+def read_settings(common: Common) -> Settings:
+    """The settings of one command line; raises INVALID for a value that none may have."""
+    environ, home = common.around.environ, common.around.home
+    config = config_path(environ, home)
+    written = read_config(config)
+    values, origins = {}, {}
+    for key in KEYS:
+        values[key.name], origins[key.name] = _value(key, common, written)
+        _check(key, values[key.name], origins[key.name])
     data_root = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    config_root = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    config = Path(environ.get("THV_CONFIG") or config_root / "toolhive-registry" / "config.yaml")
-    backend = environ.get("THV_BACKEND") or "auto"
-    if backend not in ("auto", "kubernetes", "local"):
-        raise ThvError(
-            Code.INVALID, f'THV_BACKEND is "{backend}"', hint="It can be auto, kubernetes or local."
-        )
     return Settings(
-        data=Path(environ.get("THV_DATA") or data_root / "toolhive-registry"),
+        data=Path(values["data"] or data_root / "toolhive-registry").expanduser(),
         config=config,
-        registry_dir=Path(environ.get("THV_REGISTRY_DIR") or config.parent / "registries"),
-        backend=_backend(environ.get("THV_BACKEND") or "auto"),
-        namespace=environ.get("THV_NAMESPACE") or "default",
-        color=_color(environ),
-        columns=_columns(environ.get("COLUMNS", "")),
+        registry_dir=Path(values["registry-dir"] or config.parent / "registries").expanduser(),
+        backend=values["backend"] or "auto",  # type: ignore[arg-type] # it was checked
+        namespace=values["namespace"] or "default",
+        color=values["color"] or "auto",  # type: ignore[arg-type] # it was checked
+        origins=origins,
     )
 
 
-def _backend(text: str) -> Backend:
-    for backend in get_args(Backend):
-        if text == backend:
-            return text  # type: ignore[return-value] # it is one of them
+def read_config(path: Path) -> dict[str, str]:
+    """What the configuration file says; raises INVALID with the place when it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(path, f"it cannot be read: {error}") from error
+    try:
+        found: Any = msgspec.yaml.decode(text)
+    except msgspec.DecodeError as error:
+        raise _unusable(path, f"it is no YAML: {' '.join(str(error).split())[:120]}") from error
+    if not isinstance(found, dict | None):
+        raise _unusable(path, "it must hold settings, such as `namespace: team-a`")
+    return {key_named(str(name)).name: str(value) for name, value in (found or {}).items()}
+
+
+def key_named(name: str) -> Key:
+    """The setting of that name; raises INVALID with the names that exist."""
+    found = next((key for key in KEYS if key.name == name), None)
+    if found is not None:
+        return found
+    names = [key.name for key in KEYS]
+    alike = difflib.get_close_matches(name, names, n=1)
+    meant = f"Did you mean {alike[0]}? " if alike else ""
     raise ThvError(
-        Code.INVALID, f'THV_BACKEND is "{text}"', hint="It can be auto, kubernetes or local."
+        Code.INVALID,
+        f'there is no setting "{name}"',
+        hint=f"{meant}Settings are {', '.join(names)}.",
     )
 
 
-def _color(environ: Mapping[str, str]) -> Literal["auto", "always", "never"]:
-    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
-        return "never"
-    return "always" if environ.get("CLICOLOR_FORCE", "0") not in ("", "0") else "auto"
+def check_value(key: Key, value: str) -> None:
+    """Raises INVALID when a setting cannot have this value."""
+    _check(key, value, key.name)
 
 
-def _columns(text: str) -> int:
-    return int(text) if text.isdecimal() and 20 <= int(text) <= 1000 else 80
+def _value(key: Key, common: Common, written: Mapping[str, str]) -> tuple[str, str]:
+    """The value, `""` for the default, and where it comes from."""
+    environ = common.around.environ
+    flag = getattr(common, key.name, None) if key.flag else None
+    if flag:
+        return str(flag), key.flag
+    if environ.get(key.variable):
+        return environ[key.variable], key.variable
+    if key.name == "color" and (decided := _color_of(environ)):
+        return decided
+    if written.get(key.name):
+        return written[key.name], "config file"
+    return "", "default"
+
+
+def _color_of(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """What other programs' variables say."""
+    if environ.get("NO_COLOR"):
+        return "never", "NO_COLOR"
+    if environ.get("TERM") == "dumb":
+        return "never", "TERM"
+    if environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return "always", "CLICOLOR_FORCE"
+    return None
+
+
+def _check(key: Key, value: str, origin: str) -> None:
+    if value and key.choices and value not in key.choices:
+        raise ThvError(
+            Code.INVALID,
+            f'{origin} is "{value}"',
+            hint=f"It can be {', '.join(key.choices[:-1])} or {key.choices[-1]}.",
+        )
+
+
+def _unusable(path: Path, why: str) -> ThvError:
+    return ThvError(
+        Code.INVALID,
+        f"the configuration file {path} is unusable: {why}",
+        hint="Correct or remove it; THV_CONFIG names another one.",
+    )

@@ -7,12 +7,13 @@ the network, so that commands which only read start fast; `engine` adds what syn
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 
 import msgspec
 
 from thv import data
+from thv.apps.cli.options import utc_now
 from thv.apps.kit.home import Home, LoopLock
 from thv.domain.taxonomy import Taxonomy
 from thv.formats.taxonomy import load_taxonomy
@@ -20,11 +21,6 @@ from thv.stores.chunks.files import FileChunkStore
 from thv.stores.resources.sqlite import SqliteStore
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The clock of real life."""
-    return datetime.now(UTC)
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -51,8 +47,16 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def taxonomy(self) -> Taxonomy:
         return load_taxonomy(data.read("taxonomy.json"))
 
+    @cached_property
+    def files(self) -> Local:
+        """The state of the registries that are files: a data folder inside this one, all of it derived."""
+        return Local(home=Home(self.home.root / "files"), clock=self.clock)
+
     async def close(self) -> None:
         """Releases what was opened."""
+        if "files" in self.__dict__:
+            await self.files.close()
         if "resources" in self.__dict__:
             await self.resources.close()
-        self.lock.release()
+        if "lock" in self.__dict__:
+            self.lock.release()

@@ -2,106 +2,159 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import click
 
+from thv.apps.cli.command import TABLES, command
+from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, age, print_list
-from thv.apps.cli.session import Session, common_options, run_command
+from thv.apps.cli.registries import Shelf, every
+from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
-from thv.domain.conditions import condition_of
+from thv.domain.conditions import Condition, condition_of
 from thv.domain.registry import Registry, load_registry
 from thv.domain.resources import MCP_REGISTRY, metadata_of
+from thv.stores.resources.base import EventType
 
-Row = tuple[JsonObject, Registry]
-
-
-def ready_of(registry: Registry) -> tuple[str, str, str]:
-    """Status, reason and message of the condition Ready; Unknown before the first reconcile."""
-    ready = condition_of(registry.status.conditions, "Ready")
-    return (ready.status, ready.reason, ready.message) if ready else ("Unknown", "", "")
+UNKNOWN = Condition(type="Ready", status="Unknown", reason="Pending")
 
 
-def listing(session: Session, *, namespaces: bool) -> Listing[Row]:
+def ready_of(registry: Registry) -> Condition:
+    """The condition Ready; Unknown before the first sync."""
+    return condition_of(registry.status.conditions, "Ready") or UNKNOWN
+
+
+def listing(session: Session, *, namespaces: bool) -> Listing[Shelf]:
     """How registries are shown."""
     now = session.local.clock()
-    namespace: tuple[Column[Row], ...] = (
-        Column(title="NAMESPACE", cell=lambda row: row[1].namespace),
+    namespace: tuple[Column[Shelf], ...] = (
+        Column(title="NAMESPACE", cell=lambda shelf: shelf.namespace),
     )
     return Listing(
         kind="RegistryList",
-        name=lambda row: f"mcpregistry/{row[1].name}",
-        value=lambda row: row[0],
+        name=lambda shelf: shelf.title,
+        value=lambda shelf: without_managed_fields(shelf.obj),
         columns=(
             *(namespace if namespaces else ()),
-            Column(title="NAME", cell=lambda row: row[1].name),
-            Column(title="TYPE", cell=lambda row: row[1].spec.source.type.value),
-            Column(title="FORMAT", cell=lambda row: row[1].status.sync_status.format),
-            Column(title="TRUST", cell=lambda row: row[1].spec.trust_level.value),
-            Column(title="SERVERS", cell=lambda row: str(row[1].status.server_count), number=True),
-            Column(title="READY", cell=lambda row: ready_of(row[1])[0]),
+            Column(title="NAME", cell=lambda shelf: shelf.name),
+            Column(title="TYPE", cell=lambda shelf: shelf.registry.spec.source.type.value, spare=1),
+            Column(
+                title="FORMAT",
+                cell=lambda shelf: shelf.registry.status.sync_status.format,
+                spare=2,
+            ),
+            Column(title="TRUST", cell=lambda shelf: shelf.registry.spec.trust_level.value),
+            Column(
+                title="SERVERS",
+                cell=lambda shelf: str(shelf.registry.status.server_count),
+                number=True,
+            ),
+            Column(title="READY", cell=lambda shelf: ready_of(shelf.registry).status),
             Column(
                 title="LAST-SYNC",
-                cell=lambda row: age(row[1].status.sync_status.last_sync_time, now),
+                cell=lambda shelf: age(shelf.registry.status.sync_status.last_sync_time, now),
             ),
-            Column(title="REASON", cell=lambda row: ready_of(row[1])[1], wide=True),
-            Column(title="INTERVAL", cell=lambda row: row[1].spec.sync_policy.interval, wide=True),
+            Column(title="REASON", cell=lambda shelf: ready_of(shelf.registry).reason, wide=True),
             Column(
-                title="REVISION",
-                cell=lambda row: row[1].status.sync_status.revision[:12],
+                title="INTERVAL",
+                cell=lambda shelf: shelf.registry.spec.sync_policy.interval,
                 wide=True,
             ),
+            Column(title="REVISION", cell=lambda shelf: revision_of(shelf.registry), wide=True),
+            Column(title="SOURCE", cell=lambda shelf: place_of(shelf.registry), wide=True),
             Column(
                 title="AGE",
-                cell=lambda row: age(str(metadata_of(row[0]).get("creationTimestamp", "")), now),
+                cell=lambda shelf: age(str(metadata_of(shelf.obj).get("creationTimestamp")), now),
             ),
         ),
     )
 
 
-@click.command("list")
-@click.option("-A", "--all-namespaces", is_flag=True, help="Registries of every namespace.")
-@click.option("-l", "--selector", default="", metavar="SEL", help="Label selector.")
-@click.option(
-    "--trust", type=click.Choice(["raw", "tested", "trusted"]), help="Only this trust level."
+def revision_of(registry: Registry) -> str:
+    """As much of the revision as tells one from another."""
+    revision = registry.status.sync_status.revision
+    return revision[:12] if revision.isalnum() and len(revision) >= 40 else revision[:40]
+
+
+def place_of(registry: Registry) -> str:
+    """Where the entries come from, in a word."""
+    source = registry.spec.source
+    match source.type.value:
+        case "configmap" if source.config_map:
+            return f"{source.config_map.name}/{source.config_map.key}"
+        case "url" if source.url:
+            return source.url.url
+        case "git" if source.git:
+            git = source.git
+            return f"{git.repository} {git.commit[:12] or git.tag or git.branch} {git.path}"
+        case "registry" if source.registry:
+            reference = source.registry.registry_ref
+            return f"mcpregistry/{reference.name}" if reference else source.registry.url
+        case "oci" if source.oci:
+            return source.oci.reference
+        case "file" if source.file:
+            return source.file.path
+        case _:
+            return ""
+
+
+def without_managed_fields(obj: JsonObject) -> JsonObject:
+    """The object without who owns which field, which nobody reads."""
+    metadata = {key: value for key, value in metadata_of(obj).items() if key != "managedFields"}
+    return {**obj, "metadata": metadata}
+
+
+@command(
+    "list",
+    examples=(
+        "thv registry list",
+        "thv registry list -A -o wide",
+        "thv registry list --trust trusted -o name",
+    ),
+    outputs=TABLES,
 )
-@common_options
-def list_registries(*, all_namespaces: bool, selector: str, trust: str | None) -> None:
-    """List registries.
-
-    Examples:
-      thv registry list
-      thv registry list -A -o wide
-    """
-
-    async def story(session: Session) -> None:
-        namespace = None if all_namespaces else session.namespace
-        listed = await session.local.resources.list(MCP_REGISTRY, namespace, selector=selector)
-        rows = [(obj, load_registry(obj)) for obj in listed.items]
-        rows = [row for row in rows if trust in (None, row[1].spec.trust_level.value)]
-        print_list(
-            listing(session, namespaces=all_namespaces),
-            rows,
-            session.output,
-            session.console,
-            headers=session.headers,
-        )
-        _remarks(session, rows)
-
-    run_command(story)
+@option("-A", "--all-namespaces", is_flag=True, help="Registries of every namespace.")
+@option("-l", "--selector", default="", metavar="SEL", help="Label selector.")
+@option("--trust", type=click.Choice(["raw", "tested", "trusted"]), help="Only this trust level.")
+@option("-w", "--watch", is_flag=True, help="Go on with a line for each change.")
+async def list_registries(
+    session: Session, *, all_namespaces: bool, selector: str, trust: str | None, watch: bool
+) -> None:
+    """List registries: those of the data folder, and the files of the registry folder."""
+    shelves = await every(session, all_namespaces=all_namespaces, selector=selector)
+    shelves = [s for s in shelves if trust in (None, s.registry.spec.trust_level.value)]
+    shown = listing(session, namespaces=all_namespaces)
+    print_list(shown, shelves, session.output, session.console, headers=session.headers)
+    _remarks(session, shelves)
+    if watch:
+        await _follow(session, shown, None if all_namespaces else session.namespace)
 
 
-def _remarks(session: Session, rows: list[Row]) -> None:
+async def _follow(session: Session, shown: Listing[Shelf], namespace: str | None) -> None:
+    """Prints each change until somebody stops it."""
+    local = session.local
+    since = (await local.resources.list(MCP_REGISTRY, namespace)).resource_version
+    session.console.out.flush()
+    async with aclosing(local.resources.watch(MCP_REGISTRY, namespace, since=since)) as events:
+        async for event in events:
+            if event.type in (EventType.ADDED, EventType.MODIFIED):
+                shelf = Shelf(obj=event.object, registry=load_registry(event.object), local=local)
+                print_list(shown, [shelf], session.output, session.console, headers=False)
+                session.console.out.flush()
+
+
+def _remarks(session: Session, shelves: list[Shelf]) -> None:
     """What a person should know about what is listed; never part of the data."""
     console = session.console
-    if not rows:
-        console.hint(
-            f'No registries in the namespace "{session.namespace}". Try: thv registry add NAME --file FILE'
-        )
+    if not shelves:
+        console.hint(f'No registries in the namespace "{session.namespace}".')
+        console.hint("Add one: thv registry add NAME --file FILE     Or try it out: thv dev")
         return
-    for _, registry in rows:
-        status, reason, message = ready_of(registry)
-        if status == "False":
-            place = f"{registry.namespace}/{registry.name}"
-            console.step(
-                "note", f"{place}: {reason}: {message}. Try: thv registry status {registry.name}"
-            )
+    for shelf in shelves:
+        ready = ready_of(shelf.registry)
+        if ready.status == "False":
+            place = f"{shelf.namespace}/{shelf.name}"
+            todo = shelf.command("registry", "status", shelf.name)
+            console.step("note", f"{place}: {ready.reason}: {ready.message}. Try: {todo}")
     console.hint("List servers: thv search")

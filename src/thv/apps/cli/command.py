@@ -1,0 +1,81 @@
+"""How a command is declared: its options, its examples, the output formats that it knows.
+
+In the flow: around each command function. A command function takes a session and its own parameters; everything
+that all commands share is here and in `session`, which is imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias
+
+import click
+
+from thv.apps.cli.loader import load, write_options
+from thv.apps.cli.options import option, take_common, with_common_options
+
+Story: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
+"""What a command does: takes a `Session` and its parameters, returns an `Exit` or None."""
+
+TABLES = ("table", "wide", "json", "yaml", "name")
+OBJECTS = ("name", "json", "yaml")
+"""Of what changes something: nothing by default but `kind/name verbed`."""
+
+
+class Command(click.Command):
+    """A command with examples, which the tests run."""
+
+    examples: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples first: they are what one looks for."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+        write_options(self, ctx, formatter)
+
+
+def command(
+    name: str,
+    *,
+    examples: Sequence[str],
+    outputs: Sequence[str] = (),
+    default: str = "",
+    hidden: bool = False,
+) -> Callable[[Story], Command]:
+    """Declares a command. `default` is the output format without `-o`, the first one if it is not said."""
+
+    def declare(story: Story) -> Command:
+        @functools.wraps(story)
+        def callback(**kwargs: Any) -> int:
+            common = take_common(kwargs)
+            given = kwargs.pop("format_alias", None)
+            common.output = common.output or (None if given == "text" else given)
+            run = load("thv.apps.cli.session:run_story")
+            code: int = run(
+                functools.partial(story, **kwargs), common, outputs, default or (*outputs, "")[0]
+            )
+            return code
+
+        shown = with_common_options(callback, outputs)
+        if outputs and not _has_format(story):
+            shown = _FORMAT_ALIAS(shown)
+        made = click.command(name, cls=Command, hidden=hidden)(shown)
+        made.examples, made.outputs = tuple(examples), tuple(outputs)
+        return made
+
+    return declare
+
+
+# ToolHive's own read commands take --format json|text; scripts that use it go on working.
+_FORMAT_ALIAS = option(
+    "--format", "format_alias", type=click.Choice(["text", "json", "yaml"]), hidden=True
+)
+
+
+def _has_format(story: Story) -> bool:
+    """Whether the command calls the format of data `--format`."""
+    given: list[click.Option] = getattr(story, "__click_params__", [])
+    return any("--format" in parameter.opts for parameter in given)

@@ -1,0 +1,171 @@
+"""`thv search`."""
+
+from __future__ import annotations
+
+import click
+
+from thv.apps.cli.command import TABLES, command
+from thv.apps.cli.completion import registry_names
+from thv.apps.cli.exits import CommandError
+from thv.apps.cli.finding import Found, Hit, find_servers, text_of, texts_of
+from thv.apps.cli.options import option
+from thv.apps.cli.output import Column, Listing, counted, print_list
+from thv.apps.cli.reading import open_books
+from thv.apps.cli.registries import every, find
+from thv.apps.cli.session import Session
+from thv.domain.errors import Code
+from thv.domain.selectors import parse_selector
+from thv.stores.models.query import Search, Where, parse_search
+
+LISTING = Listing[Hit](
+    kind="ServerList",
+    name=lambda hit: hit.name,
+    value=lambda hit: hit.entry,
+    columns=(
+        Column(title="NAME", cell=lambda hit: hit.name),
+        Column(title="REGISTRY", cell=lambda hit: hit.book.name),
+        Column(title="TRUST", cell=lambda hit: hit.book.trust, spare=2),
+        Column(title="TIER", cell=lambda hit: text_of(hit.entry, "tier"), spare=4),
+        Column(title="TRANSPORT", cell=lambda hit: text_of(hit.entry, "transport"), spare=3),
+        Column(
+            title="TOOLS",
+            cell=lambda hit: str(len(texts_of(hit.entry, "tools"))),
+            number=True,
+            spare=5,
+        ),
+        Column(title="STATUS", cell=lambda hit: text_of(hit.entry, "status"), wide=True),
+        Column(
+            title="DESCRIPTION",
+            cell=lambda hit: text_of(hit.entry, "description"),
+            stretch=True,
+            spare=1,
+        ),
+    ),
+)
+
+
+@command(
+    "search",
+    examples=(
+        "thv search --category database",
+        "thv search postgres --trust trusted",
+        "thv search --tool query --transport stdio -o name",
+        'thv search -l "tier=Official,category in (database,search)" -o json',
+    ),
+    outputs=TABLES,
+)
+@click.argument("query", nargs=-1)
+@option("--category", "categories", multiple=True, metavar="C", help="One of these subjects.")
+@option("--tag", "tags", multiple=True, metavar="T", help="All of these tags.")
+@option("--tool", "tools", multiple=True, metavar="X", help="All of these tools.")
+@option("--tier", "tiers", multiple=True, metavar="TIER", help="One of these tiers.")
+@option(
+    "--transport",
+    "transports",
+    multiple=True,
+    type=click.Choice(["stdio", "sse", "streamable-http"]),
+    help="One of these transports.",
+)
+@option(
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(["active", "deprecated"], case_sensitive=False),
+    help="One of these states.",
+)
+@option(
+    "--trust",
+    "trusts",
+    multiple=True,
+    type=click.Choice(["raw", "tested", "trusted"]),
+    help="Only registries of this trust level.",
+)
+@option(
+    "--registry",
+    "registries",
+    multiple=True,
+    metavar="R",
+    help="Only these registries.",
+    shell_complete=registry_names,
+)
+@option("-A", "--all-namespaces", is_flag=True, help="Registries of every namespace.")
+@option("-l", "--selector", default="", metavar="SEL", help="Selector over labels of servers.")
+@option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show."
+)
+async def search(
+    session: Session,
+    *,
+    query: tuple[str, ...],
+    categories: tuple[str, ...],
+    tags: tuple[str, ...],
+    tools: tuple[str, ...],
+    tiers: tuple[str, ...],
+    transports: tuple[str, ...],
+    statuses: tuple[str, ...],
+    trusts: tuple[str, ...],
+    registries: tuple[str, ...],
+    all_namespaces: bool,
+    selector: str,
+    limit: int,
+) -> None:
+    """Find servers in all registries.
+
+    Words of QUERY must each begin a word of the name, title, description, tags or tools; "quoted words" must
+    stand together.
+    """
+    where = Where(
+        categories=categories,
+        tags=tags,
+        tools=tools,
+        tiers=tiers,
+        transports=transports,
+        statuses=statuses,
+        trust_levels=trusts,
+        labels=parse_selector(selector).requirements,
+        search=_search(" ".join(query)),
+    )
+    if registries:
+        shelves = [await find(session, name) for name in dict.fromkeys(registries)]
+    else:
+        shelves = await every(session, all_namespaces=all_namespaces)
+    found = find_servers(await open_books(session, shelves), where, limit)
+    print_list(
+        LISTING,
+        found.hits,
+        session.output,
+        session.console,
+        headers=session.headers,
+        matched=found.matched,
+        total=found.total,
+    )
+    _remark(session, found, limit, known=len(shelves))
+
+
+def _search(text: str) -> Search | None:
+    if not text.strip():
+        return None
+    try:
+        return parse_search(text)
+    except ValueError as error:
+        raise CommandError(Code.INVALID, f"the search is too long: {error}") from error
+
+
+def _remark(session: Session, found: Found, limit: int, *, known: int) -> None:
+    """How much of what there is was shown, and where to go on."""
+    console = session.console
+    if not known:
+        console.hint(
+            "There is no registry yet. Add one: thv registry add NAME --url URL     or: thv dev"
+        )
+    elif not found.matched:
+        console.step("note", f"none of {counted(found.total, 'server')} matches")
+    elif found.matched > len(found.hits):
+        more = session.common.again("--limit", str(found.matched))
+        console.step(
+            "note", f"{limit} of {counted(found.matched, 'match', 'matches')} shown; all: {more}"
+        )
+    else:
+        hit = found.hits[0]
+        details = hit.book.shelf.command("show", hit.name, "--registry", hit.book.name)
+        console.hint(f"{found.matched:,} of {counted(found.total, 'server')}. Details: {details}")

@@ -1,0 +1,76 @@
+"""Names for the completion of a shell: of registries and of servers.
+
+In the flow: each press of the tab key is a new process, which must answer at once; so the names are kept in a file
+for a minute. Nothing heavy is imported before they have to be read anew.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from thv.apps.cli.loader import load
+from thv.apps.cli.options import Common
+
+FRESH = 60.0
+"""Seconds for which names are not read again."""
+
+
+def registry_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The registries that begin so."""
+    return [name for name in _names(ctx, "registries") if name.startswith(incomplete)]
+
+
+def server_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The servers of which the name, or its last part, begins so."""
+    return [
+        name
+        for name in _names(ctx, "servers")
+        if name.startswith(incomplete) or name.rpartition("/")[2].startswith(incomplete)
+    ][:200]
+
+
+def kind_words(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The kinds of resources that begin so."""
+    kinds = ("mcpregistry", "configmap", "secret")
+    return [kind for kind in kinds if kind.startswith(incomplete)]
+
+
+def _names(ctx: click.Context, what: str) -> list[str]:
+    """Completion never fails: who presses a key wants no error."""
+    common = ctx.ensure_object(Common)
+    for param in ("data", "namespace"):
+        for context in (ctx, ctx.parent):
+            if context is not None and context.params.get(param):
+                setattr(common, param, context.params[param])
+    try:
+        settings = load("thv.apps.cli.settings:read_settings")(common)
+        file = settings.data / "completion.json"
+        known = _read(file, settings.namespace) or _collect(common, file, settings.namespace)
+    except Exception:  # noqa: BLE001 # see above
+        return []
+    names: list[str] = known.get(what, [])
+    return names
+
+
+def _read(file: Path, namespace: str) -> Mapping[str, Any] | None:
+    try:
+        if time.time() - file.stat().st_mtime > FRESH:
+            return None
+        known = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return known if known.get("namespace") == namespace else None
+
+
+def _collect(common: Common, file: Path, namespace: str) -> Mapping[str, Any]:
+    collected: dict[str, Any] = load("thv.apps.cli.names:collect")(common)
+    known = {"namespace": namespace, **collected}
+    if file.parent.is_dir():
+        file.write_text(json.dumps(known))
+    return known
