@@ -35,6 +35,14 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {core})
 
 
+class _Only:
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def find(self, _namespace: str, _name: str) -> Served | None:
+        return self._served
+
+
 async def serve_registry(folder: Path, port: int) -> None:
     registry = load_registry(
         {
@@ -46,7 +54,7 @@ async def serve_registry(folder: Path, port: int) -> None:
         }
     )
     served = Served(registry, Pool(Cache(4 << 20)), folder, time.time)
-    server = server_of(single(served, Options(), time.time))
+    server = server_of(single(_Only(served), served.owner, Options(), time.time))
     await server.serve(sockets=[listening("127.0.0.1", port)])
 
 

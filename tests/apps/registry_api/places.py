@@ -116,7 +116,10 @@ class Place:
         self.served.changed(rebuilt=outcome.how == "full")
 
     def app(self, **options: Any) -> HttpServer:
-        return single(self.served, Options(**options), self.clock)
+        return single(self, self.served.owner, Options(**options), self.clock)
+
+    def find(self, _namespace: str, _name: str) -> Served | None:
+        return self.served
 
     def client(self, **options: Any) -> Client:
         return Client(self.app(**options))

@@ -50,14 +50,23 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Memory for compressed answers."""
 
 
-def single(served: Served, options: Options, clock: Clock) -> HttpServer:
-    """One registry at the root."""
-    rows = registry_rows(clock) + endpoints.operations(lambda: served.model is not None)
-    site = SingleSite(served, routes_of(rows))
+def single(
+    registries: Registries, owner: tuple[str, str], options: Options, clock: Clock
+) -> HttpServer:
+    """One registry at the root, by namespace and name."""
+
+    def is_ready() -> bool:
+        served = registries.find(*owner)
+        return served is not None and served.model is not None
+
+    rows = registry_rows(clock) + endpoints.operations(is_ready)
+    site = SingleSite(registries.find, owner, routes_of(rows))
     return _server(site.locate, options)
 
 
-def many(follower: Registries, aggregate: Aggregate, options: Options, clock: Clock) -> HttpServer:
+def many(
+    registries: Registries, aggregate: Aggregate, options: Options, clock: Clock
+) -> HttpServer:
     """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root."""
     rows = endpoints.official_rows(aggregate)
     root = Mount(
@@ -68,7 +77,7 @@ def many(follower: Registries, aggregate: Aggregate, options: Options, clock: Cl
         place=None,
         hint=aggregate.hint,
     )
-    site = ManySite(follower.find, routes_of(registry_rows(clock)), root)
+    site = ManySite(registries.find, routes_of(registry_rows(clock)), root)
     return _server(site.locate, options)
 
 

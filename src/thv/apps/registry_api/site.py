@@ -20,18 +20,33 @@ _LABEL = re.compile(rb"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 class SingleSite:
     """One registry at the root."""
 
-    def __init__(self, served: Served, routes: Routes[Target]) -> None:
-        self._mount = Mount(
-            base="",
-            routes=routes,
-            place=served,
-            owner=served.owner,
-            hint=lambda: "This registry answers at /api/v1/servers and /v0.1/servers.",
-        )
+    def __init__(
+        self,
+        find: Callable[[str, str], Served | None],
+        owner: tuple[str, str],
+        routes: Routes[Target],
+    ) -> None:
+        """`owner` is the namespace and name of the registry, which may be made anew while we run."""
+        self._find = find
+        self._owner = owner
+        self._routes = routes
+        self._mount = self._mounted(None)
 
     def locate(self, path: bytes) -> tuple[Mount, bytes]:
         """Everything is the registry's."""
+        served = self._find(*self._owner)
+        if served is not self._mount.place:
+            self._mount = self._mounted(served)
         return self._mount, path
+
+    def _mounted(self, served: Served | None) -> Mount:
+        return Mount(
+            base="",
+            routes=self._routes,
+            place=served,
+            owner=self._owner,
+            hint=lambda: "This registry answers at /api/v1/servers and /v0.1/servers.",
+        )
 
 
 class ManySite:

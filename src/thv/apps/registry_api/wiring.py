@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from thv.apps.kit.http.dispatch import Authorize
 from thv.apps.kit.http.server import HttpServer
 from thv.apps.kit.loop import observed
 from thv.apps.registry_api.aggregate import Aggregate, Visible
-from thv.apps.registry_api.door import Options, many
-from thv.apps.registry_api.follow import Follower
+from thv.apps.registry_api.door import Options, many, single
+from thv.apps.registry_api.follow import Follower, Key
 from thv.apps.registry_api.settings import Settings
+from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
-from thv.domain.resources import MCP_REGISTRY
+from thv.domain.resources import MCP_REGISTRY, name_of, namespace_of
 from thv.domain.taxonomy import Taxonomy
 from thv.stores.chunks.base import ChunkStore
 from thv.stores.models.cache import Cache
@@ -35,19 +36,31 @@ RESULT_BYTES = 4 << 20
 class Door:
     """The API of all registries of a resource store."""
 
-    def __init__(self, app: HttpServer, follower: Follower, resources: ResourceStore) -> None:
+    def __init__(
+        self,
+        app: HttpServer,
+        follower: Follower,
+        resources: ResourceStore,
+        only: Key | None = None,
+    ) -> None:
         self.app = app
         self.follower = follower
         self._resources = resources
+        self._only = only
 
     async def follow(self) -> None:
         """Keeps what is served in step with the registries, until it is cancelled."""
         while True:
             try:
-                await self.follower.run(observed(self._resources, MCP_REGISTRY))
+                await self.follower.run(self._events())
             except* ThvError as errors:
                 log.warning("watch of registries: %s", errors.exceptions[0])
             await asyncio.sleep(1)
+
+    async def _events(self) -> AsyncIterator[tuple[JsonObject, bool]]:
+        async for obj, gone in observed(self._resources, MCP_REGISTRY):
+            if self._only in (None, (namespace_of(obj), name_of(obj))):
+                yield obj, gone
 
 
 def registries(
@@ -58,23 +71,32 @@ def registries(
     taxonomy: Taxonomy,
     settings: Settings,
     clock: Callable[[], datetime],
+    only: Key | None = None,
     authorize: Authorize | None = None,
     visible: Visible | None = None,
 ) -> Door:
-    """The door over these stores; `models` is the folder for read models."""
+    """The door over these stores; `models` is the folder for read models.
+
+    `only` is the one registry that is served, at the root; None serves all of them below it.
+    """
     follower = Follower(
         chunks, models, pool=Pool(Cache(RESULT_BYTES)), taxonomy=taxonomy, clock=clock
-    )
-    aggregate = Aggregate(
-        follower.every,
-        scope=settings.official_scope,
-        order=settings.registry_order,
-        visible=visible,
     )
     options = Options(
         authorize=authorize,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
     )
-    app = many(follower, aggregate, options, lambda: clock().timestamp())
-    return Door(app, follower, resources)
+
+    def seconds() -> float:
+        return clock().timestamp()
+
+    if only is not None:
+        return Door(single(follower, only, options, seconds), follower, resources, only)
+    aggregate = Aggregate(
+        follower.every,
+        scope=settings.official_scope,
+        order=settings.registry_order,
+        visible=visible,
+    )
+    return Door(many(follower, aggregate, options, seconds), follower, resources)
