@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from thv.apps.cli.settings import Settings
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.readers import NamespaceReader, readable
 from thv.clients.git.client import Git
@@ -49,6 +50,11 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders below which sources of type file may lie."""
     fetch_backoff: float = 0.1
     """Seconds before the second try of a page; doubles."""
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """How the engine of this process reaches sources."""
+    return EngineSettings(allowed_hosts=settings.allow, fetch_backoff=settings.fetch_backoff)
 
 
 class Engine:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from thv.apps.cli.options import Common
+from thv.domain.durations import parse_duration
 from thv.domain.errors import Code, ThvError
 
 Backend: TypeAlias = Literal["auto", "kubernetes", "local"]
@@ -69,6 +70,18 @@ KEYS: tuple[Key, ...] = (
         default="auto",
         meaning="Colours; NO_COLOR and TERM=dumb turn them off, CLICOLOR_FORCE on.",
     ),
+    Key(
+        name="fetch-backoff",
+        variable="THV_FETCH_BACKOFF",
+        default="100ms",
+        meaning="Wait before a page of a source is asked for again; doubles with each try.",
+    ),
+    Key(
+        name="allow",
+        variable="THV_ALLOW",
+        default="",
+        meaning="Hosts as host:port, with commas, that may be private or speak plain http.",
+    ),
 )
 
 
@@ -82,6 +95,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backend: Backend = "auto"
     namespace: str = "default"
     color: Color = "auto"
+    fetch_backoff: float = 0.1
+    """Seconds."""
+    allow: tuple[str, ...] = ()
+    """Hosts as `host:port` that sources may reach though they are private or speak plain http."""
     origins: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Where each setting comes from: a flag, a variable, `config file` or `default`."""
 
@@ -114,6 +131,8 @@ def read_settings(common: Common) -> Settings:
         backend=values["backend"] or "auto",  # type: ignore[arg-type] # it was checked
         namespace=values["namespace"] or "default",
         color=values["color"] or "auto",  # type: ignore[arg-type] # it was checked
+        fetch_backoff=parse_duration(values["fetch-backoff"] or "100ms"),
+        allow=tuple(host.strip() for host in values["allow"].split(",") if host.strip()),
         origins=origins,
     )
 
@@ -182,12 +201,25 @@ def _color_of(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _check(key: Key, value: str, origin: str) -> None:
+    if value and key.name == "fetch-backoff" and not _is_duration(value):
+        raise ThvError(
+            Code.INVALID,
+            f'{origin} is "{value}"',
+            hint='It is a duration, such as "500ms" or "2s".',
+        )
     if value and key.choices and value not in key.choices:
         raise ThvError(
             Code.INVALID,
             f'{origin} is "{value}"',
             hint=f"It can be {', '.join(key.choices[:-1])} or {key.choices[-1]}.",
         )
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return parse_duration(text) >= 0
+    except ThvError:
+        return False
 
 
 def _unusable(path: Path, why: str) -> ThvError:
