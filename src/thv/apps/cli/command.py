@@ -44,8 +44,12 @@ def command(
     outputs: Sequence[str] = (),
     default: str = "",
     hidden: bool = False,
+    loop: str = "",
 ) -> Callable[[Story], Command]:
-    """Declares a command. `default` is the output format without `-o`, the first one if it is not said."""
+    """Declares a command. `default` is the output format without `-o`, the first one if it is not said.
+
+    `loop` is where the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
+    """
 
     def declare(story: Story) -> Command:
         @functools.wraps(story)
@@ -55,7 +59,11 @@ def command(
             common.output = common.output or (None if given == "text" else given)
             run = load("thv.apps.cli.session:run_story")
             code: int = run(
-                functools.partial(story, **kwargs), common, outputs, default or (*outputs, "")[0]
+                functools.partial(story, **kwargs),
+                common,
+                outputs,
+                default or (*outputs, "")[0],
+                new_loop=load(loop) if loop else None,
             )
             return code
 

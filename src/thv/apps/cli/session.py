@@ -64,13 +64,21 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise CommandError(Code.INVALID, "nothing was changed")
 
 
-def run_story(story: Story, common: Common, outputs: Sequence[str], default: str) -> int:
+def run_story(
+    story: Story,
+    common: Common,
+    outputs: Sequence[str],
+    default: str,
+    *,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
     """Runs what a command does; the exit code."""
     console = open_console(common.around, "auto", None)
     try:
         session = open_session(common, outputs, default)
         console = session.console
-        code = asyncio.run(_told(story, session))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            code = runner.run(_told(story, session))
     except ThvError as error:
         show_error(error, console, as_json=common.output == "json")
         code = exit_of(error)

@@ -89,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command may need to know."""
 
     data: Path
+    default_data: Path
+    """Where the data folder is when nobody names one."""
     config: Path
     """Configuration file. THV_CONFIG; default: toolhive-registry/config.yaml in the XDG configuration folder."""
     registry_dir: Path
@@ -103,9 +105,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where each setting comes from: a flag, a variable, `config file` or `default`."""
 
     @property
+    def sandbox(self) -> Path:
+        """Leads to the data folder of a running `thv dev`."""
+        return sandbox_of(self.default_data)
+
+    def is_found_without_flag(self, folder: Path) -> bool:
+        """Whether commands that are given no folder use this one."""
+        return folder.resolve() == _found(self.default_data).resolve()
+
+    @property
     def has_own_namespace(self) -> bool:
         """Whether somebody named the namespace."""
         return self.origins.get("namespace", "default") != "default"
+
+
+def sandbox_of(default: Path) -> Path:
+    """Where `thv dev` leaves its address for commands that have no data folder of their own."""
+    return default / "dev"
+
+
+def _found(default: Path) -> Path:
+    """The data folder when nobody names one: one's own, else that of a running sandbox."""
+    sandbox = sandbox_of(default)
+    return (
+        sandbox.resolve() if sandbox.is_dir() and not (default / "store.db").exists() else default
+    )
 
 
 def config_path(environ: Mapping[str, str], home: Path) -> Path:
@@ -124,8 +148,10 @@ def read_settings(common: Common) -> Settings:
         values[key.name], origins[key.name] = _value(key, common, written)
         _check(key, values[key.name], origins[key.name])
     data_root = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    default = data_root / "toolhive-registry"
     return Settings(
-        data=Path(values["data"] or data_root / "toolhive-registry").expanduser(),
+        data=Path(values["data"] or _found(default)).expanduser(),
+        default_data=default,
         config=config,
         registry_dir=Path(values["registry-dir"] or config.parent / "registries").expanduser(),
         backend=values["backend"] or "auto",  # type: ignore[arg-type] # it was checked

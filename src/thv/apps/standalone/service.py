@@ -1,0 +1,120 @@
+"""The one process: engine, registry API and HTTP server over one data folder.
+
+In the flow: `thv serve` and `thv dev` run it until somebody stops it. Nothing in it decides anything: it joins the
+reconcile loop, the door and the server, and ends them in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from thv.apps.cli.engine import Engine
+from thv.apps.cli.wiring import Local
+from thv.apps.kit.controllers import run_registries
+from thv.apps.kit.http.serve import server_of
+from thv.apps.kit.memory import keep_buffers
+from thv.apps.registry_api.wiring import Door, registries
+from thv.apps.standalone.access import PublicOnly
+from thv.apps.standalone.settings import Settings
+from thv.domain.errors import Code, ThvError
+from thv.domain.registry import Registry
+from thv.domain.registry_status import ApiPhase, ApiStatus
+from thv.domain.resources import MCP_REGISTRY, uid_of
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 600
+"""Seconds between two looks for state of registries that are gone."""
+
+
+@asynccontextmanager
+async def running(
+    local: Local, settings: Settings, listener: socket.socket
+) -> AsyncIterator[asyncio.Future[list[None]]]:
+    """The service, until the context ends; what it gives is done earlier only when something broke.
+
+    Raises LOCKED when another process synchronizes this data folder.
+    """
+    keep_buffers()
+    if not settings.read_only:
+        take_lock(local, settings)
+    engine = Engine(local, settings.engine, api_of=lambda registry: _api(settings, registry))
+    door = _door(local, settings)
+    server = server_of(door.app, access_log=settings.api.access_log)
+    serving = asyncio.ensure_future(server.serve([listener]))
+    work = [asyncio.ensure_future(door.follow())]
+    if not settings.read_only:
+        work.append(asyncio.ensure_future(_synchronize(local, engine)))
+    together = asyncio.gather(serving, *work)
+    try:
+        yield together
+    finally:
+        server.should_exit = True
+        for task in work:
+            task.cancel()
+        await asyncio.wait([serving, *work])
+        await asyncio.gather(together, return_exceptions=True)
+        await engine.close()
+
+
+def take_lock(local: Local, settings: Settings) -> None:
+    """Makes this process the one that synchronizes the data folder."""
+    if not local.lock.acquire(f"thv (pid {os.getpid()}) on port {settings.api.port}"):
+        raise ThvError(
+            Code.LOCKED,
+            f"{local.lock.holder() or 'another process'} already synchronizes the data folder {local.home.root}",
+            hint="Add --read-only to serve beside it, or choose another folder with --data.",
+        )
+
+
+async def _synchronize(local: Local, engine: Engine) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_registries(local.resources, engine.reconciler.reconcile, local.clock))
+        group.create_task(_housekeeping(local, engine))
+
+
+async def _housekeeping(local: Local, engine: Engine) -> None:
+    """Removes what registries left behind."""
+    while True:
+        try:
+            await engine.sweep()
+            await _forget_models(local)
+        except (ThvError, OSError) as error:
+            log.warning("housekeeping: %s", error)
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _forget_models(local: Local) -> None:
+    alive = {uid_of(obj) for obj in (await local.resources.list(MCP_REGISTRY)).items}
+    models = local.home.models
+    for folder in list(models.iterdir()) if models.is_dir() else ():
+        if folder.name not in alive:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _door(local: Local, settings: Settings) -> Door:
+    public = PublicOnly(local.resources) if settings.is_guarded else None
+    return registries(
+        local.resources,
+        local.chunks,
+        local.home.models,
+        taxonomy=local.taxonomy,
+        settings=settings.api,
+        clock=local.clock,
+        only=settings.only,
+        authorize=public.authorize if public else None,
+        visible=public.visible if public else None,
+    )
+
+
+def _api(settings: Settings, registry: Registry) -> ApiStatus | None:
+    key = (registry.namespace, registry.name)
+    if not registry.spec.api.enabled or settings.only not in (None, key):
+        return None
+    return ApiStatus(phase=ApiPhase.READY, endpoint=settings.url_of(*key), ready_replicas=1)

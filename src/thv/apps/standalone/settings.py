@@ -1,0 +1,126 @@
+"""Settings of the one process: what it serves, where, and how it reaches sources.
+
+In the flow: made once from flags and environment when `thv serve` or `thv dev` starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from thv.apps.cli.engine import EngineSettings, engine_settings
+from thv.apps.cli.session import Session
+from thv.apps.registry_api.follow import Key
+from thv.apps.registry_api.settings import Settings as ApiSettings
+from thv.apps.registry_api.settings import read_settings as read_api_settings
+from thv.domain.durations import parse_duration
+from thv.domain.errors import Code, ThvError
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process may need to know."""
+
+    api: ApiSettings
+    engine: EngineSettings
+    only: Key | None = None
+    """The one registry that is served, at the root. --registry."""
+    files: tuple[Path, ...] = ()
+    """Files that are served instead of a data folder. --registry-file."""
+    read_only: bool = False
+    """Serve what is there, synchronize nothing. --read-only."""
+    anonymous_read: bool = False
+    """Whoever reaches the port reads every registry, not only those that say so. --anonymous-read."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether strangers may reach the port, who must not read everything."""
+        return not (is_loopback(self.api.host) or self.anonymous_read)
+
+    @property
+    def base_url(self) -> str:
+        """Where the process answers, seen from this machine."""
+        host = self.api.host if is_loopback(self.api.host) else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.api.port}"
+
+    def url_of(self, namespace: str, name: str) -> str:
+        """The base of a registry's API."""
+        is_root = self.only == (namespace, name)
+        return self.base_url if is_root else f"{self.base_url}/r/{namespace}/{name}"
+
+
+def settings_of(
+    session: Session,
+    *,
+    registry: str = "",
+    files: tuple[str, ...] = (),
+    read_only: bool = False,
+    anonymous_read: bool = False,
+    allow: tuple[str, ...] = (),
+    fetch_backoff: str = "",
+    **flags: Any,
+) -> Settings:
+    """Flags over the environment over defaults; raises INVALID for flags that exclude each other."""
+    if registry and files:
+        raise ThvError(
+            Code.INVALID,
+            "--registry and --registry-file exclude each other",
+            hint="Name one of them.",
+        )
+    engine = engine_settings(session.settings)
+    if fetch_backoff:
+        engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
+    return Settings(
+        api=_api(read_api_settings(session.common.around.environ), **flags),
+        engine=msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow)),
+        only=(session.namespace, registry) if registry else None,
+        files=tuple(Path(file) for file in files),
+        read_only=read_only,
+        anonymous_read=anonymous_read,
+    )
+
+
+def _api(
+    api: ApiSettings,
+    *,
+    listen: str = "",
+    port: int | None = None,
+    official_scope: str | None = None,
+    hosts: Iterable[str] = (),
+    access_log: bool = False,
+) -> ApiSettings:
+    """The settings of the API with what flags say."""
+    changes: dict[str, Any] = {"allowed_hosts": (*api.allowed_hosts, *hosts)}
+    if listen:
+        changes["host"], changes["port"] = listen_address(listen)
+    if port is not None:
+        changes["port"] = port
+    if official_scope:
+        changes["official_scope"] = official_scope
+    if access_log:
+        changes["access_log"] = True
+    made = msgspec.structs.replace(api, **changes)
+    # Whoever listens to the network is called by names and addresses that nobody can list.
+    return msgspec.structs.replace(
+        made, any_host=not (is_loopback(made.host) or made.allowed_hosts)
+    )
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `8080`; raises INVALID for anything else."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isdecimal() or int(port) > 65535 or ("[" not in text and ":" in host):
+        raise ThvError(
+            Code.INVALID,
+            f'"{text}" is no address to listen on',
+            hint="Write host:port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080.",
+        )
+    return host or ("0.0.0.0" if ":" in text else "127.0.0.1"), int(port)  # noqa: S104 # `:8080` asks for it
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    return host in ("localhost", "::1") or host.startswith("127.")
