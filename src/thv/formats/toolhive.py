@@ -89,7 +89,13 @@ def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
             "this is no ToolHive entry: it has neither an image, a url nor a description"
         )
     checked_text({"key": key}, "key", NAME_LIMIT)
-    return entry_of(_content_behind(Placed(key, section, value)))
+    content = _content_behind(Placed(key, section, value))
+    server = content["server"]
+    plain = str(server.get("name")).removesuffix(f"@{server.get('version')}")
+    if key.endswith("@") or plain == server.get("name"):
+        return entry_of(content)
+    # A document of all versions has the keys name@version.
+    return entry_of(_content_behind(Placed(key.rpartition("@")[0], section, value)))
 
 
 def _is_entry(value: JsonObject) -> bool:
