@@ -1,0 +1,83 @@
+"""`thv registry export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from thv.apps.cli.command import command
+from thv.apps.cli.completion import registry_names
+from thv.apps.cli.options import option
+from thv.apps.cli.output import counted
+from thv.apps.cli.reading import Book, require_book
+from thv.apps.cli.registries import find
+from thv.apps.cli.session import Session
+from thv.apps.cli.writing import STDOUT, require_writable, write_out
+from thv.domain.entry import Entry
+from thv.formats.documents import Format, Head, official_document, toolhive_document
+from thv.stores.models import export as reading
+
+
+@command(
+    "export",
+    examples=(
+        "thv registry export upstream-community --format toolhive --output exported.json",
+        "thv registry export corp --format upstream | gzip > corp.json.gz",
+    ),
+)
+@click.argument("name", shell_complete=registry_names)
+@option(
+    "--format",
+    "format_",
+    type=click.Choice([each.value for each in Format]),
+    help="Format of the document; default: the one that the source has.",
+)
+@option(
+    "--output",
+    "file",
+    default=STDOUT,
+    metavar="FILE",
+    help="File to write, - for the output (default).",
+)
+async def export(session: Session, *, name: str, format_: str | None, file: str) -> None:
+    """Write what a registry serves as one document.
+
+    The document is read back without loss by `thv registry add --file`, `import` and `convert`. The same content
+    gives the same bytes.
+    """
+    if file != STDOUT:
+        require_writable(Path(file))
+    book = await require_book(session, await find(session, name))
+    chosen = Format(format_ or book.shelf.registry.status.sync_status.format or Format.TOOLHIVE)
+    size = write_out(session.console, file, _document(book, chosen))
+    _remark(session, book, chosen, file, size)
+
+
+def _document(book: Book, format_: Format) -> Iterator[bytes]:
+    """Piece by piece; a writer passes over the entries more than once."""
+    view = book.view
+    head = Head(version="1.0.0", last_updated=view.generation.created_at)
+
+    def entries() -> Iterable[Entry]:
+        return reading.entries(view, latest=format_ is Format.TOOLHIVE)
+
+    write = toolhive_document if format_ is Format.TOOLHIVE else official_document
+    return write(entries, head)
+
+
+def _remark(session: Session, book: Book, format_: Format, file: str, size: int) -> None:
+    console, generation = session.console, book.view.generation
+    older = generation.versions - generation.servers if format_ is Format.TOOLHIVE else 0
+    if older > 0:
+        versions = counted(older, "older version")
+        console.step(
+            "note", f"{versions} left out: a ToolHive document holds one a name; --format upstream"
+        )
+    if file != STDOUT:
+        written = generation.servers if format_ is Format.TOOLHIVE else generation.versions
+        entries = counted(written, "entry", "entries")
+        console.step(
+            "ok", f"wrote {entries} of {book.shelf.title} to {file} ({size:,} bytes, {format_})"
+        )
