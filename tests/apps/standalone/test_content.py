@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from tests.contracts.source.world import content_of
 from tests.git_server import SEARCH_PATH
-
 from thv.apps.standalone.content import SampleContent, sample_content
 from thv.clients.git.client import Git
 from thv.clients.http.client import HttpClient

@@ -137,7 +137,7 @@ def _sandbox(session: Session, *, kept: bool) -> Iterator[Session]:
 @contextmanager
 def _pointing(pointer: Path, folder: Path) -> Iterator[None]:
     """Lets commands without a data folder of their own find this one."""
-    fresh = not pointer.parent.exists()
+    missing = [parent for parent in pointer.parents if not parent.exists()]
     with suppress(OSError):  # then they need --data, as the tour says
         pointer.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         pointer.unlink(missing_ok=True)
@@ -148,8 +148,8 @@ def _pointing(pointer: Path, folder: Path) -> Iterator[None]:
         with suppress(OSError):
             if pointer.readlink() == folder:
                 pointer.unlink()
-            if fresh:
-                pointer.parent.rmdir()
+            for parent in missing:
+                parent.rmdir()
 
 
 def _manifests(files: tuple[Path, ...]) -> list[JsonObject]:
@@ -157,7 +157,9 @@ def _manifests(files: tuple[Path, ...]) -> list[JsonObject]:
     made: dict[str, JsonObject] = {}
     for file in files:
         if not file.exists():
-            raise CommandError(Code.NOT_FOUND, f"there is no file {file}")
+            raise CommandError(
+                Code.NOT_FOUND, f"there is no file {file}", tries=[f"ls {file.parent}"]
+            )
         name = file_registry_name(file)
         if name in made:
             raise CommandError(

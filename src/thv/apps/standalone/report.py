@@ -9,7 +9,6 @@ from thv.apps.cli.console import Console
 from thv.apps.cli.output import counted
 from thv.apps.kit.loop import observed
 from thv.domain.canonical import JsonObject
-from thv.domain.conditions import condition_of
 from thv.domain.errors import ThvError
 from thv.domain.registry import Registry, load_registry
 from thv.domain.registry_status import SyncRun
@@ -46,9 +45,9 @@ def _news(obj: JsonObject) -> tuple[str, str]:
         registry = load_registry(obj)
     except ThvError as error:
         return "fail", error.message
-    ready = condition_of(registry.status.conditions, "SyncSucceeded")
-    if ready is not None and ready.status == "False":
-        return "fail", f"{ready.reason}: {ready.message}"
+    failure = registry.status.sync_status.error
+    if failure is not None:
+        return "fail", f"{failure.code}: {failure.message}"
     snapshot = registry.status.snapshot
     if snapshot is None:
         return "wait", ""

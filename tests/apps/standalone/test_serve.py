@@ -1,0 +1,151 @@
+"""`thv serve` as a process: one file, a data folder, and what may go wrong."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.standalone.process import Process, environment, names, run
+
+pytestmark = pytest.mark.e2e
+
+
+def document(*servers: str) -> str:
+    entries = {
+        name: {
+            "image": f"ghcr.io/example/{name}:1.0.0",
+            "description": f"Does {name}.",
+            "transport": "stdio",
+            "tier": "Community",
+            "status": "Active",
+            "tools": ["run"],
+        }
+        for name in servers
+    }
+    return json.dumps({"version": "1.0.0", "last_updated": "", "servers": entries})
+
+
+def manifest(name: str, path: Path, **api: Any) -> str:
+    spec = {"source": {"type": "file", "file": {"path": str(path)}}, "api": api}
+    return json.dumps(
+        {
+            "apiVersion": "toolhive.stacklok.io/v1alpha1",
+            "kind": "MCPRegistry",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+    )
+
+
+@pytest.mark.requirement("API-02", "REG-06")
+def test_one_file_is_served_at_the_root(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(document("alpha", "beta"))
+    with Process(tmp_path, "serve", "--registry-file", "mine.json", "--port", "0") as server:
+        assert names(server.until_served("/api/v1/servers")) == ["alpha", "beta"]
+        official = server.get("/v0.1/servers").json
+        assert [item["server"]["version"] for item in official["servers"]] == ["1.0.0", "1.0.0"]
+        assert server.get("/r/default/mine/api/v1/servers").status == 404
+        assert server.end(signal.SIGTERM) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+
+
+@pytest.mark.requirement("SYN-02")
+def test_an_edit_of_the_file_is_served_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(document("alpha"))
+    with Process(tmp_path, "serve", "--registry-file", "mine.json", "--port", "0") as server:
+        server.until_served("/api/v1/servers/alpha")
+        file.write_text("{")
+        server.until(lambda: "the document is not valid JSON" in server.said)
+        assert names(server.get("/api/v1/servers")) == ["alpha"]
+        file.write_text(document("alpha", "beta"))
+        server.until_served("/api/v1/servers/beta")
+        assert "+1 ~0 -0" in server.said
+
+
+@pytest.mark.requirement("OPS-05")
+def test_a_killed_server_answers_again_at_once(tmp_path: Path) -> None:
+    file, data = tmp_path / "mine.json", ("--data", "data")
+    file.write_text(document("alpha"))
+    (tmp_path / "r.json").write_text(manifest("mine", file))
+    assert run(tmp_path, *data, "apply", "-f", "r.json").returncode == 0
+    with Process(tmp_path, "serve", *data, "--port", "0") as server:
+        first = server.until_served("/r/default/mine/api/v1/servers")
+        server.end(signal.SIGKILL)
+    file.unlink()
+    with Process(tmp_path, "serve", *data, "--port", "0") as server:
+        again = server.until_served("/r/default/mine/api/v1/servers")
+        assert again.headers["etag"] == first.headers["etag"]
+        server.until(lambda: "default/mine: " in server.said)
+        assert names(server.get("/r/default/mine/api/v1/servers")) == ["alpha"]
+
+
+def test_a_port_that_is_taken_is_named_with_its_holder(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run(tmp_path, "serve", "--port", str(port))
+    assert done.returncode == 6
+    assert f"port {port} of 127.0.0.1 is taken by " in done.stderr
+    assert f"thv serve --port {port + 1}" in done.stderr
+
+
+def test_two_processes_do_not_synchronize_one_folder(tmp_path: Path) -> None:
+    with Process(tmp_path, "serve", "--data", "data", "--port", "0") as first:
+        port = first.port
+        second = run(tmp_path, "serve", "--data", "data", "--port", "0")
+        assert second.returncode == 6
+        assert f"thv (pid {first.pid}) on port {port} already synchronizes" in second.stderr
+        with Process(tmp_path, "serve", "--data", "data", "--port", "0", "--read-only") as reader:
+            assert reader.until_served("/v0.1/servers").json["servers"] == []
+
+
+@pytest.mark.requirement("OPS-06")
+def test_beyond_this_machine_only_what_is_open_to_everybody_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(document("alpha"))
+    for name, api in (("open", {"anonymousRead": True}), ("closed", {})):
+        (tmp_path / f"{name}.json").write_text(manifest(name, file, **api))
+        assert run(tmp_path, "--data", "data", "apply", "-f", f"{name}.json").returncode == 0
+    listen = ("--data", "data", "--listen", "0.0.0.0:0")
+    with Process(tmp_path, "serve", *listen) as server:
+        server.until_served("/r/default/open/api/v1/servers")
+        closed = server.get("/r/default/closed/api/v1/servers")
+        unknown = server.get("/r/default/unknown/api/v1/servers")
+        assert (closed.status, unknown.status) == (401, 401)
+        assert closed.json["error"]["message"] == unknown.json["error"]["message"]
+        assert [i["_meta"] for i in server.get("/v0.1/servers").json["servers"]] != []
+    with Process(tmp_path, "serve", *listen, "--anonymous-read") as server:
+        server.until_served("/r/default/closed/api/v1/servers")
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (("--registry-file", "gone.json"), 5, "there is no file gone.json"),
+        (("--registry", "gone"), 5, 'there is no registry "gone"'),
+        (("--registry", "a", "--registry-file", "b"), 2, "exclude each other"),
+        (("--listen", "here"), 2, '"here" is no address to listen on'),
+        (("--listen", "192.0.2.1:8080"), 2, "cannot listen on 192.0.2.1:8080"),
+        (("--fetch-backoff", "soon"), 2, '"soon" is no duration'),
+    ],
+)
+def test_wrong_flags_are_refused(
+    tmp_path: Path, flags: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run(tmp_path, "serve", "--port", "0", *flags)
+    if "--listen" in flags:
+        done = run(tmp_path, "serve", *flags)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Try:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_environment_is_read(tmp_path: Path) -> None:
+    assert "THV_PORT" in run(tmp_path, "serve", THV_PORT="many").stderr
+    assert environment(tmp_path)["HOME"] == str(tmp_path)
