@@ -21,6 +21,8 @@ BACKOFF_LIMIT = timedelta(minutes=15)
 JITTER = 0.05
 FILE_POLL = timedelta(seconds=1)
 _REQUESTS = ("sync-requested-at", "sync-trigger", "manual-sync")
+FORCED = "sync-forced-at"
+"""Annotation that makes the request of the same value one that ignores validators and incremental state."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ def sync_due(registry: Registry, now: datetime, *, source_changed: bool = False)
     """Whether a sync is due. `source_changed`: a watch or a cheap look suggests that the source is new."""
     status, policy = registry.status, registry.spec.sync_policy
     if requested(registry) not in ("", status.last_handled_sync_request):
-        return Due(trigger=Trigger.MANUAL, not_before=now)
+        return Due(trigger=Trigger.MANUAL, not_before=now, force=_forced(registry))
     if not policy.enabled:
         return Later(None)
     if status.observed_generation != registry.generation:
@@ -59,6 +61,11 @@ def requested(registry: Registry) -> str:
     """The values of the annotations that ask for a sync, in all spellings; `""` without any."""
     keys = (prefix + key for key in _REQUESTS for prefix in (PREFIX, OLD_PREFIX))
     return ",".join(value for key in keys if (value := registry.annotations.get(key)))[:255]
+
+
+def _forced(registry: Registry) -> bool:
+    value = registry.annotations.get(PREFIX + FORCED, "")
+    return value != "" and value == registry.annotations.get(PREFIX + _REQUESTS[0])
 
 
 def _freshness(registry: Registry, now: datetime) -> datetime:

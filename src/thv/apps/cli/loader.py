@@ -80,7 +80,7 @@ def write_options(
     sections: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
-        if record is not None:
+        if record is not None and not isinstance(parameter, click.Argument):
             section = parameter.section if isinstance(parameter, Option) else COMMON
             sections.setdefault(section, []).append(record)
     for section in sorted(sections, key=lambda each: each == COMMON):

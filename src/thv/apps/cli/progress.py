@@ -1,0 +1,65 @@
+"""The line that moves while a long sync runs; only at a terminal.
+
+In the flow: told by the engine after each batch, drawn at most ten times a second, gone before anything else is
+written.
+"""
+
+from __future__ import annotations
+
+import time
+
+from thv.apps.cli.console import Console
+from thv.apps.cli.output import took
+from thv.sync.fetch import Progress
+
+PATIENCE = 0.3
+"""Seconds before anything is drawn: most syncs are over by then."""
+EVERY = 0.1
+_BAR = 24
+_WAITED_FOR = 2.0
+
+
+class ProgressLine:
+    """Draws how far one sync has come."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._began = self._drawn = time.monotonic()
+        self._shown = False
+        self.fetched_in = 0.0
+        """Seconds until the last batch came."""
+        self.entries = 0
+
+    def report(self, progress: Progress) -> None:
+        """Takes note; draws when it is time."""
+        now = time.monotonic()
+        self.fetched_in, self.entries = now - self._began, progress.entries
+        moves = self._console.moves and not self._console.quiet
+        if moves and now - self._began >= PATIENCE and now - self._drawn >= EVERY:
+            self._drawn, self._shown = now, True
+            self._console.err.write("\r\x1b[K" + self._line(progress, now - self._began))
+            self._console.err.flush()
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        if self._shown:
+            self._console.err.write("\r\x1b[K")
+            self._console.err.flush()
+            self._shown = False
+
+    def _line(self, progress: Progress, elapsed: float) -> str:
+        sign = self._console.mark("wait")
+        count = f"{progress.entries:,}"
+        if progress.total:
+            count += f" of {progress.total:,}"
+        line = f"{sign} {self._title}: {count} entries"
+        if progress.done is None:
+            return f"{line}  {took(elapsed)}"
+        full, empty = ("█", "░") if self._console.unicode else ("#", ".")
+        filled = round(progress.done * _BAR)
+        bar = full * filled + empty * (_BAR - filled)
+        line = f"{line}  {bar} {progress.done:4.0%}"
+        if elapsed >= _WAITED_FOR and progress.done > 0:
+            line += f"  {took(elapsed / progress.done - elapsed)} left"
+        return line
