@@ -144,7 +144,7 @@ class Rules:
 
     def __init__(self, document: Any, base: str) -> None:
         self._base = base
-        self._schemas = document["components"]["schemas"]
+        self._components = document["components"]
         self._validators: dict[str, Any] = {}
         self._routes: Routes[tuple[str, Any]] = Routes(
             (path.replace("{serverName}", "{name}"), (path, item))
@@ -159,27 +159,36 @@ class Rules:
             return ""
         template, item = found[0]
         responses = item["get"]["responses"]
-        response = responses.get(str(reply.status), responses["default"])
+        assert str(reply.status) in {**responses, "308": None}, (target, reply.status)
         if method == "GET" and reply.status not in (204, 304, 308):
+            response = self._resolved(responses[str(reply.status)])
             kind = reply.headers["content-type"].partition(";")[0]
-            allowed = response["content"]
-            assert kind in allowed or reply.status >= 400, (target, kind)
-            schema = (
-                next(iter(allowed.values()))["schema"]
-                if kind not in allowed
-                else allowed[kind]["schema"]
-            )
+            assert kind in response["content"], (target, kind)
             if kind.endswith("json"):
+                schema = response["content"][kind]["schema"]
                 self._validate(schema, reply.json, f"{target} -> {reply.status}")
+            self._check_headers(response.get("headers", {}), reply, target)
         return template
+
+    def _resolved(self, value: Any) -> Any:
+        """What a reference into the components stands for."""
+        if "$ref" not in value:
+            return value
+        kind, name = value["$ref"].removeprefix("#/components/").split("/")
+        return self._components[kind][name]
+
+    def _check_headers(self, described: Any, reply: Reply, target: str) -> None:
+        for name, header in described.items():
+            value = reply.headers[name.lower()]
+            self._validate(self._resolved(header)["schema"], value, f"{target} -> {name}")
 
     def _validate(self, schema: Any, value: Any, where: str) -> None:
         key = json.dumps(schema, sort_keys=True)
         if key not in self._validators:
-            whole = {**schema, "components": {"schemas": self._schemas}}
-            self._validators[key] = jsonschema_rs.validator_for(whole)
+            whole = {**schema, "components": {"schemas": self._components["schemas"]}}
+            self._validators[key] = jsonschema_rs.validator_for(whole, validate_formats=True)
         errors = [
-            f"{error.instance_path}: {error.message}"
+            f"{error.instance_path}: {error.message[-300:]}"
             for error in self._validators[key].iter_errors(value)
         ]
         assert not errors, f"{where}: {errors[:5]}"

@@ -55,7 +55,12 @@ def parse_cursor(text: str) -> Cursor:
     return cursor
 
 
-CURSOR_SCHEMA: JsonObject = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+CURSOR_SCHEMA: JsonObject = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST,
+    "pattern": "^[A-Za-z0-9_-]+$",
+}
 
 
 def cursor_text(position: Position, content: str = "", query: str = "") -> str:

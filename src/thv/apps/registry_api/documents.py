@@ -15,7 +15,7 @@ from thv import __version__
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.negotiation import JSON_TYPE, PROBLEM_TYPE
 from thv.apps.kit.http.parameters import Parameter
-from thv.apps.kit.http.problems import Family, title_of
+from thv.apps.kit.http.problems import STATUS, Family, title_of
 from thv.apps.registry_api.official_schemas import OFFICIAL_SCHEMAS
 from thv.apps.registry_api.schemas import SHAPES, ToolhiveGroup
 from thv.domain.canonical import JsonObject
@@ -24,6 +24,8 @@ _API_VERSION = "1.0.0"
 """Of the official API; clients compare it exactly."""
 _OFFICIAL_REPOSITORY = "https://github.com/modelcontextprotocol/registry"
 
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""Without control characters."""
 _PATH_PARAMETERS = {
     "name": "Name of a server: ToolHive key or official name, a slash in it encoded as %2F.",
     "version": "Exact version, with + encoded as %2B, or latest.",
@@ -45,7 +47,11 @@ def document(
         "info": _info(attribution),
         "servers": [{"url": base or "/"}],
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {
+            "schemas": _schemas(),
+            "responses": _shared_responses(),
+            "headers": _HEADERS,
+        },
     }
 
 
@@ -99,7 +105,7 @@ def _path_parameter(part: str, endpoint: Endpoint) -> JsonObject:
         "in": "path",
         "required": True,
         "description": _PATH_PARAMETERS[name],
-        "schema": {"type": "string", "minLength": 1},
+        "schema": {"type": "string", "minLength": 1, "pattern": _PLAIN},
     }
 
 
@@ -112,36 +118,96 @@ def _query_parameter(parameter: Parameter) -> JsonObject:
     found: JsonObject = {
         "name": parameter.name,
         "in": "query",
-        "required": False,
+        "required": parameter.required,
         "description": parameter.description,
         "schema": schema,
     }
     return {**found, "style": "form", "explode": False} if parameter.many else found
 
 
+# ---------------------------------------------------------------- answers
+
+_ANYBODY = (400, 414, 421, 431, 500, 503)
+"""What may happen to a request of any endpoint."""
+_READERS = (401, 403)
+"""What may happen where somebody is asked who they are."""
+_WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "O6", "R13"})
+
+
 def _responses(endpoint: Endpoint) -> JsonObject:
-    failure = "OfficialError" if endpoint.family is Family.OFFICIAL else "Error"
-    error_type = PROBLEM_TYPE if endpoint.family is Family.OFFICIAL else JSON_TYPE
-    content = {error_type: {"schema": _ref(failure)}}
-    errors = {
-        str(status): {"description": title_of(status), "content": content}
-        for status in endpoint.errors
-    }
+    statuses = {*_ANYBODY, *endpoint.errors}
+    if not endpoint.public:
+        statuses |= {*_READERS, 404}
+    if endpoint.family is not Family.OFFICIAL:
+        statuses.add(406)
+    shape = "OfficialError" if endpoint.family is Family.OFFICIAL else "Error"
+    errors: JsonObject = {str(status): _answer_ref(shape, status) for status in sorted(statuses)}
     for status, name in endpoint.other_answers:
-        errors[str(status)] = {
-            "description": title_of(status),
-            "content": {JSON_TYPE: {"schema": _ref(name)}},
-        }
-    default = {"default": {"description": "An error.", "content": content}}
+        errors[str(status)] = _other(name, shape, status)
+    default = {"default": {"$ref": f"#/components/responses/{shape}"}}
+    return {**_success(endpoint), **errors, **default}
+
+
+def _success(endpoint: Endpoint) -> JsonObject:
     if endpoint.refused:
-        return {**errors, **default}
-    success = {"description": "OK", "content": _content(endpoint)}
+        return {}
+    success: JsonObject = {"200": {"description": "OK", "content": _content(endpoint)}}
+    if endpoint.id in _WITHOUT_TAG:
+        return success
+    success["200"]["headers"] = {name: _header(name) for name in _headers(endpoint)}
+    return {**success, "304": {"$ref": "#/components/responses/NotModified"}}
+
+
+def _headers(endpoint: Endpoint) -> Iterable[str]:
+    yield "ETag"
+    if endpoint.id.startswith("R"):
+        yield "X-Snapshot"
+
+
+def _header(name: str) -> JsonObject:
+    return {"$ref": f"#/components/headers/{name}"}
+
+
+def _answer_ref(shape: str, status: int) -> JsonObject:
+    return {"$ref": f"#/components/responses/{shape}{status}"}
+
+
+def _other(name: str, error: str, status: int) -> JsonObject:
+    """An answer of its own under a status that errors may have too."""
+    problem = {PROBLEM_TYPE: {"schema": _ref(error)}}
+    either = {"anyOf": [_ref(name), _ref(error)]}
     return {
-        "200": success,
-        "304": {"description": title_of(304)},
-        **errors,
-        **default,
+        "description": title_of(status),
+        "content": {JSON_TYPE: {"schema": either}, **problem},
     }
+
+
+@cache
+def _shared_responses() -> JsonObject:
+    """Errors by shape and status, so that no operation repeats them."""
+    responses: JsonObject = {
+        "NotModified": {"description": title_of(304), "headers": {"ETag": _header("ETag")}},
+    }
+    for shape, types in (("Error", (JSON_TYPE, PROBLEM_TYPE)), ("OfficialError", (PROBLEM_TYPE,))):
+        content = {kind: {"schema": _ref(shape)} for kind in types}
+        responses[shape] = {"description": "An error.", "content": content}
+        for status in sorted(set(STATUS.values()) | {422}):
+            responses[f"{shape}{status}"] = {"description": title_of(status), "content": content}
+    return responses
+
+
+_HEADERS: JsonObject = {
+    "ETag": {
+        "description": "Changes with the content; weak, as encodings differ.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^W/"[0-9a-f]{16}-[0-9a-f]{12}"$'},
+    },
+    "X-Snapshot": {
+        "description": "Digest of the snapshot that answered.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+    },
+}
 
 
 def _content(endpoint: Endpoint) -> JsonObject:

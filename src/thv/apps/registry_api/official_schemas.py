@@ -1,7 +1,7 @@
-"""The schemas of the official registry API: the same names, members and required members as there.
+"""The schemas of the official registry API: the same names and the same constraints as there.
 
-In the flow: components of the OpenAPI document. Entries are served as they were stored, so lengths and patterns
-that only a publisher has to keep are not repeated here.
+In the flow: components of the OpenAPI document. Entries are served as they were stored, so one that validation
+complains of may break these.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ def _object(required: tuple[str, ...], **properties: Any) -> JsonObject:
 _TEXT: JsonObject = {"type": "string"}
 _FLAG: JsonObject = {"type": "boolean"}
 _TIME: JsonObject = {"type": "string", "format": "date-time"}
+_URI: JsonObject = {"type": "string", "format": "uri"}
+_URL_TEMPLATE: JsonObject = {
+    "type": "string",
+    "pattern": r"^(https?://[^\s]+|\{[a-zA-Z_][a-zA-Z0-9_]*\}[^\s]*)$",
+}
+_IMAGE_TYPES = ["image/png", "image/jpeg", "image/jpg", "image/svg+xml", "image/webp"]
 
 
 def _list(item: JsonObject) -> JsonObject:
@@ -34,17 +40,28 @@ def _map(item: JsonObject) -> JsonObject:
     return {"type": "object", "additionalProperties": item}
 
 
-_INPUT = {
-    "description": _TEXT,
-    "isRequired": _FLAG,
-    "format": {"type": "string", "enum": ["string", "number", "boolean", "filepath"]},
-    "value": _TEXT,
-    "isSecret": _FLAG,
-    "default": _TEXT,
-    "placeholder": _TEXT,
-    "choices": _list(_TEXT),
+def _both(*schemas: JsonObject) -> JsonObject:
+    return {"allOf": list(schemas)}
+
+
+def _transport(name: str) -> JsonObject:
+    kind: JsonObject = {"type": "string", "enum": [name]}
+    headers = _list(_ref("KeyValueInput"))
+    return _object(("type", "url"), type=kind, url=_URL_TEMPLATE, headers=headers)
+
+
+_OFFICIAL = {
+    **_object(
+        (),
+        status={"type": "string", "enum": ["active", "deprecated", "deleted"]},
+        statusMessage={**_TEXT, "maxLength": 500},
+        statusChangedAt=_TIME,
+        publishedAt=_TIME,
+        updatedAt=_TIME,
+        isLatest=_FLAG,
+    ),
+    "additionalProperties": False,
 }
-_INPUT_WITH_VARIABLES = {**_INPUT, "variables": _map(_ref("Input"))}
 
 OFFICIAL_SCHEMAS: JsonObject = {
     "ServerList": _object(
@@ -52,8 +69,8 @@ OFFICIAL_SCHEMAS: JsonObject = {
         servers=_list(_ref("ServerResponse")),
         metadata=_object(
             (),
-            nextCursor={**_TEXT, "description": "Cursor of the next page; absent on the last one."},
-            count={"type": "integer", "description": "Servers on this page."},
+            nextCursor=_TEXT,
+            count={"type": "integer"},
         ),
     ),
     "ServerResponse": _object(
@@ -61,21 +78,7 @@ OFFICIAL_SCHEMAS: JsonObject = {
         server=_ref("ServerDetail"),
         _meta={
             "type": "object",
-            "properties": {
-                OFFICIAL_META: {
-                    "type": "object",
-                    "properties": {
-                        "status": {"type": "string", "enum": ["active", "deprecated", "deleted"]},
-                        "statusChangedAt": _TIME,
-                        "statusMessage": _TEXT,
-                        "publishedAt": _TIME,
-                        "updatedAt": _TIME,
-                        "isLatest": _FLAG,
-                    },
-                    "additionalProperties": False,
-                },
-                OWN_META: _ref("ToolhiveMeta"),
-            },
+            "properties": {OFFICIAL_META: _OFFICIAL, OWN_META: _ref("ToolhiveMeta")},
             "additionalProperties": True,
         },
     ),
@@ -103,81 +106,96 @@ OFFICIAL_SCHEMAS: JsonObject = {
     "ServerDetail": _object(
         ("name", "description", "version"),
         **{
-            "name": _TEXT,
-            "description": _TEXT,
-            "title": _TEXT,
+            "name": {
+                **_TEXT,
+                "minLength": 3,
+                "maxLength": 200,
+                "pattern": "^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$",
+            },
+            "description": {**_TEXT, "minLength": 1, "maxLength": 100},
+            "title": {**_TEXT, "minLength": 1, "maxLength": 100},
             "repository": _ref("Repository"),
-            "version": _TEXT,
-            "websiteUrl": {"type": "string", "format": "uri"},
+            "version": {**_TEXT, "maxLength": 255},
+            "websiteUrl": _URI,
             "icons": _list(_ref("Icon")),
-            "$schema": {"type": "string", "format": "uri"},
+            "$schema": _URI,
             "packages": _list(_ref("Package")),
             "remotes": _list(_ref("RemoteTransport")),
-            "_meta": {
-                "type": "object",
-                "properties": {PUBLISHER_META: {"type": "object", "additionalProperties": True}},
-            },
+            "_meta": _object(
+                (), **{PUBLISHER_META: {"type": "object", "additionalProperties": True}}
+            ),
         },
     ),
-    "Repository": _object((), url=_TEXT, source=_TEXT, id=_TEXT, subfolder=_TEXT),
+    "Repository": _object(("url", "source"), url=_URI, source=_TEXT, id=_TEXT, subfolder=_TEXT),
     "Icon": _object(
         ("src",),
-        src={"type": "string", "format": "uri"},
-        mimeType=_TEXT,
-        sizes=_list(_TEXT),
+        src={**_URI, "maxLength": 255},
+        mimeType={**_TEXT, "enum": _IMAGE_TYPES},
+        sizes=_list({**_TEXT, "pattern": r"^(\d+x\d+|any)$"}),
         theme={"type": "string", "enum": ["light", "dark"]},
     ),
     "Package": _object(
-        ("registryType", "identifier"),
+        ("registryType", "identifier", "transport"),
         registryType=_TEXT,
-        registryBaseUrl={"type": "string", "format": "uri"},
+        registryBaseUrl=_URI,
         identifier=_TEXT,
-        version=_TEXT,
-        fileSha256=_TEXT,
+        version={**_TEXT, "minLength": 1, "not": {"const": "latest"}},
+        fileSha256={**_TEXT, "pattern": "^[a-f0-9]{64}$"},
         runtimeHint=_TEXT,
         transport=_ref("LocalTransport"),
         runtimeArguments=_list(_ref("Argument")),
         packageArguments=_list(_ref("Argument")),
         environmentVariables=_list(_ref("KeyValueInput")),
     ),
-    "Input": _object((), **_INPUT),
-    "InputWithVariables": _object((), **_INPUT_WITH_VARIABLES),
-    "KeyValueInput": _object(("name",), name=_TEXT, **_INPUT_WITH_VARIABLES),
-    "PositionalArgument": _object(
-        ("type",),
-        type={"type": "string", "enum": ["positional"]},
-        valueHint=_TEXT,
-        isRepeated=_FLAG,
-        **_INPUT_WITH_VARIABLES,
+    "Input": _object(
+        (),
+        description=_TEXT,
+        isRequired={**_FLAG, "default": False},
+        format={
+            "type": "string",
+            "enum": ["string", "number", "boolean", "filepath"],
+            "default": "string",
+        },
+        value=_TEXT,
+        isSecret={**_FLAG, "default": False},
+        default=_TEXT,
+        placeholder=_TEXT,
+        choices=_list(_TEXT),
     ),
-    "NamedArgument": _object(
-        ("type", "name"),
-        type={"type": "string", "enum": ["named"]},
-        name=_TEXT,
-        isRepeated=_FLAG,
-        **_INPUT_WITH_VARIABLES,
+    "InputWithVariables": _both(_ref("Input"), _object((), variables=_map(_ref("Input")))),
+    "KeyValueInput": _both(_ref("InputWithVariables"), _object(("name",), name=_TEXT)),
+    "PositionalArgument": {
+        **_both(
+            _ref("InputWithVariables"),
+            {
+                **_object(
+                    ("type",),
+                    type={"type": "string", "enum": ["positional"]},
+                    valueHint=_TEXT,
+                    isRepeated={**_FLAG, "default": False},
+                ),
+                "anyOf": [{"required": ["valueHint"]}, {"required": ["value"]}],
+            },
+        ),
+    },
+    "NamedArgument": _both(
+        _ref("InputWithVariables"),
+        _object(
+            ("type", "name"),
+            type={"type": "string", "enum": ["named"]},
+            name=_TEXT,
+            isRepeated={**_FLAG, "default": False},
+        ),
     ),
     "Argument": {"anyOf": [_ref("PositionalArgument"), _ref("NamedArgument")]},
     "StdioTransport": _object(("type",), type={"type": "string", "enum": ["stdio"]}),
-    "StreamableHttpTransport": _object(
-        ("type", "url"),
-        type={"type": "string", "enum": ["streamable-http"]},
-        url=_TEXT,
-        headers=_list(_ref("KeyValueInput")),
-    ),
-    "SseTransport": _object(
-        ("type", "url"),
-        type={"type": "string", "enum": ["sse"]},
-        url=_TEXT,
-        headers=_list(_ref("KeyValueInput")),
-    ),
+    "StreamableHttpTransport": _transport("streamable-http"),
+    "SseTransport": _transport("sse"),
     "LocalTransport": {
         "anyOf": [_ref("StdioTransport"), _ref("StreamableHttpTransport"), _ref("SseTransport")]
     },
-    "RemoteTransport": {
-        "allOf": [
-            {"anyOf": [_ref("StreamableHttpTransport"), _ref("SseTransport")]},
-            _object((), variables=_map(_ref("Input"))),
-        ]
-    },
+    "RemoteTransport": _both(
+        {"anyOf": [_ref("StreamableHttpTransport"), _ref("SseTransport")]},
+        _object((), variables=_map(_ref("Input"))),
+    ),
 }

@@ -44,6 +44,11 @@ def _folded_search() -> tuple[Parse, JsonObject]:
     return lambda value: folded(bounded(value)), schema
 
 
+def _token() -> tuple[Parse, JsonObject]:
+    bounded, schema = text(128)
+    return bounded, {**schema, "pattern": r"^[0-9a-f]{16}(\.[0-9]{1,9})?$"}
+
+
 def _sort(*keys: str) -> tuple[Parse, JsonObject]:
     spelled = [spelling for key in keys for spelling in (key, f"-{key}")]
     parse, schema = one_of(*spelled)
@@ -136,7 +141,7 @@ VERSIONS = (
     REGISTRY_INFO,
     FORMAT,
 )
-DIFFERENCE = (_row("base", text(255), "Version to compare with; required."),)
+DIFFERENCE = (_row("base", text(255), "Version to compare with.", required=True),)
 GROUPS = (FORMAT,)
 TOOLS = (
     _list("registry", text(318), "As for servers."),
@@ -149,7 +154,7 @@ TOOLS = (
     CURSOR,
 )
 CHANGES = (
-    _row("since", text(128), "Token of the last answer; absent: nothing but the current token."),
+    _row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
     _row("wait", integer(0, 30), "Seconds to wait for a change.", default=0),
 )
 EXPORT = (FORMAT,)

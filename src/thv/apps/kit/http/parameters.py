@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +21,8 @@ from thv.domain.selectors import Selector, parse_selector
 
 Parse: TypeAlias = Callable[[str], Any]
 """A value of its text; raises ValueError with what it must be."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Pairs: TypeAlias = list[tuple[str, str]]
 
@@ -36,6 +38,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """A list: comma-separated, repeated, or both."""
     at_most: int = 100
     default: Any = None
+    required: bool = False
+    """As the document says it; its handler refuses a request without."""
     typed: bool = False
     """Where the official API says 422 instead of 400."""
 
@@ -193,7 +197,12 @@ def text(longest: int) -> tuple[Parse, JsonObject]:
             raise ValueError(f"must have at most {longest} characters")
         return value
 
-    return parse, {"type": "string", "minLength": 1, "maxLength": longest}
+    return parse, {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": longest,
+        "pattern": r"^[^\x00]*$",
+    }
 
 
 def moment() -> tuple[Parse, JsonObject]:
@@ -202,12 +211,12 @@ def moment() -> tuple[Parse, JsonObject]:
     def parse(value: str) -> int:
         # A plus that was not encoded arrives as a space.
         try:
-            found = datetime.fromisoformat(value.replace(" ", "+"))
+            found = datetime.fromisoformat(value.upper().replace(" ", "+"))
         except ValueError:
             found = None
         if found is None or found.tzinfo is None or "T" not in value.upper():
             raise ValueError("must be a time as RFC 3339 has it, such as 2026-11-21T08:00:00Z")
-        return int(found.timestamp()) * 1_000_000 + found.microsecond
+        return (found - _EPOCH) // timedelta(microseconds=1)
 
     return parse, {"type": "string", "format": "date-time"}
 
