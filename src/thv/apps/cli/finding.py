@@ -18,7 +18,7 @@ from thv.stores.models.bodies import MARK, Publication
 from thv.stores.models.query import START, ListQuery, Position, Sort, Where
 from thv.stores.models.servers import page
 
-_TRUST = {"trusted": 0, "tested": 1, "raw": 2}
+TRUST_ORDER = {"trusted": 0, "tested": 1, "raw": 2}
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ def publication_of(book: Book) -> Publication:
 
 
 def _order(hit: Hit, searched: str) -> tuple[Any, ...]:
-    trust = _TRUST[hit.book.trust]
+    trust = TRUST_ORDER[hit.book.trust]
     if not searched:
         return (hit.name, trust, hit.book.name)
     folded = hit.name.casefold()
