@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_speed)
     proofs = config.stash[_PROOFS]
     for item in items:
         for marker in item.iter_markers("requirement"):
@@ -30,6 +31,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                         f"{item.nodeid} names the requirement {requirement}, which does not exist"
                     )
                 proofs.setdefault(requirement, set()).add(item.nodeid)
+
+
+def _speed(item: pytest.Item) -> int:
+    """What is fast fails first."""
+    return 2 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("flows") else 0
 
 
 @pytest.hookimpl(wrapper=True)
