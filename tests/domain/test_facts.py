@@ -6,7 +6,7 @@ import pytest
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
-from thv.domain.facts import Facts, facts_of
+from thv.domain.facts import Facts, FactsReader, facts_of
 from thv.domain.taxonomy import Category, Taxonomy
 
 IMAGE = "ghcr.io/example/files:1.0.0"
@@ -157,3 +157,36 @@ def test_a_category_that_nobody_declared_is_derived() -> None:
     storage = Category(name="storage", display_name="", description="", words=("files",))
     found = facts_of(Entry(server=SERVER), Taxonomy([storage]))
     assert (found.category, found.category_derived) == ("storage", True)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"version": "2.0.0"},
+        {"version": "2.0.0", "packages": [{"registryType": "oci", "identifier": "a/b:2"}]},
+        {"version": "2.0.0", "remotes": [{"type": "sse", "url": "https://example.com/sse"}]},
+        {"version": "2.0.0", "description": "a database of weather"},
+        {"version": "2.0.0", "title": "Another"},
+        {"version": "2.0.0", "name": "io.example/other"},
+    ],
+)
+def test_reading_versions_in_a_row_gives_the_facts_of_each(second: dict[str, Any]) -> None:
+    first = {"name": "io.example/a", "version": "1.0.0", "description": "a browser"}
+    reader = FactsReader()
+    for entry in (Entry(server=first), Entry(server={**first, **second}), Entry(server=first)):
+        assert reader.read(entry) == facts_of(entry)
+
+
+def test_reading_versions_in_a_row_sees_another_status_and_another_toolhive_block() -> None:
+    server = {"name": "io.example/a", "version": "1.0.0", "description": "a browser"}
+    block = {"https://example.com/sse": {"tier": "Official", "tags": ["web"]}}
+    publisher = {PUBLISHER_META: {TOOLHIVE_PUBLISHER: block}}
+    reader = FactsReader()
+    for entry in (
+        Entry(server=server),
+        Entry(server=server, status=Status.DEPRECATED),
+        Entry(server={**server, "_meta": publisher}),
+        Entry(server={**server, "_meta": publisher, "version": "2.0.0"}),
+        Entry(server=server),
+    ):
+        assert reader.read(entry) == facts_of(entry)

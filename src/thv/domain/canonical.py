@@ -16,8 +16,10 @@ import msgspec
 JsonObject = dict[str, Any]
 
 _sorted = msgspec.json.Encoder(order="sorted")
-# A number with a fraction or an exponent, where a value may stand. Matching inside a string only costs time.
-_FLOAT = re.compile(rb"(?:^|[:,\[])-?\d+[.eE]")
+# A number with a fraction or an exponent, where a value may stand. Matching inside a string only costs time. A
+# value of its own stands at the start, and is looked for apart: an alternative costs the pattern its fast search.
+_FLOAT = re.compile(rb"[:,\[]-?\d+[.eE]")
+_LONE_FLOAT = re.compile(rb"-?\d+[.eE]")
 # A key beyond the basic plane: such keys sort differently by UTF-8 and by UTF-16, the order that RFC 8785 asks for.
 _FAR_KEY = re.compile(
     rb'(?s)[{,]"[^"\\\xf0-\xf4]*+(?:\\.[^"\\\xf0-\xf4]*+)*+[\xf0-\xf4][^"\\]*+(?:\\.[^"\\]*+)*+":'
@@ -27,7 +29,11 @@ _FAR_KEY = re.compile(
 def canonical(value: Any) -> bytes:
     """The one spelling of a JSON value."""
     fast = _sorted.encode(value)
-    if _FLOAT.search(fast) or (not fast.isascii() and _FAR_KEY.search(fast)):
+    if (
+        _FLOAT.search(fast)
+        or _LONE_FLOAT.match(fast)
+        or (not fast.isascii() and _FAR_KEY.search(fast))
+    ):
         return "".join(_spell(value)).encode("utf-8")
     return fast
 

@@ -64,6 +64,7 @@ _CAMEL = {
     "status_message": "statusMessage",
     "status_changed_at": "statusChangedAt",
 }
+_SNAKE = frozenset(_CAMEL)
 _REGISTRY_TYPES = {"docker": "oci", "docker-hub": "oci"}
 _TRANSPORTS = {"streamable": "streamable-http", "http": "streamable-http"}
 _NO_TIME = "0001-01-01"
@@ -224,18 +225,21 @@ def _deep_camel(value: Any) -> Any:
 
 
 def _is_snake(server: JsonObject) -> bool:
-    return "website_url" in server or any(
-        not _CAMEL.keys().isdisjoint(item)
-        or any(not _CAMEL.keys().isdisjoint(inner) for inner in _inner_objects(item))
-        for part in ("packages", "remotes")
-        for item in _objects(server.get(part))
-    )
+    """Any key of a package, a remote, or an input in one of their lists."""
+    if "website_url" in server:
+        return True
+    for part in ("packages", "remotes"):
+        for item in _objects(server.get(part)):
+            if not _SNAKE.isdisjoint(item):
+                return True
+            for value in item.values():
+                if isinstance(value, list) and any(map(_has_snake_key, value)):
+                    return True
+    return False
 
 
-def _inner_objects(item: JsonObject) -> list[JsonObject]:
-    return [
-        inner for value in item.values() if isinstance(value, list) for inner in _objects(value)
-    ]
+def _has_snake_key(value: Any) -> bool:
+    return isinstance(value, dict) and not _SNAKE.isdisjoint(value)
 
 
 def _has_package_key(server: JsonObject, key: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from thv.domain.entry import Entry, Status
-from thv.domain.facts import Facts, facts_of
+from thv.domain.facts import Facts, FactsReader
 from thv.domain.filter import Predicate
 from thv.domain.registry import OnUpdate
 from thv.domain.snapshot import Key, Record
@@ -131,9 +131,10 @@ def _wanted(rows: Sequence[MirrorRow], rules: Rules) -> tuple[list[_Choice], Exc
         alive = [pick_latest(alive)]
     wanted: list[_Choice] = []
     filtered = blocked = 0
+    reader = FactsReader(rules.taxonomy)
     for row in alive:
         entry = row.load()
-        facts = facts_of(entry, rules.taxonomy)
+        facts = reader.read(entry)
         if not rules.passes(facts):
             filtered += 1
         elif not rules.allowed(facts):
@@ -180,10 +181,9 @@ def _put(choice: _Choice, before: Sequence[Selected], latest: str, moment: Momen
     if old is not None and alive and old.digest == row.digest and old.latest == is_latest:
         return None
     same_content = old is not None and alive and old.digest == row.digest
+    in_base = old.in_base if old is not None else moment.first  # which all goes into the base
     selected = msgspec.structs.replace(
-        selected_of(
-            choice.facts, row.digest, latest=is_latest, in_base=old.in_base if old else False
-        ),
+        selected_of(choice.facts, row.digest, latest=is_latest, in_base=in_base),
         published_at=row.published_at or (old.published_at if old else "") or moment.now,
         # A flip of the latest mark moves the time; the source's own clock does not tell it.
         updated_at=moment.now if same_content else row.updated_at or moment.now,

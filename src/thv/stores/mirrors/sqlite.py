@@ -300,6 +300,7 @@ _SELECTION_STEPS = (
 )
 _ITEM = tuple(Selected.__struct_fields__)
 _PUT = f"INSERT OR REPLACE INTO item({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))})"
+_STRETCH = 5000
 _GROUPED = ("kind", "tier", "transport", "category")
 
 
@@ -416,8 +417,22 @@ class SqliteSelectionEdit:
 
     def all_in_base(self) -> None:
         """The base chunks hold every row, and no dropped one."""
-        self._db.execute("DELETE FROM item WHERE dropped")
-        self._db.execute("UPDATE item SET in_base = 1 WHERE NOT in_base")
+        for first, last in self._stretches():
+            within = "(name, version) > (?, ?) AND (name, version) <= (?, ?)"
+            keys = (*first, *last)
+            self._db.execute(f"DELETE FROM item WHERE dropped AND {within}", keys)
+            self._db.execute(f"UPDATE item SET in_base = 1 WHERE NOT in_base AND {within}", keys)
+
+    def _stretches(self) -> Iterator[tuple[Key, Key]]:
+        """All keys, some thousands at a time: SQLite remembers every key that a statement changes."""
+        first: Key = ("", "")
+        query = (
+            "SELECT name, version FROM item WHERE (name, version) > (?, ?) ORDER BY name, version"
+        )
+        while last := self._db.execute(f"{query} LIMIT 1 OFFSET {_STRETCH}", first).fetchone():
+            yield first, last
+            first = last
+        yield first, ("\U0010ffff", "")
 
     def keep(self, basis: Basis) -> None:
         """Makes the changes durable."""
