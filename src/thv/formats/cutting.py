@@ -43,6 +43,10 @@ class MalformedError(ValueError):
     """The text is not JSON; says where."""
 
 
+class TrailingTextError(MalformedError):
+    """A whole document, and then something else: perhaps one document a line."""
+
+
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 # Both can go on where they stopped at the end of the buffer.
 _IN_STRING = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
@@ -275,7 +279,7 @@ class Cutter:
     def _end(self) -> Iterator[Cut] | None:
         self._done = True
         if self._peek() is not None:
-            raise self._malformed("there is text after the end of the document")
+            raise TrailingTextError(self._placed("there is text after the end of the document"))
         return None
 
     def _peek(self) -> int | None:
@@ -300,13 +304,16 @@ class Cutter:
         self._at = 0
 
     def _malformed(self, why: str) -> MalformedError:
+        return MalformedError(self._placed(why))
+
+    def _placed(self, why: str) -> str:
         before = self._buffer[: self._at]
         line = self._dropped_lines + before.count(b"\n") + 1
         newline = before.rfind(b"\n")
         column = (
             len(before) - newline if newline >= 0 else self._dropped_since_line + len(before) + 1
         )
-        return MalformedError(f"{why} (line {line}, column {column})")
+        return f"{why} (line {line}, column {column})"
 
 
 def _passed(pattern: re.Pattern[bytes], buffer: bytearray, position: int) -> int:

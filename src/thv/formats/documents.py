@@ -26,7 +26,7 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.domain.errors import Code, ThvError
-from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step
+from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step, TrailingTextError
 from thv.formats.mapping import REMOTE_SERVERS, SERVERS
 from thv.formats.official import RejectedError, document_item, entry_of
 from thv.formats.toolhive import entry_of_toolhive, placed_entry
@@ -37,6 +37,9 @@ DOCUMENT_META = "io.stacklok.toolhive/document"
 ENVELOPE_SCHEMA = "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/upstream-registry.schema.json"
 _MEMBER_COST = 200  # bytes that a member takes beside its text
 _OFFICIAL_NAME = re.compile(rb'"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
+
+_COMPLETE = "Check that it was written and transferred completely."
+_ONE_DOCUMENT = "One document is read. If each line is one, make an array of them: jq -s . FILE"
 
 
 class Format(StrEnum):
@@ -225,7 +228,7 @@ class DocumentReader:
         return ThvError(
             Code.FORMAT_INVALID,
             f"the document is not valid JSON: {error}",
-            hint="Check that it was written and transferred completely.",
+            hint=_ONE_DOCUMENT if isinstance(error, TrailingTextError) else _COMPLETE,
         )
 
     def _no_registry(self) -> ThvError:
