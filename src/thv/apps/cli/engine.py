@@ -40,6 +40,9 @@ DENIED_HINT = (
     "on this machine: thv registry add ... --allow-private-ip --allow-http opens this one host"
 )
 
+FILE_LIMIT = 1 << 30
+"""Bytes of a local file; it is read as a stream, and nobody but its owner can make it large."""
+
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How the engine reaches sources."""
@@ -129,7 +132,7 @@ class Engine:
             case SourceType.REGISTRY if spec.registry:
                 return RegistrySource(spec.registry, self._web(reader), self._crawl)
             case SourceType.FILE if spec.file:
-                return FileSource(spec.file, roots=self._settings.file_roots)
+                return FileSource(spec.file, roots=self._settings.file_roots, most_bytes=FILE_LIMIT)
             case _:
                 raise ThvError(
                     Code.SOURCE_TYPE_UNSUPPORTED,

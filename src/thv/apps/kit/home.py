@@ -1,7 +1,7 @@
 """The data folder of the one-machine shape: what lies where, and who reconciles.
 
-In the flow: command line and server find the same state here. Everything but `store.db` and `secrets` is derived
-and made again when it is lost.
+In the flow: command line and server find the same state here. Everything but `store.db`, `secrets` and `imports` is
+derived and made again when it is lost.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.root / "models"
 
     @property
+    def imports(self) -> Path:
+        """Documents that `thv registry import` wrote, which are sources: not derived, and part of a backup."""
+        return self.root / "imports"
+
+    @property
     def git(self) -> Path:
         """Working space of the Git client."""
         return self.root / "git"
@@ -62,6 +67,10 @@ class Home(msgspec.Struct, frozen=True):
     def allowed_hosts(self) -> Path:
         """Hosts that `thv registry add --allow-private-ip` opened, one `host:port` a line."""
         return self.root / "allowed-hosts"
+
+    def import_of(self, namespace: str, name: str) -> Path:
+        """The document of one registry among the imports."""
+        return self.imports / namespace / f"{name}.json"
 
     def make(self) -> Home:
         """Makes the folder with mode 0700; raises STORE_UNAVAILABLE when that is not possible."""

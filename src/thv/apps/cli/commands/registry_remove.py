@@ -47,6 +47,7 @@ async def remove(session: Session, *, names: tuple[str, ...], keep_servers: bool
         await shelf.local.resources.delete(
             MCP_REGISTRY, shelf.namespace, shelf.name, uid=shelf.registry.uid
         )
+        session.local.home.import_of(shelf.namespace, shelf.name).unlink(missing_ok=True)
     await _forget(session.local, shelves)
     print_done(session, shelves, "removed")
 
