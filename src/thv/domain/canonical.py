@@ -16,9 +16,10 @@ import msgspec
 JsonObject = dict[str, Any]
 
 _sorted = msgspec.json.Encoder(order="sorted")
-# A number with a fraction or an exponent, where a value may stand. Matching inside a string only costs time. A
-# value of its own stands at the start, and is looked for apart: an alternative costs the pattern its fast search.
-_FLOAT = re.compile(rb"[:,\[]-?\d+[.eE]")
+# A number with a fraction or an exponent, where a value may stand: behind a key, in a list. Matching inside a
+# string only costs time, but much, so the tags of images must not. A value of its own stands at the start, and is
+# looked for apart: an alternative costs the pattern its fast search.
+_FLOAT = re.compile(rb'[:,\[](?<![^"]:)-?\d+[.eE]')
 _LONE_FLOAT = re.compile(rb"-?\d+[.eE]")
 # A key beyond the basic plane: such keys sort differently by UTF-8 and by UTF-16, the order that RFC 8785 asks for.
 _FAR_KEY = re.compile(

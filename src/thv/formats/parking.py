@@ -27,6 +27,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
+import msgspec
+
 from thv.domain.canonical import JsonObject
 
 Patch: TypeAlias = Any
@@ -43,13 +45,21 @@ _OF_LIST = re.compile(r"(?s)\+?\d+|\*|=.*", re.ASCII)
 
 def difference(base: Any, target: Any) -> Patch:
     """The patch that turns `base` into `target`; `{}` when they are the same JSON value."""
-    if base is target:
+    if base is target or _is_plainly_same(base, target):
         return NOTHING
     if isinstance(base, dict) and isinstance(target, dict):
         return _object_difference(base, target)
     if isinstance(base, list) and isinstance(target, list):
         return _list_difference(base, target)
     return NOTHING if same(base, target) else _stated(target)
+
+
+def _is_plainly_same(base: Any, target: Any) -> bool:
+    """A quick yes for most values; Python's `==` alone would take `1` for `true`."""
+    return bool(base == target) and _spelled(base) == _spelled(target)
+
+
+_spelled = msgspec.json.Encoder(order="sorted").encode
 
 
 def apply(base: Any, patch: Patch) -> Any:
