@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from thv.apps.cli.exits import CommandError
-from thv.apps.cli.registries import Shelf, path_of
+from thv.apps.cli.registries import Shelf, path_of, place_of
 from thv.domain.errors import Code
 from thv.domain.registry import Registry, SourceType
 from thv.domain.registry_status import SyncError
@@ -57,6 +57,8 @@ def code_of(error: SyncError) -> Code:
 def what_to_do(shelf: Shelf, code: Code) -> list[str]:
     """Lines of advice, the most likely one first."""
     lines = [_REASONS[code]] if code in _REASONS else []
+    if code is Code.SOURCE_UNREACHABLE:
+        lines.append(f"check that {place_of(shelf.registry)} answers")
     if code is Code.ADDRESS_DENIED:
         lines.append(_opening(shelf))
     if code in (Code.FORMAT_INVALID, Code.FORMAT_UNSUPPORTED) and _is_file(shelf.registry):

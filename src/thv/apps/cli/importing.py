@@ -110,7 +110,7 @@ async def store_registry(session: Session, name: str) -> Shelf:
         "spec": {"source": {"type": "file", "file": {"path": str(path)}}},
     }
     obj = await session.local.resources.apply(manifest, manager=MANAGER)
-    return Shelf(obj=obj, registry=load_registry(obj), local=session.local)
+    return Shelf(obj=obj, registry=load_registry(obj), local=session.local, program=session.program)
 
 
 async def check_name(session: Session, name: str) -> None:

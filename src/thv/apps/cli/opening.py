@@ -39,14 +39,13 @@ class Target(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-async def open_address(session: Session, source: JsonObject, flags: Sequence[str]) -> None:
+async def open_address(
+    session: Session, target: Target, flags: Sequence[str], *, dry_run: bool
+) -> None:
     """Raises ADDRESS_DENIED for an address that may not be reached; opens it where the flags say so.
 
     `flags` are those of the two that were given.
     """
-    target = target_of(source)
-    if target is None:
-        return
     allow = AllowList.parse([*session.settings.allow, *session.local.home.read_allowed_hosts()])
     if allow.opens(target.host, target.port):
         return
@@ -57,6 +56,8 @@ async def open_address(session: Session, source: JsonObject, flags: Sequence[str
     missing = [flag for flag in needed if flag not in flags]
     if missing or (denied and not denied.openable):
         raise _refusal(session, target, denied, missing)
+    if dry_run:
+        return
     session.local.home.make().allow_hosts([target.entry])
     session.console.step(
         "note",

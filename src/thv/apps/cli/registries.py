@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     local: Local
     file: str = ""
     """The file that this registry is, `""` for one of the data folder."""
+    program: str = "thv"
+    """How a command begins that finds this data folder again."""
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
     def command(self, *words: str) -> str:
         """A command on this registry that works from everywhere."""
-        line = " ".join(["thv", *words])
+        line = f"{self.program} {shlex.join(words)}"
         return line if self.file or self.namespace == "default" else f"{line} -n {self.namespace}"
 
 
@@ -61,7 +64,7 @@ async def every(
 ) -> list[Shelf]:
     """The registries of the namespace, or of all, then the files that none of them hides."""
     namespace = None if all_namespaces else session.namespace
-    stored = await _stored(session.local, namespace, selector)
+    stored = await _stored(session.local, namespace, selector, session.program)
     files = [shelf for shelf in await _files(session) if _selected(shelf, selector)]
     taken = set() if all_namespaces else {shelf.name for shelf in stored}
     for shelf in files:
@@ -109,9 +112,12 @@ def names_of(shelves: Iterable[Shelf]) -> str:
     return ", ".join(shelf.name for shelf in shelves)
 
 
-async def _stored(local: Local, namespace: str | None, selector: str) -> list[Shelf]:
+async def _stored(local: Local, namespace: str | None, selector: str, program: str) -> list[Shelf]:
     listed = await local.resources.list(MCP_REGISTRY, namespace, selector=selector)
-    return [Shelf(obj=obj, registry=load_registry(obj), local=local) for obj in listed.items]
+    return [
+        Shelf(obj=obj, registry=load_registry(obj), local=local, program=program)
+        for obj in listed.items
+    ]
 
 
 async def _files(session: Session) -> list[Shelf]:
@@ -125,7 +131,7 @@ async def _files(session: Session) -> list[Shelf]:
         seen.write_text(stamp)
     return [
         msgspec.structs.replace(shelf, file=path_of(shelf.registry))
-        for shelf in await _stored(local, FILES, "")
+        for shelf in await _stored(local, FILES, "", session.program)
     ]
 
 
@@ -151,6 +157,28 @@ def path_of(registry: Registry) -> str:
     return file.path if file else ""
 
 
+def place_of(registry: Registry) -> str:
+    """Where the entries come from, in a word."""
+    source = registry.spec.source
+    match source.type.value:
+        case "configmap" if source.config_map:
+            return f"{source.config_map.name}/{source.config_map.key}"
+        case "url" if source.url:
+            return source.url.url
+        case "git" if source.git:
+            git = source.git
+            return f"{git.repository} {git.commit[:12] or git.tag or git.branch} {git.path}"
+        case "registry" if source.registry:
+            reference = source.registry.registry_ref
+            return f"mcpregistry/{reference.name}" if reference else source.registry.url
+        case "oci" if source.oci:
+            return source.oci.reference
+        case "file" if source.file:
+            return source.file.path
+        case _:
+            return ""
+
+
 def _selected(shelf: Shelf, selector: str) -> bool:
     return not selector or parse_selector(selector).matches(shelf.registry.labels)
 
@@ -161,6 +189,10 @@ def _unknown(session: Session, name: str, names: list[str]) -> CommandError:
         Code.NOT_FOUND,
         f'there is no registry "{name}" {place}',
         suggestions=difflib.get_close_matches(name, names, n=3, cutoff=0.5),
-        tries=["thv registry list -A" if names else f"thv registry add {name or 'NAME'} --url URL"],
+        tries=[
+            f"{session.program} registry list -A"
+            if names
+            else f"{session.program} registry add {shlex.quote(name or 'NAME')} --url URL"
+        ],
         details={"kind": "MCPRegistry", "namespace": session.namespace, "name": name},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
@@ -45,6 +46,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def namespace(self) -> str:
         return self.settings.namespace
+
+    @property
+    def program(self) -> str:
+        """How a command that we suggest begins, so that it finds the same data folder."""
+        data = self.common.data
+        return shlex.join([*self.common.program.split(), *(["--data", data] if data else [])])
 
     def confirm(self, question: str) -> None:
         """Asks before something is destroyed; raises when the answer is no, or nobody is there."""

@@ -74,13 +74,17 @@ async def synchronize(session: Session, shelves: Sequence[Shelf], order: Order) 
     if not order.wait:
         return [_left_to_others(session, shelf) for shelf in asked]
     waiting = _Waiting(session, order)
+    results: list[Synced] = []
     try:
-        return [await waiting.for_one(shelf) for shelf in asked]
+        for shelf in asked:
+            results.append(await waiting.for_one(shelf))
+            say(session, results[-1], alone=len(asked) == 1)
     except asyncio.CancelledError:
         session.console.step("note", "stopped; the next sync goes on where this one was")
         raise
     finally:
         await waiting.close()
+    return results
 
 
 class _Waiting:
@@ -106,9 +110,7 @@ class _Waiting:
         except TimeoutError:
             line.clear()
             raise _too_slow(await again(before), took(loop.time() - began)) from None
-        done = _result(before, after, loop.time() - began, line.fetched_in or None)
-        say(self._session, done)
-        return done
+        return _result(before, after, loop.time() - began, line.fetched_in or None)
 
     async def _answered(self, shelf: Shelf, line: Any) -> Shelf:
         loop = asyncio.get_running_loop()
@@ -148,12 +150,13 @@ def is_answered(shelf: Shelf) -> bool:
     return requested(shelf.registry) in ("", shelf.registry.status.last_handled_sync_request)
 
 
-def say(session: Session, done: Synced) -> None:
-    """The lines about one sync that came to its end."""
+def say(session: Session, done: Synced, *, alone: bool) -> None:
+    """The lines about one sync that came to its end; the only one that failed is the error of the command."""
     console, shelf = session.console, done.shelf
     status = shelf.registry.status
     if done.error is not None:
-        console.step("fail", f"{shelf.title}: {done.error.message}")
+        if not alone:
+            console.step("fail", f"{shelf.title}: {done.error.message}")
         return
     console.step("wait", _fetched(done))
     console.step("ok", _counts(done))

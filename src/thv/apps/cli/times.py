@@ -29,4 +29,23 @@ class Duration(click.ParamType[float]):
             )
 
 
+class DurationText(click.ParamType[str]):
+    """A length of time as a resource spells it."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The text, when it is one."""
+        text = str(value)
+        try:
+            if text:
+                parse_duration(text)
+        except ThvError:
+            self.fail(f"'{text}' is no length of time; write it as 30s, 5m or 1h30m", param, ctx)
+        return text
+
+
 DURATION = Duration()
+DURATION_TEXT = DurationText()

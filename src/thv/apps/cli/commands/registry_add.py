@@ -12,18 +12,19 @@ from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.manifests import Wanted, manifest_of
-from thv.apps.cli.opening import HTTP, PRIVATE, open_address
+from thv.apps.cli.opening import HTTP, PRIVATE, open_address, target_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value
 from thv.apps.cli.registries import Shelf, again
 from thv.apps.cli.session import Session
 from thv.apps.cli.syncing import Order, require_good, synchronize
-from thv.apps.cli.times import DURATION
+from thv.apps.cli.times import DURATION, DURATION_TEXT
 from thv.apps.cli.verbs import LINES, MANAGER, print_done
 from thv.domain.canonical import JsonObject
-from thv.domain.errors import Code, ThvError
+from thv.domain.errors import Code, InvalidError, ThvError
 from thv.domain.registry import load_registry
 from thv.domain.resources import MCP_REGISTRY
+from thv.domain.text import object_name
 
 _SIDES = ("names", "tags", "tiers", "transports", "categories")
 _SINGULAR = {
@@ -130,15 +131,33 @@ def _doing(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
 @_source(PRIVATE, is_flag=True, help="Open this host if its address is private.")
 @_source(HTTP, is_flag=True, help="Open this host for plain http.")
 @_filters
-@_policy("--interval", default="", metavar="TIME", help="Between two syncs; default 1h.")
+@_policy(
+    "--interval",
+    type=DURATION_TEXT,
+    default="",
+    metavar="TIME",
+    help="Between two syncs; default 1h.",
+)
 @_policy(
     "--on-update",
     type=click.Choice(["create", "update", "recreate"]),
     help="What a sync does to entries; default update.",
 )
 @_policy("--max-retries", type=click.IntRange(0, 10), help="Tries after a failure; default 3.")
-@_policy("--retry-interval", default="", metavar="TIME", help="Before the first; default 30s.")
-@_policy("--sync-timeout", default="", metavar="TIME", help="Budget of one sync; default 30s.")
+@_policy(
+    "--retry-interval",
+    type=DURATION_TEXT,
+    default="",
+    metavar="TIME",
+    help="Before the first; default 30s.",
+)
+@_policy(
+    "--sync-timeout",
+    type=DURATION_TEXT,
+    default="",
+    metavar="TIME",
+    help="Budget of one sync; default 30s.",
+)
 @_policy("--suspended", is_flag=True, help="Synchronize only when asked.")
 @_policy(
     "--trust-level",
@@ -181,14 +200,15 @@ async def add(
     open that one host and port on this machine.
     """
     manifest = manifest_of(_wanted(given), session.namespace)
+    target = target_of(manifest["spec"]["source"])
     flags = [flag for flag, on in ((PRIVATE, allow_private_ip), (HTTP, allow_http)) if on]
     await _require_new(session, str(given["name"]))
+    await _require_valid(session, manifest)
+    if target is not None:
+        await open_address(session, target, flags, dry_run=bool(dry_run))
     if dry_run:
-        await session.local.resources.apply(manifest, manager=MANAGER, dry_run=True)
         _print_manifest(session, manifest)
         return
-    await session.local.resources.apply(manifest, manager=MANAGER, dry_run=True)
-    await open_address(session, manifest["spec"]["source"], flags)
     shelf = await _store(session, manifest)
     if no_sync:
         print_done(session, [shelf], "added")
@@ -200,6 +220,7 @@ async def add(
     except ThvError as error:
         raise _stored_anyway(shelf, error) from error
     print_done(session, [await again(shelf)], "added")
+    session.console.hint(f"Look into it: {shelf.command('search', '--registry', shelf.name)}")
 
 
 def _wanted(given: dict[str, Any]) -> Wanted:
@@ -212,25 +233,45 @@ def _wanted(given: dict[str, Any]) -> Wanted:
 
 async def _require_new(session: Session, name: str) -> None:
     try:
-        await session.local.resources.get(MCP_REGISTRY, session.namespace, name)
+        obj = await session.local.resources.get(MCP_REGISTRY, session.namespace, name)
     except ThvError as error:
         if error.code is Code.NOT_FOUND:
             return
         raise
-    there = "" if session.namespace == "default" else f" -n {session.namespace}"
+    shelf = _shelf(session, obj)
     raise CommandError(
         Code.ALREADY_EXISTS,
         f'there is a registry "{name}" in the namespace "{session.namespace}" already',
         tries=[
-            f"thv registry show {name}{there}",
-            f"thv registry remove {name}{there}   (then add it again), or another name",
+            shelf.command("registry", "show", name),
+            f"{shelf.command('registry', 'remove', name)}   (then add it again), or another name",
         ],
     )
 
 
 async def _store(session: Session, manifest: JsonObject) -> Shelf:
-    obj = await session.local.resources.apply(manifest, manager=MANAGER)
-    return Shelf(obj=obj, registry=load_registry(obj), local=session.local)
+    return _shelf(session, await session.local.resources.apply(manifest, manager=MANAGER))
+
+
+def _shelf(session: Session, obj: JsonObject) -> Shelf:
+    return Shelf(obj=obj, registry=load_registry(obj), local=session.local, program=session.program)
+
+
+async def _require_valid(session: Session, manifest: JsonObject) -> None:
+    """Raises INVALID in the words of the command line."""
+    try:
+        await session.local.resources.apply(manifest, manager=MANAGER, dry_run=True)
+    except InvalidError as error:
+        name = str(manifest["metadata"]["name"])
+        named = any(field.path == "metadata.name" for field in error.errors)
+        better = object_name(name)
+        raise CommandError(
+            Code.INVALID,
+            error.message,
+            suggestions=[better] if named and better != name else [],
+            tries=["thv registry add --help", "thv explain mcpregistry.spec"],
+            details=error.details,
+        ) from error
 
 
 def _print_manifest(session: Session, manifest: JsonObject) -> None:

@@ -9,9 +9,9 @@ import click
 from thv.apps.cli.command import TABLES, command
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, age, print_list
-from thv.apps.cli.registries import Shelf, every
+from thv.apps.cli.registries import Shelf, every, place_of
 from thv.apps.cli.session import Session
-from thv.domain.canonical import JsonObject
+from thv.apps.cli.verbs import without_managed_fields
 from thv.domain.conditions import Condition, condition_of
 from thv.domain.registry import Registry, load_registry
 from thv.domain.resources import MCP_REGISTRY, metadata_of
@@ -75,34 +75,6 @@ def revision_of(registry: Registry) -> str:
     """As much of the revision as tells one from another."""
     revision = registry.status.sync_status.revision
     return revision[:12] if revision.isalnum() and len(revision) >= 40 else revision[:40]
-
-
-def place_of(registry: Registry) -> str:
-    """Where the entries come from, in a word."""
-    source = registry.spec.source
-    match source.type.value:
-        case "configmap" if source.config_map:
-            return f"{source.config_map.name}/{source.config_map.key}"
-        case "url" if source.url:
-            return source.url.url
-        case "git" if source.git:
-            git = source.git
-            return f"{git.repository} {git.commit[:12] or git.tag or git.branch} {git.path}"
-        case "registry" if source.registry:
-            reference = source.registry.registry_ref
-            return f"mcpregistry/{reference.name}" if reference else source.registry.url
-        case "oci" if source.oci:
-            return source.oci.reference
-        case "file" if source.file:
-            return source.file.path
-        case _:
-            return ""
-
-
-def without_managed_fields(obj: JsonObject) -> JsonObject:
-    """The object without who owns which field, which nobody reads."""
-    metadata = {key: value for key, value in metadata_of(obj).items() if key != "managedFields"}
-    return {**obj, "metadata": metadata}
 
 
 @command(

@@ -9,12 +9,12 @@ import click
 import msgspec
 
 from thv.apps.cli.command import command
-from thv.apps.cli.commands.registry_list import place_of, ready_of
+from thv.apps.cli.commands.registry_list import ready_of
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.facts import Facts, ago, print_facts
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, counted, print_value, table, until
-from thv.apps.cli.registries import Shelf, find
+from thv.apps.cli.registries import Shelf, find, place_of
 from thv.apps.cli.session import Session
 from thv.apps.cli.syncing import short
 from thv.apps.cli.verbs import without_managed_fields
