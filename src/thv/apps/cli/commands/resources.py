@@ -287,7 +287,9 @@ def _asked(session: Session, word: str, names: tuple[str, ...]) -> tuple[list[Ki
             raise CommandError(Code.INVALID, "either KIND NAME..., or KIND/NAME of each")
         targets = [Target(_kind(kind), session.namespace, name) for kind, _, name in pairs]
         return list(dict.fromkeys(target.kind for target in targets)), targets
-    kinds = list(KINDS[:2]) if word in _ALL else [_kind(each) for each in word.split(",") if each]
+    words = [each for each in word.split(",") if each] or [word]
+    found = [[*KINDS[:2]] if each in _ALL else [_kind(each)] for each in words]
+    kinds = list(dict.fromkeys(kind for each in found for kind in each))
     if names and len(kinds) > 1:
         raise CommandError(Code.INVALID, "a name needs one kind", tries=["KIND/NAME of each"])
     targets = [Target(kinds[0], session.namespace, name) for name in dict.fromkeys(names)]
