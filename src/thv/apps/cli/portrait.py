@@ -26,6 +26,8 @@ from thv.stores.models.rows import definitions_of
 
 _WIDEST = 100
 _VERSIONS = 5
+_DIGEST = len("sha256:") + 12
+"""As much of a digest as tells one from another."""
 
 
 class Sitter(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,8 +159,8 @@ class Portrait:
                 ("Trust", book.trust),
                 ("Source", registry.spec.source.type.value),
                 ("Synchronized", f"{synced} ago" if synced else "never"),
-                ("Snapshot", book.view.generation.digest),
-                ("Entry", text_of(info, "digest")),
+                ("Snapshot", book.view.generation.digest[:_DIGEST]),
+                ("Entry", text_of(info, "digest")[:_DIGEST]),
                 ("Came through", text_of(object_of(info, "origin"), "name")),
             ],
             indent="  ",
