@@ -41,6 +41,10 @@ class FailingChunks(MemoryChunkStore):
         return await super().put(owner, chunk)
 
 
+OPENED: list[SqliteMirrors | SqliteSelections] = []
+"""What worlds have opened, for whoever ends the test."""
+
+
 class World:
     """Registries of one namespace that all read one source."""
 
@@ -48,10 +52,8 @@ class World:
         self.now = START
         self.source = MemorySource()
         self.store = MemoryStore()
-        self.mirrors = SqliteMirrors(None)
-        self.selections = SqliteSelections(None)
         self.chunks = FailingChunks()
-        self.reconciler = self._reconciler()
+        self.forget_working_state()
 
     def _reconciler(self) -> RegistryReconciler:
         tools = Tools(
@@ -72,6 +74,7 @@ class World:
         """As after the loss of everything derived: only resources and chunks are left."""
         self.mirrors = SqliteMirrors(None)
         self.selections = SqliteSelections(None)
+        OPENED.extend((self.mirrors, self.selections))
         self.reconciler = self._reconciler()
 
     async def apply(self, name: str = "corp", **spec: Any) -> None:
