@@ -72,6 +72,9 @@ _UNSTEADY = tuple(
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?:-[0-9a-f]{8})?", "TIME"),
         (r"('?)TIME\1", "TIME"),
         (r"sha256:[0-9a-f]{12}\b", "sha256:DIGEST"),
+        (r"-s-[0-9a-f]{16}\b", "-s-DIGEST"),
+        (r"(\bbytes\"?: )\d+", r"\g<1>0"),
+        (r"(?<=\S) {3,}(?=\S)", "  "),
         (r"(resourceVersion\"?: )[\"']\d+[\"']", r"\1N"),
     )
 )
