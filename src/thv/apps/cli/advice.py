@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from thv.apps.cli.exits import CommandError
+from thv.apps.cli.output import counted
 from thv.apps.cli.registries import Shelf, path_of, place_of
 from thv.domain.errors import Code
 from thv.domain.registry import Registry, SourceType
@@ -42,8 +43,7 @@ def sync_error(shelf: Shelf, error: SyncError) -> CommandError:
     code = code_of(error)
     return CommandError(
         code,
-        f"{shelf.title} could not be synchronized: {error.message}",
-        cause=_kept(shelf),
+        f"{shelf.title} could not be synchronized: {error.message}{_kept(shelf)}",
         tries=what_to_do(shelf, code),
         details={"registry": shelf.name, "namespace": shelf.namespace, "error": error.code},
     )
@@ -76,9 +76,9 @@ def next_step(error: SyncError) -> str:
 
 
 def _kept(shelf: Shelf) -> str:
-    if shelf.registry.status.snapshot is not None:
-        return f"what it served before is still served ({shelf.registry.status.server_count:,} servers)"
-    return ""
+    if shelf.registry.status.snapshot is None:
+        return ""
+    return f"; it goes on serving {counted(shelf.registry.status.server_count, 'server')}"
 
 
 def _is_file(registry: Registry) -> bool:

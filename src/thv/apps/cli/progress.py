@@ -7,6 +7,7 @@ written.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from thv.apps.cli.console import Console
 from thv.apps.cli.output import took
@@ -22,10 +23,13 @@ _WAITED_FOR = 2.0
 class ProgressLine:
     """Draws how far one sync has come."""
 
-    def __init__(self, console: Console, title: str) -> None:
+    def __init__(
+        self, console: Console, title: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console = console
         self._title = title
-        self._began = self._drawn = time.monotonic()
+        self._clock = clock
+        self._began = self._drawn = clock()
         self._shown = False
         self.fetched_in = 0.0
         """Seconds until the last batch came."""
@@ -33,7 +37,7 @@ class ProgressLine:
 
     def report(self, progress: Progress) -> None:
         """Takes note; draws when it is time."""
-        now = time.monotonic()
+        now = self._clock()
         self.fetched_in, self.entries = now - self._began, progress.entries
         moves = self._console.moves and not self._console.quiet
         if moves and now - self._began >= PATIENCE and now - self._drawn >= EVERY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +25,8 @@ from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, InvalidError, ThvError
 from thv.domain.registry import load_registry
 from thv.domain.resources import MCP_REGISTRY
-from thv.domain.text import object_name
 
+_NO_NAME = re.compile("[^a-z0-9]+")
 _SIDES = ("names", "tags", "tiers", "transports", "categories")
 _SINGULAR = {
     "names": "name",
@@ -264,11 +265,11 @@ async def _require_valid(session: Session, manifest: JsonObject) -> None:
     except InvalidError as error:
         name = str(manifest["metadata"]["name"])
         named = any(field.path == "metadata.name" for field in error.errors)
-        better = object_name(name)
+        better = _NO_NAME.sub("-", name.lower()).strip("-0123456789")[:59]
         raise CommandError(
             Code.INVALID,
             error.message,
-            suggestions=[better] if named and better != name else [],
+            suggestions=[better] if named and better not in ("", name) else [],
             tries=["thv registry add --help", "thv explain mcpregistry.spec"],
             details=error.details,
         ) from error

@@ -77,7 +77,7 @@ def _facts(shelf: Shelf, now: datetime) -> Facts:
         *_statistics(status),
         ("Left out", _left_out(status)),
         ("Converted", _converted(status)),
-        ("Endpoint", status.api_status.endpoint or "none; thv serve makes one"),
+        ("Endpoint", status.api_status.endpoint or "none; make one with: thv serve"),
         ("Revision", short(status.sync_status.revision)),
         ("Snapshot", status.snapshot.digest if status.snapshot else ""),
         ("Created", ago(created, now)),
