@@ -108,7 +108,7 @@ class Paper:
         if self.title.endswith(_YAML):
             return True
         begin = first.lstrip(_BLANK)[:1]
-        return "." not in Path(self.title).name and not (begin and begin in b'{[<"')
+        return bool(begin) and "." not in Path(self.title).name and begin not in b'{[<"'
 
     def _json(self, first: bytes, pieces: Iterator[bytes]) -> Iterator[Item]:
         reader = DocumentReader(self._expected)

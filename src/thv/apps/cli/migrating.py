@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import re
-import textwrap
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -109,10 +108,7 @@ def config_map_yaml(meta: JsonObject, packed: Packed) -> str:
     head = _yaml({"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": meta})
     if packed.text:
         return f"{head}data:\n  {packed.key}: {_block(packed.text)}"
-    lines = textwrap.wrap(base64.b64encode(packed.packed).decode(), 120)
-    return "".join(
-        [f"{head}binaryData:\n  {packed.key}: |\n", *(f"    {line}\n" for line in lines)]
-    )
+    return f"{head}binaryData:\n  {packed.key}: {base64.b64encode(packed.packed).decode()}\n"
 
 
 def config_map(meta: JsonObject, packed: Packed) -> JsonObject:

@@ -143,7 +143,7 @@ def _unknown_output(output: str | None, outputs: Sequence[str]) -> ThvError:
     elif outputs:
         hint = f"-o can be {', '.join(outputs)}; a file is named with --output, where there is one."
     else:
-        hint = "This command prints no data that has a format."
+        hint = "This command has no such format; a file is named with --output, where there is one."
     return ThvError(Code.INVALID, f'unknown output format "{output}"', hint=hint)
 
 

@@ -105,6 +105,6 @@ def readable(objects: list[JsonObject]) -> list[Registry]:
 
 def _decoded(value: str) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(value.replace("\n", "").replace("\r", ""), validate=True)
     except (binascii.Error, ValueError):
         return b""

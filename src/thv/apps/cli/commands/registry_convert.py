@@ -113,7 +113,7 @@ def _tell(session: Session, conversion: Conversion, place: str, target: str, *, 
     lines = [_line(remark) for remark in conversion.remarks] if full else _brief(conversion)
     for symbol, line in lines if full else lines[:_SHOWN]:
         console.step(symbol, line)
-    if not full and conversion.remarks:
+    if not full and len(conversion.remarks) > min(len(lines), _SHOWN):
         hidden = len(lines) - _SHOWN
         rest = f"{hidden:,} more; " if hidden > 0 else ""
         console.step("note", f"{rest}every entry that is meant: add --report, or -o json")
