@@ -51,7 +51,9 @@ def test_filters_and_words_find_what_they_say(library: Cli, line: str, names: li
 def test_a_remark_says_how_many_were_found_and_where_to_go_on(library: Cli, terminal: Cli) -> None:
     check_golden("search_remark", terminal.ok("search forecast").err)
     assert "none of 6 servers matches" in library.ok("search zzz").err
-    assert "2 of 6" in library.ok("search --limit 2").err
+    said = library.ok("search --limit 2").err
+    assert "2 of 6 matches shown; all: thv search --limit 6\n" in said
+    assert "thv search --limit 6\n" in library.ok("search --limit=5").err
 
 
 def test_the_format_flag_of_toolhive_still_works(library: Cli) -> None:

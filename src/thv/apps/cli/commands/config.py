@@ -105,7 +105,7 @@ async def set_value(session: Session, *, name: str, value: str) -> None:
         session.console.step("note", f"{origin} is set as well, and wins over the file")
 
 
-@command("unset", examples=("thv config unset namespace",))
+@command("unset", examples=("thv config unset namespace", "thv config unset registry-dir"))
 @click.argument("name", shell_complete=_names)
 async def unset(session: Session, *, name: str) -> None:
     """Go back to the built-in default of a setting."""
@@ -121,7 +121,7 @@ async def unset(session: Session, *, name: str) -> None:
     session.console.data(f"{key.name} unset\n")
 
 
-@command("path", examples=("thv config path",))
+@command("path", examples=("thv config path", "cat $(thv config path)"))
 async def path(session: Session) -> None:
     """Print where the configuration file is, whether or not it is there."""
     session.console.data(f"{session.settings.config}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from thv.apps.cli.command import TABLES, command
@@ -151,6 +153,16 @@ def _search(text: str) -> Search | None:
         raise CommandError(Code.INVALID, f"the search is too long: {error}") from error
 
 
+def _with_limit(session: Session, limit: int) -> str:
+    """The same command line with another limit."""
+    words = list(session.common.argv)
+    for place, word in enumerate(words):
+        if word.startswith("--limit"):
+            del words[place : place + (1 if "=" in word else 2)]
+            break
+    return shlex.join([*session.common.program.split(), *words, "--limit", str(limit)])
+
+
 def _remark(session: Session, found: Found, limit: int, *, known: int) -> None:
     """How much of what there is was shown, and where to go on."""
     console = session.console
@@ -161,7 +173,7 @@ def _remark(session: Session, found: Found, limit: int, *, known: int) -> None:
     elif not found.matched:
         console.step("note", f"none of {counted(found.total, 'server')} matches")
     elif found.matched > len(found.hits):
-        more = session.common.again("--limit", str(found.matched))
+        more = _with_limit(session, found.matched)
         console.step(
             "note", f"{limit} of {counted(found.matched, 'match', 'matches')} shown; all: {more}"
         )
