@@ -100,24 +100,23 @@ async def _discovered(source: Source, error: ThvError) -> Pages:
 
 
 async def _read_pages(pages: Pages, look: Look) -> None:
-    count = entries = 0
     known = look.known
-    with look.mirror.run(complete=pages.complete, document=False) as run:
+    mirror = look.mirror
+    with mirror.run(complete=pages.complete, document=False, resumed=pages.resumed) as run:
         async for page in pages.pages:
-            count += 1
-            entries += len(page.items)
             known = page.known
-            _stage(run, items_of(page.items, f"page {count}"), known)
-            look.report(_page_progress(page, count, entries))
-        run.finish(
-            dump_known(known), look.now(), format_=Format.UPSTREAM.value, partial=pages.resumed
-        )
+            _stage(run, items_of(page.items, f"page {run.batches + 1}"), known)
+            look.report(_page_progress(page, run))
+        run.finish(dump_known(known), look.now(), format_=Format.UPSTREAM.value)
 
 
-def _page_progress(page: Page, count: int, entries: int) -> Progress:
-    done = min(1.0, entries / page.total) if page.total else None
+def _page_progress(page: Page, run: MirrorRun) -> Progress:
     return Progress(
-        pages=count, entries=entries, total=page.total, done=done, cursor=page.known.cursor
+        pages=run.batches,
+        entries=run.read,
+        total=page.total,
+        done=min(1.0, run.read / page.total) if page.total else None,
+        cursor=page.known.cursor,
     )
 
 

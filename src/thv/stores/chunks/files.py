@@ -77,7 +77,8 @@ class FileChunkStore:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    # Listed like a chunk: what a killed process left behind is collected with the old ones.
+    draft = path.with_name(f"{path.name.removesuffix(_SUFFIX)}.{os.getpid()}{_SUFFIX}")
     try:
         with draft.open("wb") as file:
             file.write(data)

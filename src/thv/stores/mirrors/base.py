@@ -76,11 +76,14 @@ class Mirror(Protocol):
         """What is known about the mirror."""
         ...
 
-    def run(self, *, complete: bool, document: bool) -> AbstractContextManager[MirrorRun]:
+    def run(
+        self, *, complete: bool, document: bool, resumed: bool = False
+    ) -> AbstractContextManager[MirrorRun]:
         """A run of staging.
 
-        `complete`: what is not staged is gone, unless the run is left by an exception or ends as partial.
+        `complete`: what is not staged is gone, unless the run is left by an exception.
         `document`: a second entry of one key joins the first, where in pages it replaces it.
+        `resumed`: goes on where the last run stopped, with what that has counted and seen.
         """
         ...
 
@@ -108,12 +111,17 @@ class Mirror(Protocol):
 class MirrorRun(Protocol):
     """Staging of what one fetch brings."""
 
+    batches: int
+    """How many were staged, those of the run that is resumed included."""
+    read: int
+    """How many items they held."""
+
     def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch, durable together with `known` when it returns."""
         ...
 
-    def finish(self, known: bytes, at: str, *, format_: str, partial: bool = False) -> None:
-        """The run came to its end; `partial` keeps what was not staged."""
+    def finish(self, known: bytes, at: str, *, format_: str) -> None:
+        """The run came to its end."""
         ...
 
 

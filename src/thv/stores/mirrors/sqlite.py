@@ -44,6 +44,11 @@ _MIRROR_STEPS = (
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE problem(place TEXT, name TEXT, reason TEXT)
     """,
+    # What an unfinished run of pages has seen so far, a row a batch: hashes of keys, and what it counted.
+    """
+    CREATE TABLE staged(
+        batch INTEGER PRIMARY KEY, keys BLOB NOT NULL, read INTEGER NOT NULL, problems BLOB NOT NULL)
+    """,
 )
 
 _STAGE = """
@@ -92,9 +97,14 @@ class SqliteMirror:
         )
 
     @contextmanager
-    def run(self, *, complete: bool, document: bool) -> Iterator[SqliteMirrorRun]:
+    def run(
+        self, *, complete: bool, document: bool, resumed: bool = False
+    ) -> Iterator[SqliteMirrorRun]:
         """A run of staging."""
-        yield SqliteMirrorRun(self._db, self._path, complete=complete, document=document)
+        run = SqliteMirrorRun(self._db, self._path, complete=complete, document=document)
+        if complete and resumed:
+            run.go_on()
+        yield run
 
     def looked(self, known: bytes, at: str) -> None:
         """The source answered and nothing changed; written only when it gave new validators."""
@@ -150,22 +160,44 @@ class SqliteMirrorRun:
         self._complete = complete
         self._seen = SeenKeys() if complete else None
         self._sequence = _state(db, "sequence", 0) + 1
-        self._read = 0
         self._rejected = 0
         self._problems: list[Problem] = []
+        self.batches = 0
+        self.read = 0
+
+    def go_on(self) -> None:
+        """Takes over what the run that stopped had seen; without that nothing counts as gone."""
+        with translated(self._path):
+            rows = self._db.execute(
+                "SELECT keys, read, problems FROM staged ORDER BY batch"
+            ).fetchall()
+        if not rows:
+            self._complete, self._seen = False, None
+            return
+        assert self._seen is not None  # noqa: S101 # a complete run has one
+        for keys, read, problems in rows:
+            self._seen.take(array("Q", keys))
+            self.read += read
+            self._note(msgspec.json.decode(problems, type=list[Problem]))
+        self.batches = len(rows)
 
     def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch."""
-        rows = self._rows(entries)
-        self._note(problems)
+        before = self.read
+        batch, noted = self._batch(entries), list(problems)
+        self.read += len(noted)
+        self._note(noted)
         with transaction(self._db, self._path):
-            self._db.executemany(_STAGE, rows)
+            self._db.executemany(_STAGE, self._rows(batch))
+            if self._complete and not self._document:
+                self._remember(batch, self.read - before, noted)
+            self.batches += 1
             _put_state(self._db, {"known": known, "sequence": self._sequence, "whole": 0})
 
-    def finish(self, known: bytes, at: str, *, format_: str, partial: bool = False) -> None:
+    def finish(self, known: bytes, at: str, *, format_: str) -> None:
         """The run came to its end."""
         with transaction(self._db, self._path):
-            if self._seen is not None and not partial:
+            if self._seen is not None:
                 self._sweep(self._seen)
             state: dict[str, Any] = {
                 "known": known,
@@ -174,8 +206,9 @@ class SqliteMirrorRun:
                 "format": format_,
                 "whole": 1,
             }
-            if self._complete and not partial:
-                state |= {"read": self._read, "rejected": self._rejected}
+            if self._complete:
+                state |= {"read": self.read, "rejected": self._rejected}
+                self._db.execute("DELETE FROM staged")
                 self._db.execute("DELETE FROM problem")
                 self._db.executemany(
                     "INSERT INTO problem VALUES (?, ?, ?)",
@@ -183,13 +216,26 @@ class SqliteMirrorRun:
                 )
             _put_state(self._db, state)
 
-    def _rows(self, entries: Iterable[Entry]) -> list[tuple[Any, ...]]:
+    def _remember(self, batch: Iterable[Key], read: int, problems: list[Problem]) -> None:
+        """What whoever resumes this run needs to know of a batch."""
+        if not self.batches:
+            self._db.execute("DELETE FROM staged")
+        keys = array("Q", map(_hash, batch))
+        self._db.execute(
+            "INSERT INTO staged VALUES (?, ?, ?, ?)",
+            (self.batches, keys.tobytes(), read, _encode(problems[:_PROBLEM_LIMIT])),
+        )
+
+    def _batch(self, entries: Iterable[Entry]) -> dict[Key, Entry]:
         batch: dict[Key, Entry] = {}
         for entry in entries:
-            self._read += 1
+            self.read += 1
             key = (entry.name, entry.version)
             again = self._seen is not None and not self._seen.add(key)
             batch[key] = self._joined(key, entry, batch) if again and self._document else entry
+        return batch
+
+    def _rows(self, batch: dict[Key, Entry]) -> list[tuple[Any, ...]]:
         return [
             (
                 name,
@@ -216,7 +262,6 @@ class SqliteMirrorRun:
 
     def _note(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
-            self._read += 1
             self._rejected += 1
             if len(self._problems) < _PROBLEM_LIMIT:
                 self._problems.append(problem)
@@ -247,7 +292,14 @@ class SeenKeys:
 
     def add(self, key: Key) -> bool:
         """False when it was there."""
-        value = _hash(key)
+        return self._add(_hash(key))
+
+    def take(self, hashes: Iterable[int]) -> None:
+        """Keys of which only the hashes are left."""
+        for value in hashes:
+            self._add(value)
+
+    def _add(self, value: int) -> bool:
         slot = self._slot(value)
         if self._slots[slot]:
             return False
