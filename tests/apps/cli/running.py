@@ -24,7 +24,7 @@ from thv.apps.cli.main import run
 from thv.apps.cli.options import Common, Surroundings
 
 GOLDEN = Path(__file__).parents[2] / "data" / "output" / "cli"
-START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+START = datetime(2026, 1, 1, 12, microsecond=123_456, tzinfo=UTC)
 
 
 class Screen(io.StringIO):

@@ -9,12 +9,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from thv.apps.cli.documents import Paper
+from thv.apps.cli.progress import ProgressLine
 from thv.apps.cli.registries import Shelf
 from thv.apps.cli.session import Session
 from thv.apps.cli.staging import fill
@@ -102,7 +104,8 @@ async def selected(
         mirrors, selections = SqliteMirrors(folder / "m"), SqliteSelections(folder / "s")
         try:
             now = session.local.clock()
-            fill(mirrors.open("file"), paper, render_time(now, milliseconds=True))
+            line = ProgressLine(session.console, paper.title)
+            fill(mirrors.open("file"), paper, render_time(now, milliseconds=True), line)
             chunks = FileChunkStore(folder / "c")
             tools = Tools(
                 open_source=_opened,
@@ -114,7 +117,8 @@ async def selected(
                 locks=Locks(),
             )
             reading = _reading(registry, paper)
-            outcome = await sync(Run(registry=reading, not_before=now), tools)
+            run = Run(registry=reading, not_before=now - timedelta(seconds=1))
+            outcome = await sync(run, tools)
             owner = Owner(registry.namespace, registry.name, registry.uid)
             yield read_snapshot(chunks, owner, outcome.snapshot)
         finally:

@@ -18,6 +18,7 @@ import msgspec
 
 from thv.apps.cli.documents import Paper
 from thv.apps.cli.exits import CommandError
+from thv.apps.cli.progress import ProgressLine
 from thv.apps.cli.registries import Shelf, path_of
 from thv.apps.cli.session import Session
 from thv.apps.cli.staging import fill
@@ -85,11 +86,11 @@ async def put_entries(
     ):
         new, old = mirrors.open("new"), mirrors.open("old")
         at = render_time(session.local.clock())
-        fill(new, paper, at)
+        fill(new, paper, at, ProgressLine(session.console, paper.title))
         done = _begun(new, strict=strict, title=paper.title)
         before = await _before(session, target, own, Path(scratch))
         if before is not None:
-            fill(old, before, at)
+            fill(old, before, at, ProgressLine(session.console, name))
         pieces = _document(_merged(old, new, done, replace=replace))
         if dry_run:
             deque(pieces, maxlen=0)

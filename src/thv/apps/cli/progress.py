@@ -31,19 +31,29 @@ class ProgressLine:
         self._clock = clock
         self._began = self._drawn = clock()
         self._shown = False
+        self._last: Progress | None = None
+        self._doing = ""
         self.fetched_in = 0.0
         """Seconds until the last batch came."""
         self.entries = 0
+        """Entries of pages, of which an incremental sync reads few; a document is always read whole."""
 
     def report(self, progress: Progress) -> None:
         """Takes note; draws when it is time."""
         now = self._clock()
-        self.fetched_in, self.entries = now - self._began, progress.entries
-        moves = self._console.moves and not self._console.quiet
-        if moves and now - self._began >= PATIENCE and now - self._drawn >= EVERY:
-            self._drawn, self._shown = now, True
-            self._console.err.write("\r\x1b[K" + self._line(progress, now - self._began))
-            self._console.err.flush()
+        self._last = progress
+        self.fetched_in = now - self._began
+        self.entries = progress.entries if progress.pages else 0
+        self._draw(now)
+
+    def begin(self, doing: str) -> None:
+        """What is done after everything was fetched."""
+        self._doing = doing
+        self._draw(self._clock())
+
+    def tick(self) -> None:
+        """Time goes by, also where nothing comes."""
+        self._draw(self._clock())
 
     def clear(self) -> None:
         """Takes the line away."""
@@ -52,8 +62,18 @@ class ProgressLine:
             self._console.err.flush()
             self._shown = False
 
-    def _line(self, progress: Progress, elapsed: float) -> str:
+    def _draw(self, now: float) -> None:
+        moves = self._console.moves and not self._console.quiet
+        if moves and now - self._began >= PATIENCE and now - self._drawn >= EVERY:
+            self._drawn, self._shown = now, True
+            self._console.err.write("\r\x1b[K" + self._line(self._last, now - self._began))
+            self._console.err.flush()
+
+    def _line(self, progress: Progress | None, elapsed: float) -> str:
         sign = self._console.mark("wait")
+        if self._doing or progress is None:
+            doing = self._doing or "waiting for an answer"
+            return f"{sign} {self._title}: {doing}  {took(elapsed)}"
         count = f"{progress.entries:,}"
         if progress.total:
             count += f" of {progress.total:,}"

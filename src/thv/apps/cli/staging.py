@@ -9,15 +9,24 @@ from collections.abc import Iterable
 from itertools import islice
 
 from thv.apps.cli.documents import Paper
+from thv.apps.cli.progress import ProgressLine
 from thv.domain.errors import Code, ThvError
 from thv.formats.documents import Found, Rejected
 from thv.stores.mirrors.base import Mirror, Problem
+from thv.sync.fetch import Progress
 
 _BATCH = 100
 
 
-def fill(mirror: Mirror, paper: Paper, at: str) -> None:
+def fill(mirror: Mirror, paper: Paper, at: str, line: ProgressLine) -> None:
     """Puts all entries of the document into the mirror, looked at now; raises EMPTY when there are none."""
+    try:
+        _fill(mirror, paper, at, line)
+    finally:
+        line.clear()
+
+
+def _fill(mirror: Mirror, paper: Paper, at: str, line: ProgressLine) -> None:
     items = iter(paper.items())
     entries = 0
     with mirror.run(complete=True, document=True) as run:
@@ -25,6 +34,7 @@ def fill(mirror: Mirror, paper: Paper, at: str) -> None:
             found = [item.entry for item in batch if isinstance(item, Found)]
             run.stage(found, _problems(batch), b"")
             entries += len(found)
+            line.report(Progress(entries=entries))
         if not entries:
             raise ThvError(Code.EMPTY, f"{paper.title} holds no entries")
         run.finish(b"", at, format_=paper.format.value)

@@ -57,6 +57,8 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     pending: bool = False
     seconds: float = 0.0
     fetched_in: float | None = None
+    entries: int = 0
+    """How many came in pages, where this process fetched them."""
 
     @property
     def outcome(self) -> str:
@@ -80,7 +82,8 @@ async def synchronize(session: Session, shelves: Sequence[Shelf], order: Order) 
             results.append(await waiting.for_one(shelf))
             say(session, results[-1], alone=len(asked) == 1)
     except asyncio.CancelledError:
-        session.console.step("note", "stopped; the next sync goes on where this one was")
+        todo = asked[len(results)].command("registry", "sync", asked[len(results)].name)
+        session.console.step("note", f"stopped; the next sync goes on where this one was: {todo}")
         raise
     finally:
         await waiting.close()
@@ -110,7 +113,11 @@ class _Waiting:
         except TimeoutError:
             line.clear()
             raise _too_slow(await again(before), took(loop.time() - began)) from None
-        return _result(before, after, loop.time() - began, line.fetched_in or None)
+        seconds = loop.time() - began
+        done = _result(before, after, seconds)
+        return msgspec.structs.replace(
+            done, fetched_in=line.fetched_in or None, entries=line.entries
+        )
 
     async def _answered(self, shelf: Shelf, line: Any) -> Shelf:
         loop = asyncio.get_running_loop()
@@ -244,7 +251,7 @@ def _left_to_others(session: Session, shelf: Shelf) -> Synced:
     return Synced(shelf=shelf, pending=True)
 
 
-def _result(before: Shelf, after: Shelf, seconds: float, fetched_in: float | None) -> Synced:
+def _result(before: Shelf, after: Shelf, seconds: float) -> Synced:
     old, new = before.registry.status.sync_status, after.registry.status.sync_status
     run = new.history[0] if new.history[:1] != old.history[:1] else None
     return Synced(
@@ -252,7 +259,6 @@ def _result(before: Shelf, after: Shelf, seconds: float, fetched_in: float | Non
         run=run if run is not None and run.outcome == "Succeeded" else None,
         error=new.error,
         seconds=seconds,
-        fetched_in=fetched_in,
     )
 
 
@@ -262,7 +268,7 @@ def _fetched(done: Synced) -> str:
     revision = f", revision {short(sync.revision)}" if sync.revision else ""
     if source is not None and source.reason == "NotModified":
         return f"the source has not changed{revision}"
-    read = sync.conversion.read if sync.conversion else 0
+    read = sync.conversion.read if sync.conversion and not done.entries else done.entries
     time = f" ({took(done.fetched_in)})" if done.fetched_in else ""
     return f"fetched {counted(read, 'entry', 'entries')}{revision}{time}"
 
