@@ -10,6 +10,7 @@ from click.shell_completion import ShellComplete
 
 from tests.apps.cli.library import TOOLHIVE, fill
 from tests.apps.cli.running import Cli, check_golden
+from thv.apps.cli import names
 from thv.apps.cli.main import cli as tree
 from thv.apps.cli.options import Common, Surroundings
 from thv.apps.cli.settings import KEYS
@@ -91,6 +92,21 @@ def test_every_shell_gets_a_script(cli: Cli, shell: str) -> None:
 def test_names_are_offered(cli: Cli, typed: str, offered: list[str]) -> None:
     fill(cli).ok("registry list")
     assert _offered(cli, typed) == offered
+
+
+def test_of_a_large_registry_the_names_are_looked_up(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "SERVERS", 2)
+    fill(cli).ok("registry list")
+    assert _offered(cli, "thv show wea") == ["weather"]
+    assert _offered(cli, "thv show database") == ["io.github.acme/database-browser"]
+    assert len(_offered(cli, "thv show ")) == 6
+
+
+def test_completion_never_fails(cli: Cli) -> None:
+    cli.file("data", "no folder")
+    assert _offered(cli, "thv show wea") == []
 
 
 def _offered(cli: Cli, typed: str) -> list[str]:

@@ -28,9 +28,12 @@ def registry_names(ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 def server_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The servers of which the name, or its last part, begins so."""
+    known = _known(ctx)
+    if known.get("more"):
+        return _beginning(ctx, incomplete)
     return [
         name
-        for name in _names(ctx, "servers")
+        for name in known.get("servers", ())
         if name.startswith(incomplete) or name.rpartition("/")[2].startswith(incomplete)
     ][:200]
 
@@ -42,20 +45,37 @@ def kind_words(_ctx: click.Context, _param: click.Parameter, incomplete: str) ->
 
 
 def _names(ctx: click.Context, what: str) -> list[str]:
-    """Completion never fails: who presses a key wants no error."""
+    names: list[str] = _known(ctx).get(what, [])
+    return names
+
+
+def _known(ctx: click.Context) -> Mapping[str, Any]:
+    """The names that are kept; completion never fails: who presses a key wants no error."""
+    common = _common(ctx)
+    try:
+        settings = load("thv.apps.cli.settings:read_settings")(common)
+        file = settings.data / "completion.json"
+        return _read(file, settings.namespace) or _collect(common, file, settings.namespace)
+    except Exception:  # noqa: BLE001 # see above
+        return {}
+
+
+def _beginning(ctx: click.Context, incomplete: str) -> list[str]:
+    try:
+        names: list[str] = load("thv.apps.cli.names:beginning")(_common(ctx), incomplete)
+    except Exception:  # noqa: BLE001 # as above
+        return []
+    return names
+
+
+def _common(ctx: click.Context) -> Common:
+    """The options that were typed before the word that is completed."""
     common = ctx.ensure_object(Common)
     for param in ("data", "namespace"):
         for context in (ctx, ctx.parent):
             if context is not None and context.params.get(param):
                 setattr(common, param, context.params[param])
-    try:
-        settings = load("thv.apps.cli.settings:read_settings")(common)
-        file = settings.data / "completion.json"
-        known = _read(file, settings.namespace) or _collect(common, file, settings.namespace)
-    except Exception:  # noqa: BLE001 # see above
-        return []
-    names: list[str] = known.get(what, [])
-    return names
+    return common
 
 
 def _read(file: Path, namespace: str) -> Mapping[str, Any] | None:
