@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.apps.registry_api.asking import Client
 from tests.apps.registry_api.places import Place
+from tests.builders import registry
 from tests.stores.models.world import World, an_entry
 from thv.apps.kit.http.compression import accepts_gzip
 
@@ -231,3 +232,45 @@ async def test_large_answers_are_compressed(client: Client) -> None:
         assert gzip.decompress(packed.body) == plain.body
     small = await client.get("/healthz", accept_encoding="gzip")
     assert "content-encoding" not in small.headers
+
+
+LISTS = [
+    "/api/v1/servers?limit=2",
+    "/api/v1/servers?status=Active",
+    "/api/v1/servers?limit=2&format=upstream",
+    "/v0.1/servers?limit=2",
+]
+
+
+@pytest.mark.requirement("OPS-05")
+@pytest.mark.parametrize("target", LISTS)
+async def test_an_address_that_was_asked_before_is_answered_alike(
+    client: Client, target: str
+) -> None:
+    first = await client.get(target)
+    again = await client.get(target)
+    assert again.body == first.body
+    for reply in (first, again):
+        del reply.headers["x-request-id"]
+    assert again.headers == first.headers
+    assert (await client.ask("HEAD", target)).headers["etag"] == first.headers["etag"]
+    assert (await client.get(target, if_none_match=first.headers["etag"])).status == 304
+    elsewhere = await Client(client.app, host="other.test").get(target)
+    assert elsewhere.body == first.body
+    assert "registry.test" not in elsewhere.headers.get("link", "")
+
+
+@pytest.mark.requirement("OPS-05")
+@pytest.mark.parametrize("target", LISTS)
+async def test_an_address_that_was_asked_before_shows_what_changed(
+    place: Place, client: Client, target: str
+) -> None:
+    first = await client.get(target)
+    place.served.describe(registry("corp", displayName="Renamed"))
+    renamed = await client.get(target)
+    assert b'"Renamed"' in renamed.body
+    place.world.put(an_entry("com.example/aaa"))
+    await place.sync(delta=True)
+    synced = await client.get(target)
+    assert "com.example/aaa" in synced.names
+    assert len({reply.headers["etag"] for reply in (first, renamed, synced)}) == 3

@@ -105,7 +105,7 @@ class Aggregate:
             by_version = {read.version.version: (part, read) for part, read in reversed(held)}
             newest = lookup.newest_first([read for _, read in by_version.values()])
             bodies = [_sealed_version(*by_version[read.version.version], held) for read in newest]
-            return listed(b"servers", b",".join(bodies), {"count": len(bodies)})
+            return listed(b"servers", bodies, {"count": len(bodies)})
 
         return _answer(call, parts, make)
 
@@ -197,7 +197,7 @@ def _page(merged: list[list[Held]], query: OfficialQuery, after: Position, limit
     if len(bodies) < len(merged):
         last = merged[len(bodies) - 1][0].row
         following = cursor_text(Position(after.place + len(bodies), (last.name, last.version)))
-    return listed(b"servers", b",".join(bodies), official.metadata(len(bodies), following))
+    return listed(b"servers", bodies, official.metadata(len(bodies), following))
 
 
 def _sealed(group: list[Held], *, shadows: bool) -> bytes:

@@ -11,9 +11,16 @@ from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Answer, Header
 from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.cursors import Cursor, cursor_text
-from thv.apps.registry_api.pages import PLAIN_JSON, answer, listed
+from thv.apps.registry_api.pages import (
+    PLAIN_JSON,
+    answer,
+    answered,
+    frame_of,
+    validators_of,
+)
+from thv.apps.registry_api.prepared import Prepared, recalled, remember
 from thv.apps.registry_api.served import Served
-from thv.apps.registry_api.servers import official_bodies, place_of
+from thv.apps.registry_api.servers import official_list, place_of
 from thv.domain.canonical import JsonObject
 from thv.stores.models import lookup, official
 from thv.stores.models.lookup import Version
@@ -27,19 +34,25 @@ NO_VERSION = "Server version not found"
 def list_servers(call: Call) -> Answer:
     """O1: every version, by name and version."""
     served = place_of(call)
+    return recalled(call, served, Form.OFFICIAL) or _list_servers(call, served)
+
+
+def _list_servers(call: Call, served: Served) -> Answer:
     view = served.view()
     query = official_query(call.values)
     cursor: Cursor | None = call.values["cursor"]
+    validators = validators_of(call, served, view)
 
     def make() -> tuple[Header, bytes]:
         after = cursor.position if cursor else START
         page = official.page(view, query, after, call.values["limit"])
-        bodies = view.model.read(page.plan) if page.plan.count else b""
         following = cursor_text(page.following) if page.following else ""
-        sealed = served.seal(view).on(Form.OFFICIAL, bodies)
-        return PLAIN_JSON, listed(b"servers", sealed, metadata(page.plan.count, following))
+        frame = frame_of(b"servers", metadata(page.plan.count, following))
+        prepared = Prepared(validators.etag, (PLAIN_JSON,), frame, page.plan)
+        remember(call, served, view, Form.OFFICIAL, prepared)
+        return PLAIN_JSON, prepared.body(served, view)
 
-    return answer(call, served, view, make)
+    return answered(call, served, view, validators, make)
 
 
 def metadata(count: int, following: str) -> JsonObject:
@@ -73,8 +86,7 @@ def list_versions(call: Call) -> Answer:
 
     def make() -> tuple[Header, bytes]:
         found = lookup.newest_first([lookup.read(view, each) for each in _versions(call, view)])
-        bodies = official_bodies(served, view, [each.version for each in found])
-        return PLAIN_JSON, listed(b"servers", bodies, {"count": len(found)})
+        return PLAIN_JSON, official_list(served, view, found)
 
     return answer(call, served, view, make)
 
@@ -97,7 +109,8 @@ def _read(call: Call, text: str) -> Answer:
         if text == LATEST and not call.values["include_deleted"]:
             return PLAIN_JSON, _latest(call, served, view)
         found = _version(_versions(call, view), text)
-        return PLAIN_JSON, official_bodies(served, view, [found])
+        body = view.model.body(Form.OFFICIAL, found.place, found.size)
+        return PLAIN_JSON, served.seal(view).on(Form.OFFICIAL, body)
 
     return answer(call, served, view, make)
 

@@ -6,8 +6,10 @@ In the flow: between a page of a read model and the answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import msgspec
 
 from thv.apps.kit.http.caching import (
     PRIVATE,
@@ -22,6 +24,7 @@ from thv.apps.kit.http.caching import (
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Answer, Header, encode
 from thv.apps.registry_api.served import Served
+from thv.stores.models.bodies import MARK
 from thv.stores.models.query import Form
 from thv.stores.models.view import View
 
@@ -67,6 +70,19 @@ def answer(
     values: Mapping[str, Any] | None = None,
 ) -> Answer:
     """The answer, or 304 when the client has it; `values` are the parameters where defaults depend on others."""
+    validators = validators_of(call, served, view, form, values=values)
+    return answered(call, served, view, validators, make)
+
+
+def validators_of(
+    call: Call,
+    served: Served,
+    view: View,
+    form: Form | None = None,
+    *,
+    values: Mapping[str, Any] | None = None,
+) -> Validators:
+    """What a client may ask with whether it has this answer."""
     etag = weak_tag(
         view.generation.digest,
         call.endpoint.id,
@@ -77,13 +93,17 @@ def answer(
         call.names,
         resolved(call.values if values is None else values, "format"),
     )
-    validators = Validators(etag, http_date(view.generation.created_at))
+    return Validators(etag, http_date(view.generation.created_at))
+
+
+def answered(call: Call, served: Served, view: View, validators: Validators, make: Make) -> Answer:
+    """The answer to a client that has not got it already."""
     headers = (
         *validators.headers(),
         cache_control(call, served),
         (b"x-snapshot", view.generation.digest.encode()),
     )
-    if has_tag(call.request, etag):
+    if has_tag(call.request, validators.etag):
         return not_modified(headers)
     content_type, body = make()
     if is_current(call.request, validators):
@@ -107,6 +127,32 @@ def next_link(call: Call, cursor: str) -> Header:
     return (b"link", b'<%s%s?%s>; rel="next"' % (origin, call.request.path, query))
 
 
-def listed(name: bytes, bodies: bytes, metadata: Mapping[str, Any]) -> bytes:
+class Frame(msgspec.Struct, frozen=True):
+    """What stands around the bodies of a page."""
+
+    opening: bytes
+    closing: bytes
+
+    def around(self, bodies: Sequence[bytes], seal: bytes = b"") -> bytes:
+        """The page; `seal` is what stands for the mark in each body."""
+        whole = self._joined(bodies)
+        return whole.replace(MARK, seal) if seal else whole
+
+    def _joined(self, bodies: Sequence[bytes]) -> bytes:
+        # A page is some hundred kilobytes, so what is done for it is as long as it is copied often.
+        if len(bodies) < 2:
+            return b"".join((self.opening, *bodies, self.closing))
+        first, *middle, last = bodies
+        return b",".join((self.opening + first, *middle, last + self.closing))
+
+
+def frame_of(name: bytes, metadata: Mapping[str, Any]) -> Frame:
+    """The envelope of a list."""
+    return Frame(b'{"%s":[' % name, b'],"metadata":%s}' % encode(metadata))
+
+
+def listed(
+    name: bytes, bodies: Sequence[bytes], metadata: Mapping[str, Any], seal: bytes = b""
+) -> bytes:
     """A list around bodies that are bytes already."""
-    return b"".join((b'{"', name, b'":[', bodies, b'],"metadata":', encode(metadata), b"}"))
+    return frame_of(name, metadata).around(bodies, seal)

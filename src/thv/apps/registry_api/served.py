@@ -35,9 +35,13 @@ class Seal(msgspec.Struct, frozen=True):
     tag: str
     """Short hash of both."""
 
-    def on(self, form: Form, bodies: bytes) -> bytes:
-        """The bodies with it."""
-        return bodies.replace(MARK, self.toolhive if form is Form.TOOLHIVE else self.official)
+    def of(self, form: Form) -> bytes:
+        """What stands for the mark in this form."""
+        return self.toolhive if form is Form.TOOLHIVE else self.official
+
+    def on(self, form: Form, body: bytes) -> bytes:
+        """A body with it."""
+        return body.replace(MARK, self.of(form))
 
 
 def seal_of(publication: Publication) -> Seal:

@@ -15,13 +15,18 @@ from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.cursors import Cursor, cursor_text, position_in, query_tag
 from thv.apps.registry_api.pages import (
     PLAIN_JSON,
+    Frame,
     answer,
+    answered,
     content_type,
     form_of,
+    frame_of,
     listed,
     next_link,
     resolved,
+    validators_of,
 )
+from thv.apps.registry_api.prepared import Prepared, recalled, remember
 from thv.apps.registry_api.served import Served
 from thv.domain.canonical import JsonObject
 from thv.stores.models import lookup, servers
@@ -48,14 +53,18 @@ def place_of(call: Call) -> Served:
 
 def list_servers(call: Call) -> Answer:
     """R1: the servers of a registry."""
-    served = place_of(call)
-    form = form_of(call)
+    served, form = place_of(call), form_of(call)
+    return recalled(call, served, form) or _list_servers(call, served, form)
+
+
+def _list_servers(call: Call, served: Served, form: Form) -> Answer:
     cursor: Cursor | None = call.values["cursor"]
     values = {**call.values, "sort": _sort(call.values)}
     query = _query(values, served, form)
     tag = query_tag(call.endpoint.id, form, resolved(values, "cursor", "limit", "format"))
     after = position_in(cursor, tag)
     view = served.view_of(cursor.content) if cursor else served.view()
+    validators = validators_of(call, served, view, form, values=values)
     more: list[Header] = []
 
     def make() -> tuple[Header, bytes]:
@@ -64,10 +73,15 @@ def list_servers(call: Call) -> Answer:
         if page.following:
             following = cursor_text(page.following, view.generation.content, tag)
             more.append(next_link(call, following))
-        bodies = _bodies(call, served, view, page)
-        return content_type(form), listed(b"servers", bodies, _metadata(form, page, following))
+        frame = frame_of(b"servers", _metadata(form, page, following))
+        if page.converted or not call.values["include_registry_info"]:
+            return content_type(form), _changed_bodies(call, served, view, page, frame)
+        headers = (content_type(form), *more)
+        prepared = Prepared(validators.etag, headers, frame, page.plan)
+        remember(call, served, view, form, prepared)
+        return content_type(form), prepared.body(served, view)
 
-    return answer(call, served, view, make, form, values=values).with_headers(more)
+    return answered(call, served, view, validators, make).with_headers(more)
 
 
 def _query(values: Mapping[str, Any], served: Served, form: Form) -> ListQuery:
@@ -129,22 +143,15 @@ def _metadata(form: Form, page: Page, following: str) -> JsonObject:
     return {**metadata, "next_cursor": following} if following else metadata
 
 
-def _bodies(call: Call, served: Served, view: View, page: Page) -> bytes:
-    if not page.plan.count:
-        return b""
-    bodies = view.model.read(page.plan)
-    form = page.plan.form
+def _changed_bodies(call: Call, served: Served, view: View, page: Page, frame: Frame) -> bytes:
+    """A page of bodies that are not sent as they are kept."""
+    bodies, form = view.model.read_each(page.plan) if page.plan.count else [], page.plan.form
     if page.converted:
-        bodies, form = _converted(view, page), Form.TOOLHIVE
+        bodies = [lookup.toolhive_body(view, body)[0] for body in bodies]
+        form = Form.TOOLHIVE
     if form is Form.TOOLHIVE and not call.values["include_registry_info"]:
-        return without_info(bodies)
-    return served.seal(view).on(form, bodies)
-
-
-def _converted(view: View, page: Page) -> bytes:
-    """ToolHive bodies of versions that nobody keeps them of."""
-    every = view.model.read_each(page.plan)
-    return b",".join([lookup.toolhive_body(view, body)[0] for body in every])
+        return frame.around([without_info(each) for each in bodies])
+    return frame.around(bodies, served.seal(view).of(form))
 
 
 # ---------------------------------------------------------------- R2, R4
@@ -244,8 +251,7 @@ def list_versions(call: Call) -> Answer:
             following = cursor_text(Position(stop), view.generation.content, tag)
             more.append(next_link(call, following))
         if form is Form.OFFICIAL:
-            bodies = official_bodies(served, view, [each.version for each in shown])
-            return content_type(form), listed(b"servers", bodies, {"count": len(shown)})
+            return content_type(form), official_list(served, view, shown)
         metadata = {"total_count": len(every), "filtered_count": len(every), "count": len(shown)}
         return PLAIN_JSON, encode(
             {
@@ -267,10 +273,12 @@ def read_versions(call: Call, view: View) -> list[Read]:
     return lookup.newest_first([lookup.read(view, version) for version in found])
 
 
-def official_bodies(served: Served, view: View, versions: list[Version]) -> bytes:
-    """The official bodies of some versions, in this order."""
-    bodies = [view.model.body(Form.OFFICIAL, each.place, each.size) for each in versions]
-    return served.seal(view).on(Form.OFFICIAL, b",".join(bodies))
+def official_list(served: Served, view: View, reads: list[Read]) -> bytes:
+    """Some versions, in this order, in the official envelope."""
+    found = [each.version for each in reads]
+    bodies = [view.model.body(Form.OFFICIAL, each.place, each.size) for each in found]
+    seal = served.seal(view).of(Form.OFFICIAL)
+    return listed(b"servers", bodies, {"count": len(bodies)}, seal)
 
 
 def _summary(served: Served, each: Read) -> JsonObject:

@@ -29,7 +29,7 @@ from thv.stores.resources.base import ResourceStore
 
 log = logging.getLogger(__name__)
 
-RESULT_BYTES = 4 << 20
+RESULT_BYTES = 8 << 20
 """Memory for results and page plans of all registries together."""
 
 

@@ -52,15 +52,6 @@ class Listed(msgspec.Struct, frozen=True):
 
 def page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
     """One page of the list. Its counts are of no use here: the official envelope counts the page only."""
-    key = (query, after.key, limit)
-    known: Page | None = view.remembered(key)
-    if known is None:
-        known = _page(view, query, after, limit)
-        view.remember(key, known, known.plan.cost + 500)
-    return known
-
-
-def _page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
     found = rows(view, query, after, limit + 1)  # one more tells whether there is a next page
     shown = found[:limit]
     plan = plan_of(Form.OFFICIAL, [row.place for row in shown], [row.size for row in shown])

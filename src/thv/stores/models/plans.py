@@ -46,11 +46,6 @@ def _fitting(sizes: Sequence[int]) -> int:
     return max(within, 1)
 
 
-def read_plan(descriptor: int, plan: Plan) -> bytes:
-    """The bodies, with a comma between them."""
-    return b",".join(read_stretches(descriptor, plan))
-
-
 def read_stretches(descriptor: int, plan: Plan) -> list[bytes]:
     """The stretches one by one; of a plan whose bodies are apart, the bodies."""
     pread = os.pread

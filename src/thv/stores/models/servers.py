@@ -74,15 +74,8 @@ Result: TypeAlias = Located | Ranked
 
 def page(view: View, query: ListQuery, after: Position, limit: int) -> Page:
     """One page of the list."""
-    key = (query, after, limit)
-    known: Page | None = view.remembered(key)
-    if known is None:
-        walk = _walk_of(query)
-        known = (
-            _walked(view, query, walk, after, limit) if walk else _slice(view, query, after, limit)
-        )
-        view.remember(key, known, known.plan.cost + 500)
-    return known
+    walk = _walk_of(query)
+    return _walked(view, query, walk, after, limit) if walk else _slice(view, query, after, limit)
 
 
 def _walk_of(query: ListQuery) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 from thv.domain.text import label_value, toolhive_key
 from thv.stores.models.cache import Cache
 from thv.stores.models.folder import OFFICIAL, TOOLHIVE, Folder, connect
-from thv.stores.models.plans import read_plan, read_stretches
+from thv.stores.models.plans import read_stretches
 from thv.stores.models.prune import GRACE
 from thv.stores.models.query import Form, Generation, Plan
 from thv.stores.models.rows import FOREVER, Traits
@@ -82,10 +82,10 @@ class Model:
 
     def read(self, plan: Plan) -> bytes:
         """The bodies of a plan, with a comma between them and a mark in each."""
-        return read_plan(self._files[plan.form], plan)
+        return b",".join(self.read_each(plan))
 
     def read_each(self, plan: Plan) -> list[bytes]:
-        """The same, one by one."""
+        """The same in stretches, which want a comma between them."""
         return read_stretches(self._files[plan.form], plan)
 
     def body(self, form: Form, place: int, size: int) -> bytes:

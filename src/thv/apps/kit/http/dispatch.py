@@ -15,7 +15,7 @@ from thv.apps.kit.http.cors import Cors
 from thv.apps.kit.http.endpoints import Call, Endpoint, Target
 from thv.apps.kit.http.message import NO_STORE, Answer, Request
 from thv.apps.kit.http.negotiation import Offer, choose
-from thv.apps.kit.http.parameters import pairs_of, read
+from thv.apps.kit.http.parameters import pairs_of
 from thv.apps.kit.http.paths import BadSegmentError
 from thv.apps.kit.http.problems import Culprit, Family, ProblemError, Word
 from thv.apps.kit.http.routing import Matched, Routes
@@ -215,4 +215,4 @@ def _without_format(element: str) -> str:
 
 def _values(target: Target, endpoint: Endpoint, request: Request) -> dict[str, Any]:
     pairs = pairs_of(request.query) if request.query else []
-    return read(target.tables[endpoint.method], pairs, endpoint.family)
+    return target.tables[endpoint.method].read(pairs, endpoint.family)

@@ -12,7 +12,7 @@ import msgspec
 
 from thv.apps.kit.http.message import Answer, Request
 from thv.apps.kit.http.negotiation import JSON_TYPE, Offer
-from thv.apps.kit.http.parameters import Parameter
+from thv.apps.kit.http.parameters import Parameter, Table
 from thv.apps.kit.http.problems import Family
 from thv.apps.kit.http.routing import Routes
 
@@ -58,18 +58,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     refused: bool = False
     """Its method is known and never supported: 501 for whoever asks."""
 
-    @property
-    def table(self) -> dict[str, Parameter]:
-        """The parameters by name."""
-        return {parameter.name: parameter for parameter in self.parameters}
-
 
 class Target(msgspec.Struct, frozen=True):
     """Everything that one path can do."""
 
     family: Family
     methods: Mapping[str, Endpoint]
-    tables: Mapping[str, Mapping[str, Parameter]]
+    tables: Mapping[str, Table]
     allow: bytes
 
 
@@ -86,5 +81,5 @@ def _target(methods: dict[str, Endpoint]) -> Target:
     if "GET" in supported:
         supported.insert(1, "HEAD")
     family = next(iter(methods.values())).family
-    tables = {method: endpoint.table for method, endpoint in methods.items()}
+    tables = {method: Table(endpoint.parameters) for method, endpoint in methods.items()}
     return Target(family, methods, tables, ", ".join([*supported, "OPTIONS"]).encode())

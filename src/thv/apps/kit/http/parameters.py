@@ -7,7 +7,7 @@ message and the entry in the OpenAPI document.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
@@ -65,27 +65,37 @@ def _text(raw: bytes, field: str) -> str:
         raise _invalid(field, "is not valid UTF-8 after decoding", raw.decode("latin-1")) from error
 
 
-def read(table: Mapping[str, Parameter], pairs: Pairs, family: Family) -> dict[str, Any]:
-    """Every parameter of the table with its value or default; raises ProblemError naming every culprit."""
+class Table:
+    """The parameters of an endpoint by name."""
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.by_name = {parameter.name: parameter for parameter in parameters}
+        self._defaults = {name: each.default for name, each in self.by_name.items()}
+
+    def read(self, pairs: Pairs, family: Family) -> dict[str, Any]:
+        """Every parameter with its value or default; raises ProblemError naming every culprit."""
+        values = self._defaults.copy()
+        culprits: list[tuple[Culprit, Parameter | None]] = []
+        for name, texts in _gathered(pairs).items():
+            parameter = self.by_name.get(name)
+            if parameter is None:
+                if family is not Family.OFFICIAL:
+                    culprits.append((_unknown(name, self.by_name), None))
+                continue
+            try:
+                values[name] = _read(parameter, texts, family)
+            except ValueError as error:
+                culprits.append((Culprit(str(error), f"query.{name}", ",".join(texts)), parameter))
+        if culprits:
+            raise _refused(culprits, family)
+        return values
+
+
+def _gathered(pairs: Pairs) -> dict[str, list[str]]:
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
-    culprits: list[tuple[Culprit, Parameter | None]] = []
-    if family is not Family.OFFICIAL:
-        culprits.extend((_unknown(name, table), None) for name in given if name not in table)
-    values: dict[str, Any] = {}
-    for name, parameter in table.items():
-        texts = given.get(name)
-        if texts is None:
-            values[name] = parameter.default
-            continue
-        try:
-            values[name] = _read(parameter, texts, family)
-        except ValueError as error:
-            culprits.append((Culprit(str(error), f"query.{name}", ",".join(texts)), parameter))
-    if culprits:
-        raise _refused(culprits, family)
-    return values
+    return given
 
 
 def _read(parameter: Parameter, texts: Sequence[str], family: Family) -> Any:

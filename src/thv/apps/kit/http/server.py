@@ -6,7 +6,7 @@ In the flow: outermost. Nothing above it catches, so here and only here everythi
 from __future__ import annotations
 
 import logging
-import os
+import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -33,6 +33,9 @@ _ALWAYS: tuple[Header, ...] = (
 )
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 _VARY = b"Accept, Accept-Encoding, Authorization"
+_SHAPE = 7 << 76 | 2 << 62
+_SHAPE_BITS = 15 << 76 | 3 << 62
+"""Where a UUID says what kind of UUID it is."""
 _BODILESS = frozenset({204, 304})
 
 
@@ -145,8 +148,8 @@ def request_of(scope: Scope, new_id: Callable[[], str]) -> Request:
 def new_request_id() -> str:
     """A UUID of version 7: sorts by time."""
     stamp = time.time_ns() // 1_000_000
-    high, low = int.from_bytes(os.urandom(2)) & 0xFFF, int.from_bytes(os.urandom(8))
-    number = stamp << 80 | 7 << 76 | high << 64 | 2 << 62 | low & (1 << 62) - 1
+    # A name in a log, not a secret.
+    number = stamp << 80 | _SHAPE | random.getrandbits(76) & ~_SHAPE_BITS
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
