@@ -22,6 +22,7 @@ from tests.upstream import (
     endless,
     other_cursors,
     reset,
+    stall,
     status,
     truncated,
 )
@@ -680,3 +681,18 @@ async def test_a_large_registry_takes_little_memory_and_one_connection(
     assert count == 20_000
     assert large.connections == 1
     assert peak < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("play", "tries"), [(status(503), 10), (reset(), 10), (answer(b"<html>"), 4), (stall(), 4)]
+)
+async def test_a_page_is_tried_again_as_often_as_that_may_help(
+    client: HttpClient, up: Upstream, clock: Clock, naps: Naps, play: Play, tries: int
+) -> None:
+    fill(up)
+    up.fault(play, times=-1)
+    settings = CrawlSettings(sleep=naps, chance=lambda: 0.5, limits=Limits(total=0.1))
+    with pytest.raises(ThvError):
+        await Reader().sync(opened(up, client, clock, naps, settings=settings))
+    assert len(up.requests) == tries
+    assert max(naps.seconds) == (1.0 if tries > 4 else 0.4)

@@ -36,7 +36,8 @@ class Naps:
         self.seconds.append(seconds)
 
     def settings(self, **changes: object) -> CrawlSettings:
-        return CrawlSettings(sleep=self, chance=lambda: 0.5, **changes)  # type: ignore[arg-type]
+        usual: dict[str, object] = {"tries": 4, "sleep": self, "chance": lambda: 0.5}
+        return CrawlSettings(**{**usual, **changes})  # type: ignore[arg-type]
 
 
 def web(

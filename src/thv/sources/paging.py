@@ -25,6 +25,7 @@ T = TypeVar("T")
 _RETRIED = frozenset(
     {Code.SOURCE_UNREACHABLE, Code.SOURCE_TIMEOUT, Code.RATE_LIMITED, Code.FORMAT_INVALID}
 )
+_COSTLY = frozenset({Code.SOURCE_TIMEOUT, Code.FORMAT_INVALID})
 _LEAST_COST = 16 * 1024
 
 
@@ -34,10 +35,14 @@ class CrawlSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits(total=30.0, body_bytes=16 * 1024 * 1024)
     """Of each page."""
     page_size: int = 100
-    tries: int = 4
-    """Of each page."""
+    tries: int = 10
+    """Of each page: of those servers that fail three requests of ten, one run in thousands ends by that."""
+    costly_tries: int = 4
+    """Of a page that does not come in time, or cannot be read: more of them take long, or are in vain."""
     backoff: float = 0.1
     """Before the second try; doubles, with jitter."""
+    longest_backoff: float = 1.0
+    """To which it doubles."""
     patience: float = 30.0
     """The longest Retry-After that is waited for; a longer one ends the run, which goes on later."""
     overlap: float = 300.0
@@ -183,7 +188,10 @@ def pause(error: ThvError, attempt: int, settings: CrawlSettings) -> float | Non
         return None
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= settings.patience else None
-    return settings.backoff * 2.0**attempt * (0.5 + settings.chance())
+    if error.code in _COSTLY and attempt + 1 >= settings.costly_tries:
+        return None
+    longest = max(settings.longest_backoff, settings.backoff)
+    return min(settings.backoff * 2.0**attempt, longest) * (0.5 + settings.chance())
 
 
 def etag_of(response: Response) -> str:
