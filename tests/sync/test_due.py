@@ -169,3 +169,14 @@ def test_times_of_any_precision_are_read(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-11-21", "2026-11-21T12:00:00"])
 def test_what_is_no_time_is_none(text: str) -> None:
     assert parse_time(text) is None
+
+
+@pytest.mark.requirement("REG-08")
+@pytest.mark.parametrize(("forced", "expected"), [("a", True), ("older", False)])
+def test_a_request_is_forced_by_the_annotation_of_the_same_value(
+    forced: str, expected: bool
+) -> None:
+    subject = annotated(stored(due=LATER), sync_requested_at="a", sync_forced_at=forced)
+    due = sync_due(subject, NOW)
+    assert isinstance(due, Due)
+    assert (due.trigger, due.force) == (Trigger.MANUAL, expected)

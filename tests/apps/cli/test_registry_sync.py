@@ -304,6 +304,16 @@ def test_the_sync_is_done_here_when_the_other_process_ends(cli: Cli, file: Path)
     assert "nothing changed" in cli.ok("registry sync local").err
 
 
+def test_another_command_is_waited_for_and_named(cli: Cli, file: Path) -> None:
+    lock = LoopLock(Home(cli.data))
+    assert lock.acquire("thv registry sync (pid 1)")
+    ended = threading.Timer(0.3, lock.release)
+    ended.start()
+    ran = cli.ok("registry sync local")
+    assert "◎ waiting for thv registry sync (pid 1)\n" in ran.err
+    assert "nothing changed" in ran.err
+
+
 @pytest.mark.requirement("CLI-01")
 def test_results_hold_no_text_that_a_terminal_obeys(terminal: Cli) -> None:
     path = terminal.file("x.json", json.dumps([{"name": "io.example/\x1b[31mred"}]))

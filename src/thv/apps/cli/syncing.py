@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from thv.apps.cli.foreground import Foreground
 
 LOOK_EVERY = 0.1
+COMMAND = "thv registry"
+"""How the note of a lock begins that a command holds for a moment."""
 OTHERS_PATIENCE = 600.0
 """Seconds that another process may take, unless --timeout says otherwise."""
 
@@ -137,13 +139,21 @@ class _Waiting:
         if self._here is not None:
             return True
         lock = self._session.local.lock
-        if lock.acquire(f"thv registry sync (pid {os.getpid()})"):
+        if lock.acquire(f"{COMMAND} sync (pid {os.getpid()})"):
             self._here = load("thv.apps.cli.foreground:Foreground")(self._session)
             return True
         if not self._said:
             self._said = True
-            self._session.console.detail(f"{lock.holder()} synchronizes this data folder")
+            self._say_who(lock.holder())
         return False
+
+    def _say_who(self, holder: str) -> None:
+        """A service answers soon; another command may take its time."""
+        console = self._session.console
+        if holder.startswith(COMMAND):
+            console.step("wait", f"waiting for {holder}")
+        elif holder:
+            console.detail(f"{holder} synchronizes this data folder")
 
     async def close(self) -> None:
         """Lets others synchronize again."""
