@@ -293,6 +293,15 @@ def test_a_server_that_does_not_answer_well_gives_its_own_exit_code(
     refused(ran, cli, f"registry_add_failed_{case}", exit_code)
 
 
+@pytest.mark.requirement("SYN-04")
+def test_a_redirect_to_a_private_address_is_denied_and_says_how_to_open_it(
+    cli: Cli, upstream: Upstream
+) -> None:
+    upstream.redirect("/x.json", "http://10.1.2.3:8000/x.json")
+    ran = cli("registry", "add", "lab", "--url", f"{upstream.url}/x.json", *OPEN)
+    refused(ran, cli, "registry_add_failed_redirect", 2)
+
+
 def test_a_closed_port_is_unreachable(cli: Cli) -> None:
     cli.environ["THV_FETCH_BACKOFF"] = "1ms"
     ran = cli("registry", "add", "lab", "--url", "http://127.0.0.1:1/x.json", *OPEN, "-o", "json")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,38 @@ def test_a_narrow_terminal_wraps_and_hints(terminal: Cli) -> None:
     ran = terminal.ok("registry show local --servers 1")
     assert max(map(len, ran.out.splitlines())) <= 60 or str(path) in ran.out
     assert "1 more: thv search --registry local" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ("--url https://a.example/s.json --auth-secret t --header-secret h", "url https://a.example/s.json"),
+        ("--git-repo https://a.example/m.git --git-tag v1", "git https://a.example/m.git v1 registry.json"),
+        ("--registry-url https://a.example", "registry https://a.example"),
+        ("--registry-ref other", "registry mcpregistry/other"),
+        ("--configmap servers", "configmap servers/registry.json"),
+    ],
+)  # fmt: skip
+def test_the_source_is_said_in_a_line(cli: Cli, options: str, shown: str) -> None:
+    cli.ok(f"registry add some {options} --no-sync --enforce-servers --allow-tier Official")
+    out = cli.ok("registry show some").out
+    assert f"{shown}\n" in out
+    assert "tiers Official; enforces servers" in out
+    assert ("secret/t and secret/h" in out) == ("--auth-secret" in options)
+
+
+def test_a_governed_registry_says_what_it_demands(cli: Cli, file: Path) -> None:
+    manifest = cli.ok("registry show local -o json").json
+    spec = {**manifest["spec"], "trustLevel": "tested"}
+    spec["validationPolicy"] = {"approvalRequired": True, "securityScanRequired": True}
+    spec["promotionCriteria"] = {"successfulDeployments": 2}
+    metadata = {"name": "governed", "namespace": "default"}
+    path = cli.file(
+        "g.json", json.dumps({**manifest, "metadata": metadata, "spec": spec, "status": None})
+    )
+    cli.ok("apply", "-f", str(path))
+    out = cli.ok("registry show governed").out
+    assert "approval required; scan required; promotion by criteria" in out
 
 
 @pytest.mark.parametrize("verb", ["show", "status"])
@@ -154,6 +188,15 @@ def test_waiting_ends_with_8_and_the_last_condition(cli: Cli, file: Path, failed
 def test_what_is_gone_needs_no_waiting(cli: Cli, file: Path) -> None:
     assert cli.ok("registry wait nothing --for=delete").out == ""
     assert cli("registry wait local --for=delete --timeout 100ms").code == 8
+
+
+def test_a_removal_is_noticed_while_waiting(cli: Cli, file: Path) -> None:
+    other = Cli(cli.home, dict(cli.environ))
+    removal = threading.Timer(0.3, other.ok, ("registry remove local --yes -q",))
+    removal.start()
+    ran = cli.ok("registry wait local --for=delete --timeout 10")
+    removal.join()
+    assert ran.out == "mcpregistry/local removed\n"
 
 
 def test_a_goal_that_is_none_is_refused(cli: Cli, file: Path) -> None:

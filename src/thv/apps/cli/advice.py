@@ -19,6 +19,7 @@ _REASONS: Mapping[Code, str] = {
     Code.SOURCE_TIMEOUT: "give it more time: set spec.syncPolicy.timeout to 5m",
     Code.AUTHENTICATION_FAILED: "check the Secret that spec.source names in authSecret or headersSecret",
     Code.TLS_VERIFICATION_FAILED: "name the certificate authority in spec.source: caConfigMap",
+    Code.ADDRESS_DENIED: "thv config set allow HOST:PORT   (if you trust that host; see docs/security/sources.md)",
     Code.SECRET_NOT_FOUND: "thv secret create NAME --from-stdin",
     Code.EMPTY: "an empty document never replaces content; remove the registry if that is meant",
     Code.STORE_FULL: "free some space; nothing that was served is lost",
@@ -59,8 +60,6 @@ def what_to_do(shelf: Shelf, code: Code) -> list[str]:
     lines = [_REASONS[code]] if code in _REASONS else []
     if code is Code.SOURCE_UNREACHABLE:
         lines.append(f"check that {place_of(shelf.registry)} answers")
-    if code is Code.ADDRESS_DENIED:
-        lines.append(_opening(shelf))
     if code in (Code.FORMAT_INVALID, Code.FORMAT_UNSUPPORTED) and _is_file(shelf.registry):
         lines.append(f"thv registry validate {path_of(shelf.registry)}")
     if code in _EDITED:
@@ -89,13 +88,3 @@ def _edit(shelf: Shelf) -> str:
     return (
         f"{shelf.command('get', 'mcpregistry', shelf.name, '-o', 'yaml')}, then thv apply -f FILE"
     )
-
-
-def _opening(shelf: Shelf) -> str:
-    source = shelf.registry.spec.source
-    place = source.url.url if source.url else source.registry.url if source.registry else "URL"
-    remove = shelf.command("registry", "remove", shelf.name, "--yes")
-    add = shelf.command(
-        "registry", "add", shelf.name, "--url", place, "--allow-private-ip", "--allow-http"
-    )
-    return f"{remove} && {add}"

@@ -112,6 +112,9 @@ def _refusal(
     return CommandError(
         Code.ADDRESS_DENIED,
         "the address may not be reached: " + ", and ".join(reasons),
-        tries=[advice if openable else "another address; no setting opens this one"],
+        tries=[
+            advice if openable else "another address; no setting opens this one",
+            "see docs/security/sources.md",
+        ],
         details={"host": target.host, "port": target.port},
     )
