@@ -113,6 +113,21 @@ async def test_a_follower_of_the_official_api_sees_what_went(place: Place, clien
     assert reply.names == []
 
 
+@pytest.mark.requirement("API-06")
+async def test_a_follower_sees_what_the_registry_learned_late(place: Place, client: Client) -> None:
+    place.world.put(an_entry("com.example/late", updated="2020-01-01T00:00:00Z"))
+    place.world.changed["com.example/late", "1.0.0"] = "2026-11-25T00:00:00Z"
+    await place.sync(delta=True)
+    for target in ("/v0.1/servers", "/v0.1/servers?version=latest", "/api/v1/servers"):
+        sign = "&" if "?" in target else "?"
+        reply = await client.get(f"{target}{sign}updated_since=2026-11-24T23:59:59Z")
+        assert reply.names == ["com.example/late"]
+        reply = await client.get(f"{target}{sign}updated_since=2026-11-25T00:00:00Z")
+        assert reply.names == []
+    reply = await client.get("/api/v1/servers/com.example%2Flate")
+    assert reply.json["registry_info"]["updated_at"] == "2020-01-01T00:00:00Z"
+
+
 async def test_a_position_survives_other_content(place: Place, client: Client) -> None:
     first = await client.get("/v0.1/servers?limit=2&version=latest")
     cursor = first.json["metadata"]["nextCursor"]

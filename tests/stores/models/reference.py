@@ -54,6 +54,10 @@ def listed(world: World, query: ListQuery) -> list[Key]:
     return [known.key for known in rows]
 
 
+def _touched(known: Known) -> int:
+    return max(micros(known.record.updated_at), micros(known.record.changed_at))
+
+
 def _stars(known: Known) -> int:
     return -1 if known.facts.stars is None else known.facts.stars
 
@@ -76,7 +80,7 @@ def officially_listed(world: World, query: OfficialQuery) -> list[Key]:
     elif query.version != "all":
         rows = [known for known in rows if known.record.version == query.version]
     if query.updated_since is not None:
-        rows = [known for known in rows if micros(known.record.updated_at) > query.updated_since]
+        rows = [known for known in rows if _touched(known) > query.updated_since]
     if query.search:
         rows = [known for known in rows if any(query.search in text for text in _texts(known))]
     return [known.key for known in rows]
@@ -100,7 +104,7 @@ def _passes(known: Known, query: ListQuery) -> bool:
         and {tag.casefold() for tag in where.tags} <= {tag.casefold() for tag in facts.tags}
         and set(where.tools) <= set(facts.tools)
         and (not where.registries or bool(own & set(where.registries)))
-        and (where.updated_since is None or micros(known.record.updated_at) > where.updated_since)
+        and (where.updated_since is None or _touched(known) > where.updated_since)
         and all(need.matches(_labels(known, query)) for need in where.labels)
         and _found(known, where)
     )

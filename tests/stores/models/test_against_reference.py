@@ -122,7 +122,7 @@ CHOICES: dict[str, list[Any]] = {
             "WÖRLD",
         )
     ],
-    "updated_since": [micros("2026-11-03T08:00:00.5Z")],
+    "updated_since": [micros("2026-11-03T08:00:00.5Z"), micros("2026-11-08T00:00:00Z")],
 }
 EACH = [Where(**{name: value}) for name, values in CHOICES.items() for value in values]
 """Every filter alone."""
@@ -161,7 +161,9 @@ def list_queries(draw: st.DrawFn) -> ListQuery:
 official_queries = st.builds(
     OfficialQuery,
     search=st.sampled_from(["", "osv", "com.example/", "50%", "straße", "ünï"]),
-    updated_since=st.sampled_from([None, micros("2026-11-03T08:00:00.5Z")]),
+    updated_since=st.sampled_from(
+        [None, micros("2026-11-03T08:00:00.5Z"), micros("2026-11-08T00:00:00Z")]
+    ),
     include_deleted=st.booleans(),
     version=st.sampled_from(["all", "all", "latest", "1.1.0"]),
 )
@@ -279,6 +281,8 @@ async def _live(data: st.DataObject, path: Path) -> None:
 
 def _take(world: World, step: Step) -> None:
     world.put(*step.put)
+    # The registry may learn of something long after its source has changed it.
+    world.changed |= {(e.name, e.version): "2026-11-09T08:00:00Z" for e in step.put[::2]}
     for place in step.remove:
         keys = sorted(world.entries)
         if keys:

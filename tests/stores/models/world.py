@@ -53,6 +53,8 @@ class World:
     def __init__(self, *entries: Entry) -> None:
         self.entries: dict[Key, Entry] = {}
         self.removed: dict[Key, Entry] = {}
+        self.changed: dict[Key, str] = {}
+        """When the registry itself changed something, which need not be when its source did."""
         self.chunks: dict[str, bytes] = {}
         self.fetched: list[str] = []
         self._base: list[Record] = []
@@ -80,7 +82,9 @@ class World:
         """What a snapshot holds, in key order."""
         latest = self._latest()
         found = [
-            _record(entry, latest=key in latest, removed_at="")
+            _record(
+                entry, latest=key in latest, removed_at="", changed_at=self.changed.get(key, "")
+            )
             for key, entry in self.entries.items()
         ]
         found += [
@@ -169,7 +173,7 @@ class _Row(msgspec.Struct):
     marked_latest: bool = False
 
 
-def _record(entry: Entry, *, latest: bool, removed_at: str) -> Record:
+def _record(entry: Entry, *, latest: bool, removed_at: str, changed_at: str = "") -> Record:
     content: JsonObject = entry.content
     if removed_at:
         kept = {key: entry.server[key] for key in ("name", "version", "description")}
@@ -181,6 +185,7 @@ def _record(entry: Entry, *, latest: bool, removed_at: str) -> Record:
         entry=msgspec.Raw(canonical(content)),
         published_at=entry.published_at,
         updated_at=removed_at or entry.updated_at,
+        changed_at=changed_at,
         latest=latest,
         removed_at=removed_at,
     )

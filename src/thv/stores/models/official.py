@@ -133,7 +133,7 @@ def _tests(query: OfficialQuery) -> tuple[str, list[Any]]:
         tests += " AND version = ?"
         values.append(query.version)
     if query.updated_since is not None:
-        tests += " AND updated > ?"
+        tests += " AND touched > ?"
         values.append(query.updated_since)
     if query.search:
         tests += " AND wording IN (SELECT id FROM wording WHERE instr(plain, ?))"

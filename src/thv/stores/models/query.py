@@ -96,7 +96,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[Requirement, ...] = ()
     search: Search | None = None
     updated_since: int | None = None
-    """Microseconds since 1970; strictly later."""
+    """Microseconds since 1970; strictly later, by the source or by the registry itself."""
 
 
 EVERYTHING = Where()

@@ -89,6 +89,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     latest: bool
     gone: bool
     updated: int
+    touched: int
+    """When the source or the registry changed it last: what whoever asks for updates has not seen."""
     body: bytes
     traits: Traits
     plain: str
@@ -179,6 +181,7 @@ class Maker:
         """The row of a record; `versions` is how many of its name are served."""
         record, entry = item.record, item.entry
         said = self._said_by(item)
+        updated = micros(record.updated_at or record.removed_at)
         served = bodies.stored_server(item.raw, entry.server, gone=item.gone)
         return Row(
             name=record.name,
@@ -187,7 +190,8 @@ class Maker:
             stamp=item.stamp,
             latest=record.latest,
             gone=item.gone,
-            updated=micros(record.updated_at or record.removed_at),
+            updated=updated,
+            touched=max(updated, micros(record.changed_at)),
             body=bodies.official_body(record, entry, served, said.facts),
             traits=_traits(entry, said.facts, gone=item.gone),
             plain=said.plain,

@@ -22,7 +22,7 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "1"
+EDITION = "2"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
@@ -41,14 +41,16 @@ CREATE TABLE traits(
 CREATE TABLE version(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL,
     born INTEGER NOT NULL, died INTEGER NOT NULL, gone INTEGER NOT NULL, latest INTEGER NOT NULL,
-    place INTEGER NOT NULL, size INTEGER NOT NULL, updated INTEGER NOT NULL, traits INTEGER NOT NULL,
-    wording INTEGER NOT NULL, digest BLOB NOT NULL, stamp BLOB NOT NULL);
+    place INTEGER NOT NULL, size INTEGER NOT NULL, updated INTEGER NOT NULL,
+    touched INTEGER NOT NULL, traits INTEGER NOT NULL, wording INTEGER NOT NULL, digest BLOB NOT NULL,
+    stamp BLOB NOT NULL);
 CREATE TABLE server(
     id INTEGER PRIMARY KEY, item INTEGER NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL,
     born INTEGER NOT NULL, died INTEGER NOT NULL, place INTEGER NOT NULL, size INTEGER NOT NULL,
     plain INTEGER NOT NULL, official INTEGER NOT NULL, official_size INTEGER NOT NULL,
-    traits INTEGER NOT NULL, updated INTEGER NOT NULL, stars INTEGER NOT NULL, pulls INTEGER NOT NULL,
-    versions INTEGER NOT NULL, wording INTEGER NOT NULL, short TEXT NOT NULL);
+    traits INTEGER NOT NULL, updated INTEGER NOT NULL, touched INTEGER NOT NULL,
+    stars INTEGER NOT NULL, pulls INTEGER NOT NULL, versions INTEGER NOT NULL, wording INTEGER NOT NULL,
+    short TEXT NOT NULL);
 CREATE TABLE wording(id INTEGER PRIMARY KEY, plain TEXT NOT NULL, words TEXT NOT NULL);
 CREATE TABLE fact(item INTEGER NOT NULL, fact TEXT NOT NULL, PRIMARY KEY(item, fact)) WITHOUT ROWID;
 CREATE TABLE tool(
@@ -96,8 +98,8 @@ class Placed(msgspec.Struct, frozen=True):
 
 _BATCH = 100
 _VERSION, _SERVER, _WORDING, _FACT, _TOOL, _MEMBER = _INSERTS = (
-    "INSERT INTO version VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    "INSERT INTO server VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO version VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO server VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO wording VALUES(?,?,?)",
     "INSERT INTO fact VALUES(?,?)",
     "INSERT INTO tool VALUES(?,?,?)",
@@ -150,7 +152,7 @@ class Tables:
         fresh = server >> SEQUENCE_BITS << SEQUENCE_BITS | self.sequence
         self._connection.execute(
             "INSERT INTO server SELECT ?, item, key, name, ?, ?, ?, ?, plain, official, official_size, "
-            "traits, updated, stars, pulls, ?, wording, short FROM server WHERE id=?",
+            "traits, updated, touched, stars, pulls, ?, wording, short FROM server WHERE id=?",
             (fresh, self._generation, FOREVER, place, size, versions, server),
         )
         self._connection.execute("UPDATE server SET died=? WHERE id=?", (self._generation, server))
@@ -169,6 +171,7 @@ class Tables:
                 placed.official,
                 len(row.body),
                 row.updated,
+                row.touched,
                 traits,
                 wording,
                 row.digest,
@@ -195,6 +198,7 @@ class Tables:
                 len(row.body),
                 traits,
                 row.updated,
+                row.touched,
                 latest.stars,
                 latest.pulls,
                 versions,

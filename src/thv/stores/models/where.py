@@ -58,7 +58,7 @@ def conditions(where: Where, own: Own, traits: TraitsById, columns: Columns) -> 
         _label_condition(need, own, columns) for need in where.labels if not _of_traits(need)
     )
     if where.updated_since is not None:
-        found.append(Condition("s.updated > ?", (where.updated_since,)))
+        found.append(Condition("s.touched > ?", (where.updated_since,)))
     return found
 
 
