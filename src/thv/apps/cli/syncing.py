@@ -74,14 +74,15 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
 
 async def synchronize(session: Session, shelves: Sequence[Shelf], order: Order) -> list[Synced]:
     """Asks for the syncs and waits for them, those that others read first."""
-    asked = [await _request(session, shelf, force=order.force) for shelf in _ordered(shelves)]
+    ordered = _ordered(shelves)
+    asked = [await _request(session, shelf, force=order.force) for shelf in ordered]
     if not order.wait:
         return [_left_to_others(session, shelf) for shelf in asked]
     waiting = _Waiting(session, order)
     results: list[Synced] = []
     try:
-        for shelf in asked:
-            results.append(await waiting.for_one(shelf))
+        for before, shelf in zip(ordered, asked, strict=True):
+            results.append(await waiting.for_one(before, shelf))
             say(session, results[-1], alone=len(asked) == 1)
     except asyncio.CancelledError:
         todo = asked[len(results)].command("registry", "sync", asked[len(results)].name)
@@ -103,18 +104,18 @@ class _Waiting:
         loop = asyncio.get_running_loop()
         self._until = None if order.timeout is None else loop.time() + order.timeout
 
-    async def for_one(self, before: Shelf) -> Synced:
-        """The answer to one request."""
-        self._session.console.step("begin", f"requesting sync of {before.title}")
+    async def for_one(self, before: Shelf, asked: Shelf) -> Synced:
+        """The answer to one request; `before` is the registry before it, which others may have synced since."""
+        self._session.console.step("begin", f"requesting sync of {asked.title}")
         loop = asyncio.get_running_loop()
         began = loop.time()
         line = load("thv.apps.cli.progress:ProgressLine")(self._session.console, before.name)
         try:
             async with asyncio.timeout_at(self._until):
-                after = await self._answered(before, line)
+                after = await self._answered(asked, line)
         except TimeoutError:
             line.clear()
-            raise _too_slow(await again(before), took(loop.time() - began)) from None
+            raise _too_slow(await again(asked), took(loop.time() - began)) from None
         seconds = loop.time() - began
         done = _result(before, after, seconds)
         return msgspec.structs.replace(
