@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +167,26 @@ def test_real_files_come_back_as_they_were(cli: Cli, real_data: Path) -> None:
     servers = [each["server"] for each in json.loads(dump.read_text("utf-8-sig"))]
     key = lambda each: (each["name"], each["version"])  # noqa: E731 # a sort key
     assert sorted(back, key=key) == sorted(servers, key=key)
+
+
+@pytest.mark.flows
+def test_ctrl_c_ends_a_long_conversion_at_once_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
+    many = [server(f"io.example/s{n}", "1.0.0") for n in range(60_000)]
+    path, target = written(cli, "many.json", many), cli.home / "out.json"
+    command = [
+        sys.executable,
+        "-c",
+        "from thv.main import main; main()",
+        "registry",
+        "convert",
+        "--in",
+        str(path),
+        "--out",
+        str(target),
+    ]
+    with subprocess.Popen(command, env={**os.environ, "THV_DATA": str(cli.data)}) as process:
+        while not list(cli.home.glob(".out.json.*")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=5) == 130
+    assert [each.name for each in cli.home.iterdir()] == ["many.json"]

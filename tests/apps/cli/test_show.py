@@ -95,6 +95,12 @@ def test_a_name_that_is_not_there_is_answered_with_what_was_perhaps_meant(librar
     check_golden("show_not_found", ran.err)
 
 
+def test_registries_without_content_do_not_disturb(library: Cli) -> None:
+    path = library.file("late.json", "{}")
+    library.ok("registry", "add", "late", "--file", str(path), "--no-sync")
+    assert library.ok("show weather").err == ""
+
+
 def test_without_a_registry_the_next_step_is_named(cli: Cli) -> None:
     ran = cli("show notes")
     assert ran.code == 5

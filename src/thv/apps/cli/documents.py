@@ -7,6 +7,8 @@ it, so that one of any size takes no memory.
 from __future__ import annotations
 
 import gzip
+import re
+import shlex
 import shutil
 import tempfile
 import zlib
@@ -37,6 +39,7 @@ STDIN = "-"
 _PIECE = 1 << 18
 _YAML_LIMIT = 4 << 20
 _YAML = (".yaml", ".yml", ".yaml.gz", ".yml.gz")
+_MANIFEST = re.compile(rb"(?m)^apiVersion:")
 _GZIP = b"\x1f\x8b"
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
@@ -69,6 +72,13 @@ class Paper:
             raise _unreadable(self.title, error) from error
         except ThvError as error:
             raise self._named(error) from error
+
+    def _manifests(self) -> CommandError:
+        return CommandError(
+            Code.FORMAT_UNSUPPORTED,
+            f"{self.title} is no registry document: found Kubernetes manifests",
+            tries=[f"thv apply -f {shlex.quote(self.title)} --dry-run   (checks manifests)"],
+        )
 
     def _named(self, error: ThvError) -> ThvError:
         """The error with the document in it."""
@@ -120,6 +130,8 @@ class Paper:
 
     def _yaml(self, content: bytes) -> Iterator[Item]:
         """One ToolHive entry, or any document that JSON could hold as well."""
+        if _MANIFEST.search(content):
+            raise self._manifests()
         try:
             value = parse_file("document.yaml", content)
             text = msgspec.json.encode(value)

@@ -7,6 +7,7 @@ one server only. Of several registries that hold it the most trusted one answers
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -116,7 +117,9 @@ def _unknown(books: Sequence[Book], wanted: str) -> CommandError:
         Code.NOT_FOUND,
         f'server "{wanted}" not found in {_places(books)}',
         suggestions=alike,
-        tries=[f"thv search {word}"] if books else ["thv registry list"],
+        tries=[shlex.join(["thv", "search", *([word] if word else [])])]
+        if books
+        else ["thv registry list"],
         details={"name": wanted, "registries": [book.name for book in books]},
     )
 

@@ -11,6 +11,7 @@ from thv.apps.cli.command import command
 from thv.apps.cli.converting import Conversion, Remark
 from thv.apps.cli.documents import STDIN, open_paper
 from thv.apps.cli.exits import CommandError, Exit
+from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.options import option
 from thv.apps.cli.output import OUTPUT_VERSION, counted, json_of
 from thv.apps.cli.session import Session
@@ -62,7 +63,7 @@ async def convert(
     nevertheless is named, on the error stream; -o json writes all of it there.
     """
     place = _place(file, source, target, in_place=in_place)
-    with open_paper(session, place) as paper:
+    with interruptible(), open_paper(session, place) as paper:
         conversion = Conversion(paper, Format(to) if to else None, all_versions=all_versions)
         if in_place:
             _replace(session, Path(place), conversion, backup=not no_backup)

@@ -9,6 +9,7 @@ import click
 
 from thv.apps.cli.command import command
 from thv.apps.cli.completion import registry_names
+from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.options import option
 from thv.apps.cli.output import counted
 from thv.apps.cli.reading import Book, require_book
@@ -51,7 +52,8 @@ async def export(session: Session, *, name: str, format_: str | None, file: str)
         require_writable(Path(file))
     book = await require_book(session, await find(session, name))
     chosen = Format(format_ or book.shelf.registry.status.sync_status.format or Format.TOOLHIVE)
-    size = write_out(session.console, file, _document(book, chosen))
+    with interruptible():
+        size = write_out(session.console, file, _document(book, chosen))
     _remark(session, book, chosen, file, size)
 
 

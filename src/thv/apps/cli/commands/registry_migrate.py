@@ -12,6 +12,7 @@ from thv.apps.cli.command import command
 from thv.apps.cli.converting import Conversion
 from thv.apps.cli.documents import STDIN, Paper, open_paper
 from thv.apps.cli.exits import CommandError
+from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.manifest_files import Manifest, read_manifests
 from thv.apps.cli.migrating import (
     Packed,
@@ -105,7 +106,7 @@ async def migrate(
         "trustLevel": trust_level,
         "syncPolicy": {"interval": interval} if interval else None,
     }
-    with open_paper(session, file) as paper:
+    with interruptible(), open_paper(session, file) as paper:
         count = _survey(session, paper)
         meta = metadata(_name(name, file), _namespace(session))
         if as_ == "configmap":

@@ -12,6 +12,7 @@ from thv.apps.cli.command import command
 from thv.apps.cli.console import Console, safe
 from thv.apps.cli.documents import Paper, open_paper
 from thv.apps.cli.exits import Exit
+from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.options import option
 from thv.apps.cli.output import OUTPUT_VERSION, counted, print_value
 from thv.apps.cli.session import Session
@@ -73,7 +74,7 @@ async def validate(
     """
     expected = None if format_ == "auto" else Format(format_)
     tally = Tally()
-    with open_paper(session, file, expected) as paper:
+    with interruptible(), open_paper(session, file, expected) as paper:
         every = verdicts(paper)
         if session.output == "text":
             _print(session, every, tally, strict=strict, everything=everything)

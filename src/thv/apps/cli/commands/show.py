@@ -15,7 +15,7 @@ from thv.apps.cli.locating import Located, locate, versions_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value
 from thv.apps.cli.portrait import Portrait, Sitter, tools_of
-from thv.apps.cli.reading import Book, open_books, require_book
+from thv.apps.cli.reading import Book, open_book, open_books, require_book
 from thv.apps.cli.registries import every, find
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
@@ -50,8 +50,7 @@ async def _show(
     if len(parts) > 1:
         flags = " and ".join(_PARTS[part] for part in parts)
         raise CommandError(Code.INVALID, f"{flags} exclude each other", tries=["give one of them"])
-    books = await _books(session, registry)
-    located = locate(books, name)
+    located = locate(await _books(session, registry), name)
     part = parts[0] if parts else ""
     if session.output == "text":
         _print(session, _sitter(session, located), part, info=include_registry_info)
@@ -71,7 +70,10 @@ async def _books(session: Session, registry: str | None) -> list[Book]:
             f'there is no registry in the namespace "{session.namespace}"',
             tries=["thv registry add NAME --file FILE", "thv dev"],
         )
-    return await open_books(session, shelves)
+    opened = [await open_book(session, shelf) for shelf in shelves]
+    books = [book for book in opened if book is not None]
+    # Only when nothing serves anything is that of interest to somebody who looks for one server.
+    return books or await open_books(session, shelves)
 
 
 def _sitter(session: Session, located: Located) -> Sitter:
