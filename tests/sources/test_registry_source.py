@@ -686,7 +686,7 @@ async def test_a_large_registry_takes_little_memory_and_one_connection(
 @pytest.mark.parametrize(
     ("play", "tries"), [(status(503), 10), (reset(), 10), (answer(b"<html>"), 4), (stall(), 4)]
 )
-async def test_a_page_is_tried_again_as_often_as_that_may_help(
+async def test_a_page_is_tried_again_as_often_as_that_may_help(  # noqa: PLR0917 # fixtures
     client: HttpClient, up: Upstream, clock: Clock, naps: Naps, play: Play, tries: int
 ) -> None:
     fill(up)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Protocol, TypeAlias, runtime_checkable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
+from thv.domain.entry import Entry
 from thv.domain.errors import Code, ThvError
 from thv.formats.documents import (
     DocumentReader,
@@ -25,6 +28,8 @@ from thv.formats.documents import (
 from thv.formats.folder import UnreadableFileError, parse_file
 from thv.sources.base import Document, Known, Page, Pages, Part, Source, Unchanged
 from thv.stores.mirrors.base import Mirror, MirrorRun, Problem
+
+T = TypeVar("T")
 
 BATCH = 100
 FOLDER_FILE_LIMIT = 4 << 20
@@ -100,22 +105,45 @@ async def _discovered(source: Source, error: ThvError) -> Pages:
 
 
 async def _read_pages(pages: Pages, look: Look) -> None:
+    """What may be the last page waits for the next one: only the end of the run may keep the last `known`."""
     known = look.known
-    mirror = look.mirror
-    with mirror.run(complete=pages.complete, document=False, resumed=pages.resumed) as run:
-        async for page in pages.pages:
-            known = page.known
-            _stage(run, items_of(page.items, f"page {run.batches + 1}"), known)
-            look.report(_page_progress(page, run))
-        run.finish(dump_known(known), look.now(), format_=Format.UPSTREAM.value)
+    held: Page | None = None
+    run_of = partial(look.mirror.run, complete=pages.complete, document=False)
+    async with _closing(pages.pages) as every:
+        with run_of(resumed=pages.resumed) as run:
+            async for page in every:
+                _stage(held, run)
+                held = None if page.known.cursor else page
+                if held is None:
+                    _stage(page, run)
+                known = page.known
+                look.report(_page_progress(page, run, held))
+            found, problems = _parted(_items(held, run))
+            run.finish(
+                dump_known(known),
+                look.now(),
+                format_=Format.UPSTREAM.value,
+                entries=found,
+                problems=problems,
+            )
 
 
-def _page_progress(page: Page, run: MirrorRun) -> Progress:
+def _stage(page: Page | None, run: MirrorRun) -> None:
+    if page is not None:
+        run.stage(*_parted(_items(page, run)), dump_known(page.known))
+
+
+def _items(page: Page | None, run: MirrorRun) -> Iterable[Item]:
+    return items_of(page.items, f"page {run.batches + 1}") if page is not None else ()
+
+
+def _page_progress(page: Page, run: MirrorRun, held: Page | None) -> Progress:
+    entries = run.read + len(held.items if held else ())
     return Progress(
-        pages=run.batches,
-        entries=run.read,
+        pages=run.batches + (held is not None),
+        entries=entries,
         total=page.total,
-        done=min(1.0, run.read / page.total) if page.total else None,
+        done=min(1.0, entries / page.total) if page.total else None,
         cursor=page.known.cursor,
     )
 
@@ -124,19 +152,34 @@ async def _read_document(document: Document, look: Look) -> None:
     """The validators of a document count only once it was read to its end."""
     reading = _Reading(look.expected, folder=document.folder)
     entries = 0
-    with look.mirror.run(complete=True, document=True) as run:
-        async for batch in _batches(reading.items(document.parts)):
-            entries += sum(isinstance(item, Found) for item in batch)
-            _stage(run, batch, look.known)
-            look.report(Progress(entries=entries, done=reading.done()))
-            await asyncio.sleep(0)
-        if not entries:
-            raise ThvError(
-                Code.EMPTY,
-                "the document holds no entries",
-                hint="An empty document never replaces content; delete the registry if that is meant.",
-            )
-        run.finish(dump_known(document.known), look.now(), format_=reading.format)
+    async with _closing(document.parts) as parts, _closing(reading.items(parts)) as items:
+        with look.mirror.run(complete=True, document=True) as run:
+            async for batch in _batches(items):
+                entries += sum(isinstance(item, Found) for item in batch)
+                run.stage(*_parted(batch), dump_known(look.known))
+                look.report(Progress(entries=entries, done=reading.done()))
+                await asyncio.sleep(0)
+            if not entries:
+                raise ThvError(
+                    Code.EMPTY,
+                    "the document holds no entries",
+                    hint="An empty document never replaces content; delete the registry if that is meant.",
+                )
+            run.finish(dump_known(document.known), look.now(), format_=reading.format)
+
+
+@asynccontextmanager
+async def _closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Ends a generator that was left in the middle here and now, and with it the connection that it holds.
+
+    Left to the garbage collector, generators within each other are ended all at once, and get in each other's way.
+    """
+    try:
+        yield iterator
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class _Reading:
@@ -156,13 +199,19 @@ class _Reading:
     async def items(self, parts: AsyncIterator[Part]) -> AsyncIterator[Item]:
         """The items of all parts."""
         async for part in parts:
-            if self._folder:
-                yield self._file(part.path, await self._whole(part))
-            elif part.path.endswith((".yaml", ".yml")):
-                for item in self._yaml(part.path, await self._whole(part)):
+            async with _closing(part.chunks), _closing(self._items(part)) as items:
+                async for item in items:
                     yield item
-            else:
-                async for item in self._document(part):
+
+    async def _items(self, part: Part) -> AsyncIterator[Item]:
+        if self._folder:
+            yield self._file(part.path, await self._whole(part))
+        elif part.path.endswith((".yaml", ".yml")):
+            for item in self._yaml(part.path, await self._whole(part)):
+                yield item
+        else:
+            async with _closing(self._document(part)) as items:
+                async for item in items:
                     yield item
 
     async def _document(self, part: Part) -> AsyncIterator[Item]:
@@ -225,11 +274,12 @@ async def _batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:
         yield batch
 
 
-def _stage(run: MirrorRun, items: Iterable[Item], known: Known) -> None:
+def _parted(items: Iterable[Item]) -> tuple[list[Entry], list[Problem]]:
+    """What was found, and what could not be read."""
     found, problems = [], []
     for item in items:
         if isinstance(item, Rejected):
             problems.append(Problem(item.place, item.name, item.reason))
         else:
             found.append(item.entry)
-    run.stage(found, problems, dump_known(known))
+    return found, problems

@@ -120,8 +120,19 @@ class MirrorRun(Protocol):
         """One batch, durable together with `known` when it returns."""
         ...
 
-    def finish(self, known: bytes, at: str, *, format_: str) -> None:
-        """The run came to its end."""
+    def finish(
+        self,
+        known: bytes,
+        at: str,
+        *,
+        format_: str,
+        entries: Iterable[Entry] = (),
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        """The run came to its end with this batch, and both become durable together.
+
+        The last batch says that everything was read; it must never be kept without what the end means.
+        """
         ...
 
 

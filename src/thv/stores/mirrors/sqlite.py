@@ -183,20 +183,27 @@ class SqliteMirrorRun:
 
     def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch."""
-        before = self.read
-        batch, noted = self._batch(entries), list(problems)
-        self.read += len(noted)
-        self._note(noted)
+        rows, keys, read, noted = self._taken(entries, problems)
         with transaction(self._db, self._path):
-            self._db.executemany(_STAGE, self._rows(batch))
+            self._db.executemany(_STAGE, rows)
             if self._complete and not self._document:
-                self._remember(batch, self.read - before, noted)
-            self.batches += 1
+                self._remember(keys, read, noted)
             _put_state(self._db, {"known": known, "sequence": self._sequence, "whole": 0})
+        self.batches += 1
 
-    def finish(self, known: bytes, at: str, *, format_: str) -> None:
+    def finish(
+        self,
+        known: bytes,
+        at: str,
+        *,
+        format_: str,
+        entries: Iterable[Entry] = (),
+        problems: Iterable[Problem] = (),
+    ) -> None:
         """The run came to its end."""
+        rows, *_ = self._taken(entries, problems)
         with transaction(self._db, self._path):
+            self._db.executemany(_STAGE, rows)
             if self._seen is not None:
                 self._sweep(self._seen)
             state: dict[str, Any] = {
@@ -215,6 +222,16 @@ class SqliteMirrorRun:
                     [(p.place, p.name, p.reason) for p in self._problems],
                 )
             _put_state(self._db, state)
+
+    def _taken(
+        self, entries: Iterable[Entry], problems: Iterable[Problem]
+    ) -> tuple[list[tuple[Any, ...]], Iterable[Key], int, list[Problem]]:
+        """A batch as rows, its keys, how many items it held, and its problems."""
+        before = self.read
+        batch, noted = self._batch(entries), list(problems)
+        self.read += len(noted)
+        self._note(noted)
+        return self._rows(batch), batch, self.read - before, noted
 
     def _remember(self, batch: Iterable[Key], read: int, problems: list[Problem]) -> None:
         """What whoever resumes this run needs to know of a batch."""
