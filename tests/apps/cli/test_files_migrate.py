@@ -115,7 +115,7 @@ def test_a_repository_can_be_the_source(cli: Cli, path: Path) -> None:
 
 
 def test_json_is_written_on_demand(cli: Cli, path: Path) -> None:
-    listed = cli.ok(f"registry migrate {path} --json").json
+    listed = cli.ok(f"registry migrate {path} -o json").json
     assert [each["kind"] for each in listed["items"]] == ["ConfigMap", "MCPRegistry"]
     assert cli.ok("apply -f -", stdin=json.dumps(listed)).code == 0
 

@@ -53,6 +53,7 @@ _JSON_CONTAINERS = (
         "thv registry migrate registry.json --as url --url https://catalog.example.com/registry.json",
         "thv registry migrate old-mcpregistry.yaml --output mcpregistry.yaml",
     ),
+    outputs=("yaml", "json"),
 )
 @click.argument("file", metavar="FILE|-")
 @option(
@@ -74,7 +75,6 @@ _JSON_CONTAINERS = (
 @option("--trust-level", type=click.Choice(["raw", "tested", "trusted"]), help="Trust level.")
 @option("--display-name", default="", help="Title for people.")
 @option("--interval", default="", metavar="1h", help="Time between two syncs.")
-@option("--json", "as_json", is_flag=True, help="Write JSON instead of YAML.")
 async def migrate(
     session: Session,
     *,
@@ -89,13 +89,13 @@ async def migrate(
     trust_level: str | None,
     display_name: str,
     interval: str,
-    as_json: bool,
 ) -> None:
     """Make Kubernetes manifests of a registry file: an MCPRegistry, and the ConfigMap that it reads.
 
     An MCPRegistry of an older ToolHive (toolhive.stacklok.dev) is rewritten as this version reads it. What comes
     out is what `kubectl apply -f` and `thv apply -f` take.
     """
+    as_json = session.output == "json"
     old = _old_registries(session, file)
     if old:
         _write(session, target, _upgraded(session, old), as_json=as_json)
