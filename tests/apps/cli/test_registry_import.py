@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,20 @@ def test_the_entries_go_with_the_registry(cli: Cli) -> None:
     assert document.stat().st_mode & 0o777 == 0o600
     cli.ok("registry remove local-servers --yes")
     assert not document.exists()
+
+
+@pytest.mark.requirement("CLI-02")
+def test_the_entries_are_part_of_a_backup_and_move_with_the_data_folder(
+    cli: Cli, tmp_path: Path
+) -> None:
+    imported(cli, array(server("io.example/a")))
+    backup = tmp_path / "backup.tar.gz"
+    cli.ok("backup", "--output", str(backup))
+    shutil.rmtree(cli.data)
+    there = Cli(tmp_path / "elsewhere")
+    there.ok("restore", str(backup), "--yes")
+    imported(there, array(server("io.example/b")))
+    assert names(there) == ["io.example/a", "io.example/b"]
 
 
 @pytest.mark.requirement("CLI-02", "FMT-03")

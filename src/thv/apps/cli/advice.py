@@ -61,7 +61,8 @@ def what_to_do(shelf: Shelf, code: Code) -> list[str]:
     if code is Code.SOURCE_UNREACHABLE:
         lines.append(f"check that {place_of(shelf.registry)} answers")
     if code in (Code.FORMAT_INVALID, Code.FORMAT_UNSUPPORTED) and _is_file(shelf.registry):
-        lines.append(f"thv registry validate {path_of(shelf.registry)}")
+        path = shelf.local.home.root / path_of(shelf.registry)
+        lines.append(shelf.command("registry", "validate", str(path)))
     if code in _EDITED:
         lines.append(f"correct spec.source: {_edit(shelf)}")
     return [*lines, shelf.command("registry", "sync", shelf.name)]

@@ -1,4 +1,4 @@
-"""A data folder in one file: the resources as they were at one moment, their secrets, and what registries serve.
+"""A data folder in one file: resources as they were at one moment, secrets, imports, and what registries serve.
 
 In the flow: behind `thv backup` and `thv restore`. Everything else in a data folder is derived and is made again by
 the next sync. An archive is checked whole before anything is changed, and what was there before is kept.
@@ -29,7 +29,8 @@ FORMAT = 1
 _INDEX = "backup.json"
 _STORE = "store.db"
 _MEMBER = re.compile(
-    r"store\.db|allowed-hosts|secrets/[A-Za-z0-9._-]+|snapshots/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+"
+    r"store\.db|allowed-hosts|secrets/[A-Za-z0-9._-]+"
+    r"|(?:snapshots|imports)/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+"
 )
 _DERIVED = ("models", "mirrors", "selections", "git", "files", "completion.json")
 _TRIES = 5
@@ -91,6 +92,7 @@ def unpack_archive(source: Path, folder: Path) -> Contents:
 def put_in_place(unpacked: Path, home: Home, aside: Path) -> list[str]:
     """Moves what is there to the folder `aside`, and what was unpacked into its place; names what was moved."""
     names = [*{name.split("/")[0] for name in _names(unpacked)}, *_DERIVED, "secrets", "snapshots"]
+    names.append("imports")
     names += [f"{_STORE}-wal", f"{_STORE}-shm", _STORE, "allowed-hosts"]
     moved = []
     for name in sorted(set(names)):
@@ -156,6 +158,8 @@ def _wanted(store: Path, home: Home) -> Iterator[str]:
                 if _MEMBER.fullmatch(f"snapshots/{uid}/{path.name}")
                 and not path.name.startswith(".")
             )
+    for path in sorted(home.imports.glob("*/*.json")):
+        yield str(path.relative_to(home.root))
     if home.allowed_hosts.exists():
         yield "allowed-hosts"
 

@@ -19,6 +19,7 @@ from thv.clients.http.client import HttpClient, HttpSettings
 from thv.clients.http.guard import AllowList
 from thv.domain.canonical import digest_of
 from thv.domain.errors import Code, ThvError
+from thv.domain.registry import FileSource as FileSpec
 from thv.domain.registry import Registry, SourceType
 from thv.domain.resources import MCP_REGISTRY, uid_of
 from thv.sources.base import Source
@@ -132,7 +133,7 @@ class Engine:
             case SourceType.REGISTRY if spec.registry:
                 return RegistrySource(spec.registry, self._web(reader), self._crawl)
             case SourceType.FILE if spec.file:
-                return FileSource(spec.file, roots=self._settings.file_roots, most_bytes=FILE_LIMIT)
+                return self._file(spec.file)
             case _:
                 raise ThvError(
                     Code.SOURCE_TYPE_UNSUPPORTED,
@@ -150,6 +151,13 @@ class Engine:
             return ""
         require_no_cycle(registry, others.get)
         return name
+
+    def _file(self, spec: FileSpec) -> FileSource:
+        """A path that is not absolute lies in the data folder, wherever that is: imports move with it."""
+        root = self._local.home.root.absolute()
+        placed = msgspec.structs.replace(spec, path=str(root / spec.path))
+        roots = (*self._settings.file_roots, self._local.home.imports.absolute())
+        return FileSource(placed, roots=roots, most_bytes=FILE_LIMIT)
 
     @property
     def _crawl(self) -> CrawlSettings:

@@ -24,6 +24,7 @@ from thv.apps.cli.session import Session
 from thv.apps.cli.staging import fill
 from thv.apps.cli.verbs import MANAGER
 from thv.apps.cli.writing import write_file
+from thv.apps.kit.home import import_path
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import OFFICIAL_META
 from thv.domain.errors import Code, ThvError
@@ -49,11 +50,11 @@ class Imported(msgspec.Struct, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
-def require_own_entries(session: Session, shelf: Shelf) -> None:
+def require_own_entries(shelf: Shelf) -> None:
     """Raises CONFLICT when the entries of the registry come from elsewhere, so that a sync would undo an import."""
     source = shelf.registry.spec.source
-    own = session.local.home.import_of(shelf.namespace, shelf.name)
-    if source.type is SourceType.CONFIGMAP or path_of(shelf.registry) == str(own.absolute()):
+    own = import_path(shelf.namespace, shelf.name)
+    if source.type is SourceType.CONFIGMAP or path_of(shelf.registry) == own:
         return
     raise CommandError(
         Code.CONFLICT,
@@ -103,12 +104,12 @@ async def put_entries(
 
 async def store_registry(session: Session, name: str) -> Shelf:
     """A new registry whose entries are those that were imported."""
-    path = session.local.home.import_of(session.namespace, name).absolute()
+    path = import_path(session.namespace, name)
     manifest: JsonObject = {
         "apiVersion": MCP_REGISTRY.api_version,
         "kind": MCP_REGISTRY.kind,
         "metadata": {"name": name, "namespace": session.namespace},
-        "spec": {"source": {"type": "file", "file": {"path": str(path)}}},
+        "spec": {"source": {"type": "file", "file": {"path": path}}},
     }
     obj = await session.local.resources.apply(manifest, manager=MANAGER)
     return Shelf(obj=obj, registry=load_registry(obj), local=session.local, program=session.program)

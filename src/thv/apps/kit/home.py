@@ -18,6 +18,11 @@ import msgspec
 from thv.domain.errors import Code, ThvError
 
 
+def import_path(namespace: str, name: str) -> str:
+    """Where an imported document lies in every data folder; the path of its source."""
+    return f"imports/{namespace}/{name}.json"
+
+
 class Home(msgspec.Struct, frozen=True):
     """A data folder."""
 
@@ -70,7 +75,7 @@ class Home(msgspec.Struct, frozen=True):
 
     def import_of(self, namespace: str, name: str) -> Path:
         """The document of one registry among the imports."""
-        return self.imports / namespace / f"{name}.json"
+        return self.root / import_path(namespace, name)
 
     def make(self) -> Home:
         """Makes the folder with mode 0700; raises STORE_UNAVAILABLE when that is not possible."""

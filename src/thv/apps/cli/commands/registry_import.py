@@ -112,7 +112,7 @@ async def _target(session: Session, name: str) -> Shelf | None:
             raise
         await check_name(session, name)
         return None
-    require_own_entries(session, shelf)
+    require_own_entries(shelf)
     return shelf
 
 
