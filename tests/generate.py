@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.pages import requirements_page
+from tests.pages import cli_page, requirements_page
 from thv.domain.canonical import JsonObject
 from thv.formats.crd import registry_crd
 
@@ -36,6 +36,7 @@ class _Dumper(yaml.SafeDumper):
 OUTPUTS: list[tuple[str, Callable[[], str]]] = [
     ("charts/toolhive-registry-crds/crds/mcpregistries.yaml", lambda: _yaml(registry_crd())),
     ("docs/requirements.md", requirements_page),
+    ("docs/reference/cli.md", cli_page),
 ]
 
 
