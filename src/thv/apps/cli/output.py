@@ -121,16 +121,23 @@ def table(
 
 
 def _fitting(columns: Sequence[Column[T]], widths: Sequence[int], width: int) -> list[int]:
-    """The places of the columns that stay."""
-    kept = list(range(len(columns)))
-    for place in sorted(kept, key=lambda place: -columns[place].spare):
-        needed = sum(
-            min(widths[p], 2 * _LEAST) if columns[p].stretch else widths[p] for p in kept
-        ) + 2 * (len(kept) - 1)
-        if needed <= width or not columns[place].spare:
+    """The places of the columns that stay: the lesser ones go first, and come back where room is left."""
+    places = range(len(columns))
+    kept = list(places)
+    for place in sorted(places, key=lambda place: -columns[place].spare):
+        if _needed(columns, widths, kept) <= width or not columns[place].spare:
             break
         kept.remove(place)
+    for place in sorted(set(places) - set(kept), key=lambda place: columns[place].spare):
+        more = sorted([*kept, place])
+        kept = more if _needed(columns, widths, more) <= width else kept
     return kept
+
+
+def _needed(columns: Sequence[Column[T]], widths: Sequence[int], kept: Sequence[int]) -> int:
+    """How wide these columns are at least."""
+    least = (min(widths[p], 2 * _LEAST) if columns[p].stretch else widths[p] for p in kept)
+    return sum(least) + 2 * (len(kept) - 1)
 
 
 def _shrink(
