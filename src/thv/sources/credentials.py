@@ -36,7 +36,7 @@ def require_host(name: str, secret: SecretData, host: str) -> None:
 
 def plain_credential(headers: Mapping[str, str]) -> Credential:
     """Headers of the spec: no secret, but for the origin of the source alone."""
-    return _checked("spec.source", Credential(tuple(headers.items())))
+    return _checked("spec.source", Credential(tuple(headers.items()), secret=False))
 
 
 def header_credential(name: str, secret: SecretData) -> Credential:

@@ -18,6 +18,7 @@ from thv.clients.http.client import HttpClient
 from thv.clients.http.errors import (
     AddressDeniedError,
     DecodingError,
+    EchoedError,
     HeaderInvalidError,
     HttpError,
     RedirectRefusedError,
@@ -55,6 +56,7 @@ _CODES: tuple[tuple[type[HttpError], Code], ...] = (
     (TimedOutError, Code.SOURCE_TIMEOUT),
     (TooLargeError, Code.SIZE_LIMIT_EXCEEDED),
     (DecodingError, Code.FORMAT_INVALID),
+    (EchoedError, Code.FORMAT_UNSUPPORTED),
     (HttpError, Code.SOURCE_UNREACHABLE),
 )
 _STATUS_CODES = {
@@ -70,6 +72,9 @@ _HINTS = {
     Code.AUTHENTICATION_FAILED: "check authSecret and headersSecret of the source",
     Code.TLS_VERIFICATION_FAILED: "name the certificate authority in caConfigMap of the source",
 }
+
+
+_ECHOED_HINT = "the upstream must not repeat what it is sent; nothing of the answer was kept"
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +177,8 @@ def translated(error: HttpError, *, denied_hint: str, now: datetime) -> ThvError
         hint = denied_hint if error.openable else "no setting opens this address"
         details = {"host": error.host, "port": error.port}
         return ThvError(code, error.message, hint=hint, details=details)
-    return ThvError(code, error.message, hint=_HINTS.get(code, ""))
+    hint = _ECHOED_HINT if isinstance(error, EchoedError) else _HINTS.get(code, "")
+    return ThvError(code, error.message, hint=hint)
 
 
 def _of_status(error: StatusError, now: datetime) -> ThvError:

@@ -17,6 +17,7 @@ import httpcore2
 import msgspec
 
 from thv.clients.http.connect import Proxy
+from thv.clients.http.echo import Echo
 from thv.clients.http.errors import TooManyRedirectsError
 from thv.clients.http.guard import (
     NOTHING,
@@ -102,7 +103,7 @@ class HttpClient:
         `trust` holds extra trust roots, PEM.
         """
         target = first = parse_url(url)
-        budget = Budget(limits.total, first)
+        budget, echo = Budget(limits.total, first), Echo(credentials)
         for hop in range(limits.redirects + 1):
             credentials = [each for each in credentials if each.fits(first.origin, target.origin)]
             sent = self._headers(target, headers or {}, credentials)
@@ -110,7 +111,7 @@ class HttpClient:
             require_scheme(target, opened=opened)
             pool = self._pools.pool(target, Target(target.origin, opened, trust))
             async with pool as lent, _exchange(lent, target, sent, budget, limits) as answer:
-                response = Response(target, answer, budget, limits, hop)
+                response = Response(target, answer, budget, limits, hops=hop, echo=echo)
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or location is None:
                     yield response

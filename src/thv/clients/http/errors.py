@@ -78,6 +78,10 @@ class DecodingError(HttpError):
     """The body is not what its Content-Encoding says."""
 
 
+class EchoedError(HttpError):
+    """The answer repeats a credential that was sent."""
+
+
 class StatusError(HttpError):
     """An answer came, but not one that was hoped for."""
 

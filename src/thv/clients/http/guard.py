@@ -197,6 +197,8 @@ class Credential(msgspec.Struct, frozen=True):
 
     headers: tuple[tuple[str, str], ...]
     hosts: tuple[str, ...] = ()
+    secret: bool = True
+    """False: anybody may see the values."""
 
     def __repr__(self) -> str:
         return f"Credential({', '.join(name for name, _ in self.headers)})"

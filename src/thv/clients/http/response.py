@@ -14,8 +14,10 @@ from typing import TypeVar
 import httpcore2
 import msgspec
 
+from thv.clients.http.echo import Echo
 from thv.clients.http.errors import (
     DecodingError,
+    EchoedError,
     HttpError,
     StatusError,
     TimedOutError,
@@ -75,17 +77,25 @@ class Response:
     """An answer; its body is read once, while the request is open."""
 
     def __init__(
-        self, url: Url, answer: httpcore2.Response, budget: Budget, limits: Limits, hops: int
+        self,
+        url: Url,
+        answer: httpcore2.Response,
+        budget: Budget,
+        limits: Limits,
+        *,
+        hops: int,
+        echo: Echo,
     ) -> None:
         self.url = url
         """What answered in the end."""
         self.redirected = hops > 0
         self.status: int = answer.status
-        self.headers = _headers_of(answer)
+        self.headers = {name: echo.masked(text) for name, text in _headers_of(answer).items()}
         self._require_header_size(answer, limits.header_bytes)
         self._stream = aiter(answer.stream)  # type: ignore[arg-type]  # async in an async pool
         self._budget = budget
         self._limit = limits.body_bytes
+        self._echo = echo
 
     @property
     def size(self) -> int | None:
@@ -116,6 +126,7 @@ class Response:
                 for piece in unpack.feed(packed):
                     unpacked += len(piece)
                     self._require_within(unpacked)
+                    self._require_no_echo(piece)
                     yield piece
                     pieces += 1
                     if pieces % _PIECES_A_TURN == 0:  # one packed chunk may hold 66 MB
@@ -139,6 +150,10 @@ class Response:
     async def _next(self) -> bytes | None:
         with translated(self.url):
             return await self._budget.spend(anext(self._stream, None))
+
+    def _require_no_echo(self, piece: bytes) -> None:
+        if self._echo.is_in(piece):
+            raise EchoedError(f"{self.url} answers with the credential that it was sent")
 
     def _require_within(self, size: int) -> None:
         if size > self._limit:
