@@ -48,9 +48,19 @@ async def test_an_editor_asks_three_things(client: Client) -> None:
     assert preflight.status == 204
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert preflight.headers["access-control-max-age"] == "86400"
-    assert "GET" in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
+    assert (
+        preflight.headers["access-control-allow-headers"]
+        == "Authorization, Content-Type, If-None-Match, X-Request-Id"
+    )
+    assert "access-control-allow-credentials" not in preflight.headers
     probe = await client.get("/v0.1/servers?limit=1", origin="vscode-webview://1")
     assert probe.headers["access-control-allow-origin"] == "*"
+    assert (
+        probe.headers["access-control-expose-headers"]
+        == "ETag, Link, Retry-After, X-Request-Id, X-Snapshot"
+    )
+    assert probe.headers["cross-origin-resource-policy"] == "cross-origin"
     listed = await walked(client, "/v0.1/servers?limit=50&version=latest")
     assert listed == LIVE
     detail = await client.get("/v0.1/servers/io.github.stacklok%2Fosv/versions/latest")
@@ -60,6 +70,7 @@ async def test_an_editor_asks_three_things(client: Client) -> None:
     missing = await client.get(
         "/v0.1/servers/no%2Fone/versions/latest", origin="vscode-webview://1"
     )
+    assert (missing.status, missing.json["error"]) == (404, "Server not found")
     assert missing.headers["access-control-allow-origin"] == "*"
 
 

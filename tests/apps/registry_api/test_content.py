@@ -453,3 +453,40 @@ async def test_a_page_ends_at_four_megabytes(tmp_path: Path) -> None:
             cursor = reply.json["metadata"].get(key)
             address = f"{target}&cursor={cursor}" if cursor else ""
         assert names == [f"com.example/{n}" for n in "abcdefgh"]
+
+
+SECRET = "hunter2-canary"
+SECRETIVE = {
+    "url": {
+        "type": "url",
+        "url": {
+            "url": f"https://user:{SECRET}@example.com/r.json?key={SECRET}",
+            "headers": {"X-Team": SECRET},
+            "headersSecret": {"name": SECRET},
+        },
+    },
+    "git": {
+        "type": "git",
+        "git": {
+            "repository": f"https://user:{SECRET}@example.com/r.git",
+            "path": "r.json",
+            "authSecret": {"name": SECRET},
+        },
+    },
+}
+
+
+@pytest.mark.requirement("OPS-07")
+@pytest.mark.parametrize("source", SECRETIVE.values(), ids=SECRETIVE)
+async def test_nothing_of_a_credential_is_told(tmp_path: Path, source: dict[str, str]) -> None:
+    place = Place(tmp_path / "corp", source=source)
+    client = place.client()
+    early = [await client.get("/api/v1/servers"), await client.get("/api/v1/health")]
+    await place.sync()
+    targets = ("info", "health", "servers", "export", "changes", "groups", "tools")
+    late = [await client.get(f"/api/v1/{target}") for target in targets]
+    assert [reply.status for reply in late] == [200] * len(targets)
+    for reply in (*early, *late):
+        assert SECRET.encode() not in reply.body
+        assert SECRET not in str(reply.headers)
+    assert b"example.com" in late[0].body

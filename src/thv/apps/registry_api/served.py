@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from thv.stores.models.view import Model, View
 
 Clock = Callable[[], float]
 """Unix seconds."""
+
+_AUTHORITY_END = re.compile(r"[/?#]")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 
 OFFICIAL_HOST = "registry.modelcontextprotocol.io"
 
@@ -184,6 +188,9 @@ def source_host(registry: Registry) -> str:
 
 
 def _host(text: str) -> str:
-    """The host of a URL, or of `user@host:path`."""
-    rest = text.partition("://")[2] or text
-    return rest.partition("@")[2].partition(":")[0] if "://" not in text else rest.partition("/")[0]
+    """The host of a URL, or of `user@host:path`; nothing of what stands before it, which may be a password."""
+    _, is_url, rest = text.partition("://")
+    if not is_url:
+        return text.rpartition("@")[2].partition(":")[0]
+    host = _AUTHORITY_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
+    return host if _HOST.fullmatch(host) else ""
