@@ -79,6 +79,7 @@ def insert(up: Upstream, seen: Seen, number: int, version: int) -> None:
     act(up.corpus, "delete" if len(up.requests) % 2 else "restore", version, number % 4)
 
 
+@pytest.mark.flows
 @pytest.mark.requirement("REG-05")
 @pytest.mark.parametrize("versions", ["all", "latest"])
 @settings(max_examples=80, deadline=None)

@@ -34,7 +34,7 @@ from thv.sources.base import Known, Pages, Unchanged
 from thv.sources.paging import CrawlSettings
 from thv.sources.registry import RegistrySource
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("REG-05")]
+pytestmark = [pytest.mark.anyio, pytest.mark.flows, pytest.mark.requirement("REG-05")]
 
 LIST = "/v0.1/servers"
 

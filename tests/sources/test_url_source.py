@@ -19,7 +19,7 @@ from thv.domain.errors import Code, Next, ThvError
 from thv.sources.base import Document, Known, Pages, SecretData, Unchanged
 from thv.sources.url import UrlSource
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("REG-03")]
+pytestmark = [pytest.mark.anyio, pytest.mark.flows, pytest.mark.requirement("REG-03")]
 
 BODY = json.dumps({"servers": {"a": {"image": "a:1"}}}).encode()
 

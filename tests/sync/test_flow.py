@@ -429,6 +429,7 @@ NAMES = [f"n/{letter}" for letter in "abcd"]
 Content = dict[tuple[str, str], str]
 
 
+@pytest.mark.flows
 @settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(

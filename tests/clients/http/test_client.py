@@ -47,7 +47,7 @@ from thv.clients.http.guard import AllowList, Credential
 from thv.clients.http.resolve import resolve_by_system
 from thv.clients.http.response import Limits
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.flows]
 
 MIB = 1024 * 1024
 

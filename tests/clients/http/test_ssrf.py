@@ -26,7 +26,7 @@ from thv.clients.http.errors import (
 )
 from thv.clients.http.guard import NOTHING, AllowList, Credential
 
-pytestmark = [pytest.mark.anyio, pytest.mark.requirement("SYN-04")]
+pytestmark = [pytest.mark.anyio, pytest.mark.flows, pytest.mark.requirement("SYN-04")]
 
 
 class Dials(httpcore2.AsyncNetworkBackend):

@@ -20,7 +20,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=KINDS)
+OVER_A_SERVER = {"git", "git_folder", "registry", "url"}
+
+
+def _marked(kind: str) -> object:
+    return pytest.param(kind, marks=[pytest.mark.flows] if kind in OVER_A_SERVER else [])
+
+
+@pytest.fixture(params=[_marked(kind) for kind in KINDS])
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
 ) -> AsyncIterator[World]:

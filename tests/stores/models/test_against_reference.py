@@ -246,6 +246,7 @@ def check_relevance(world: World, query: ListQuery, found: list[Key], form: Form
     assert ranks == sorted(ranks, reverse=query.descending)
 
 
+@pytest.mark.flows
 @pytest.mark.requirement("API-02", "API-03", "SRV-03")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())

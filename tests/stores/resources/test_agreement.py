@@ -152,6 +152,7 @@ async def _history(store: EmbeddedStore, clock: Clock, steps: list[Step]) -> lis
     return answers
 
 
+@pytest.mark.flows
 @settings(max_examples=60, deadline=None)
 @given(st.lists(_steps(), min_size=1, max_size=25))
 def test_memory_and_sqlite_answer_alike(steps: list[Step]) -> None:
