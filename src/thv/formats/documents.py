@@ -26,6 +26,7 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.domain.errors import Code, ThvError
+from thv.domain.text import toolhive_key
 from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step, TrailingTextError
 from thv.formats.mapping import REMOTE_SERVERS, SERVERS
 from thv.formats.official import RejectedError, document_item, entry_of
@@ -293,15 +294,19 @@ Entries: TypeAlias = Callable[[], Iterable[Entry]]
 
 
 def toolhive_document(
-    entries: Entries, head: Head, *, key: Callable[[Entry], str] | None = None, pretty: bool = True
+    entries: Entries,
+    head: Head,
+    *,
+    key: Callable[[Entry], str | None] | None = None,
+    pretty: bool = True,
 ) -> Iterator[bytes]:
-    """A ToolHive registry of these entries, piece by piece; `key` gives other keys than the usual ones."""
+    """A ToolHive registry of these entries, piece by piece; `key` gives another key than the usual one, or None."""
     extra = _extra(head, Format.TOOLHIVE)
     spare = {name: extra.pop(name) for name in (REMOTE_SERVERS, "groups") if name in extra}
     yield _opening({**extra, "version": head.version, "last_updated": head.last_updated}, pretty)
     for section in (SERVERS, REMOTE_SERVERS):
         rows = (
-            (key(entry) if key else placed.key, placed.value)
+            ((key(entry) if key else None) or placed.key, placed.value)
             for entry, placed in ((entry, placed_entry(entry)) for entry in entries())
             if placed.section == section and not _only_in_groups(entry)
         )
@@ -310,6 +315,11 @@ def toolhive_document(
     if groups or "groups" in spare:
         yield from _list_member("groups", groups, pretty)
     yield b"\n}\n" if pretty else b"}"
+
+
+def versioned_key(entry: Entry) -> str:
+    """The key of a version that is not the latest: a ToolHive document has one key for each."""
+    return f"{toolhive_key(entry.name)}@{entry.version}"
 
 
 def official_document(entries: Entries, head: Head, *, pretty: bool = True) -> Iterator[bytes]:

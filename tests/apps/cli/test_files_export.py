@@ -32,14 +32,23 @@ def test_the_format_of_the_source_is_the_default(library: Cli) -> None:
     )
 
 
-def test_a_toolhive_document_holds_the_latest_versions_and_says_so(library: Cli) -> None:
+LATEST = [
+    "com.example/notes",
+    "com.example/nothing",
+    "io.github.acme/database-browser",
+    "io.github.acme/notes",
+]
+
+
+def test_a_toolhive_document_has_a_key_for_each_older_version(library: Cli) -> None:
     ran = library.ok("registry export official --format toolhive")
-    assert list(ran.json["servers"]) == [
-        "com.example/notes",
-        "com.example/nothing",
-        "io.github.acme/database-browser",
-        "io.github.acme/notes",
-    ]
+    assert sorted(ran.json["servers"]) == sorted([*LATEST, "io.github.acme/notes@1.0.0"])
+    assert "1 older version as NAME@VERSION" in ran.err
+
+
+def test_the_latest_versions_alone_are_written_where_that_is_asked(library: Cli) -> None:
+    ran = library.ok("registry export official --format toolhive --latest")
+    assert list(ran.json["servers"]) == LATEST
     assert "1 older version left out" in ran.err
 
 

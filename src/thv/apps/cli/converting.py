@@ -14,7 +14,6 @@ from thv.apps.cli.documents import Paper
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.target import NotRunnable, target_of
-from thv.domain.text import toolhive_key
 from thv.domain.versions import pick_latest
 from thv.formats.documents import (
     Format,
@@ -24,6 +23,7 @@ from thv.formats.documents import (
     combined,
     official_document,
     toolhive_document,
+    versioned_key,
 )
 
 NO_TIME = "1970-01-01T00:00:00Z"
@@ -66,10 +66,9 @@ class _Candidate(msgspec.Struct, frozen=True):
 class Conversion:
     """A document on its way into a format."""
 
-    def __init__(self, paper: Paper, to: Format | None, *, all_versions: bool = False) -> None:
-        """Reads the document once; without `to` the target is the other format."""
+    def __init__(self, paper: Paper, to: Format | None, *, latest: bool = False) -> None:
+        """Reads the document once; without `to` the target is the other format, `latest` leaves older versions out."""
         self._paper = paper
-        self._all = all_versions
         self._seen: set[int] = set()
         self._again: set[int] = set()
         self._latest: dict[str, _Candidate] = {}
@@ -81,7 +80,7 @@ class Conversion:
         self._survey()
         other = Format.UPSTREAM if paper.format is Format.TOOLHIVE else Format.TOOLHIVE
         self.to = to or other
-        self._only_latest = self.to is Format.TOOLHIVE and not all_versions
+        self._only_latest = latest
         self._twice = self._joined()
         self._losses()
 
@@ -96,7 +95,12 @@ class Conversion:
         """The new document, piece by piece."""
         if self.to is Format.UPSTREAM:
             return official_document(self.entries, self.head)
-        return toolhive_document(self.entries, self.head, key=_versioned if self._all else None)
+        return toolhive_document(self.entries, self.head, key=self._key)
+
+    def _key(self, entry: Entry) -> str | None:
+        """Older versions have their own keys beside the latest, which has the plain one."""
+        is_latest = self._latest[entry.name].version == entry.version
+        return None if is_latest else versioned_key(entry)
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the new document, in the order of the old one."""
@@ -173,7 +177,7 @@ class Conversion:
     def _losses(self) -> None:
         """What the new document cannot say, and which of its entries nobody can start."""
         if self._only_latest:
-            reason = "a ToolHive document holds one version a name, the latest; --all-versions keeps every one"
+            reason = "not the latest version of its name, and --latest was given"
             for name, old in self._older:
                 self.remarks.append(
                     Remark(
@@ -202,11 +206,6 @@ class Conversion:
                     reason=f"a registry says them of {self._timed:,} entries; a document has no place for them",
                 )
             )
-
-
-def _versioned(entry: Entry) -> str:
-    """The key of one of several versions."""
-    return f"{toolhive_key(entry.name)}@{entry.version}"
 
 
 def _grouped(item: Found) -> bool:

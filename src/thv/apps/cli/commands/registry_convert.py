@@ -41,7 +41,7 @@ _SHOWN = 10
     type=click.Choice([each.value for each in Format]),
     help="Format of the result; default: the one that FILE is not in.",
 )
-@option("--all-versions", is_flag=True, help="To toolhive: every version, as NAME@VERSION.")
+@option("--latest", is_flag=True, help="Only the latest version of each server.")
 @option("--report", is_flag=True, help="Name everything that is lost, not the first ones only.")
 @option("--strict", is_flag=True, help="Exit 1 when an entry is damaged or left out.")
 async def convert(
@@ -53,18 +53,19 @@ async def convert(
     in_place: bool,
     no_backup: bool,
     to: str | None,
-    all_versions: bool,
+    latest: bool,
     report: bool,
     strict: bool,
 ) -> Exit | None:
     """Convert a file between the ToolHive format and the official one, in both directions.
 
     What the other format cannot say is kept under keys of its own and comes back on the way back. What is lost
-    nevertheless is named, on the error stream; -o json writes all of it there.
+    nevertheless is named, on the error stream; -o json writes all of it there. A ToolHive document has one key a
+    server: its older versions are NAME@VERSION.
     """
     place = _place(file, source, target, in_place=in_place)
     with interruptible(), open_paper(session, place) as paper:
-        conversion = Conversion(paper, Format(to) if to else None, all_versions=all_versions)
+        conversion = Conversion(paper, Format(to) if to else None, latest=latest)
         if in_place:
             _replace(session, Path(place), conversion, backup=not no_backup)
         else:

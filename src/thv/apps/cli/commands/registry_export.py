@@ -17,7 +17,13 @@ from thv.apps.cli.registries import find
 from thv.apps.cli.session import Session
 from thv.apps.cli.writing import STDOUT, require_writable, write_out
 from thv.domain.entry import Entry
-from thv.formats.documents import Format, Head, official_document, toolhive_document
+from thv.formats.documents import (
+    Format,
+    Head,
+    official_document,
+    toolhive_document,
+    versioned_key,
+)
 from thv.stores.models import export as reading
 
 
@@ -42,43 +48,53 @@ from thv.stores.models import export as reading
     metavar="FILE",
     help="File to write, - for the output (default).",
 )
-async def export(session: Session, *, name: str, format_: str | None, file: str) -> None:
+@option("--latest", is_flag=True, help="Only the latest version of each server.")
+async def export(
+    session: Session, *, name: str, format_: str | None, file: str, latest: bool
+) -> None:
     """Write what a registry serves as one document.
 
     The document is read back without loss by `thv registry add --file`, `import` and `convert`. The same content
-    gives the same bytes.
+    gives the same bytes. A ToolHive document has one key a server: its older versions are NAME@VERSION.
     """
     if file != STDOUT:
         require_writable(Path(file))
     book = await require_book(session, await find(session, name))
     chosen = Format(format_ or book.shelf.registry.status.sync_status.format or Format.TOOLHIVE)
     with interruptible():
-        size = write_out(session.console, file, _document(book, chosen))
-    _remark(session, book, chosen, file, size)
+        size = write_out(session.console, file, _document(book, chosen, latest=latest))
+    _remark(session, book, chosen, file, size, latest=latest)
 
 
-def _document(book: Book, format_: Format) -> Iterator[bytes]:
+def _document(book: Book, format_: Format, *, latest: bool) -> Iterator[bytes]:
     """Piece by piece; a writer passes over the entries more than once."""
     view = book.view
     head = Head(version="1.0.0", last_updated=view.generation.created_at)
 
     def entries() -> Iterable[Entry]:
-        return reading.entries(view, latest=format_ is Format.TOOLHIVE)
+        return reading.entries(view, latest=latest)
 
-    write = toolhive_document if format_ is Format.TOOLHIVE else official_document
-    return write(entries, head)
+    if format_ is Format.TOOLHIVE:
+        return toolhive_document(entries, head, key=_key)
+    return official_document(entries, head)
 
 
-def _remark(session: Session, book: Book, format_: Format, file: str, size: int) -> None:
+def _key(entry: Entry) -> str | None:
+    return None if entry.marked_latest else versioned_key(entry)
+
+
+def _remark(
+    session: Session, book: Book, format_: Format, file: str, size: int, *, latest: bool
+) -> None:
     console, generation = session.console, book.view.generation
-    older = generation.versions - generation.servers if format_ is Format.TOOLHIVE else 0
-    if older > 0:
+    older = generation.versions - generation.servers
+    if older and latest:
+        console.step("note", f"{counted(older, 'older version')} left out")
+    elif older and format_ is Format.TOOLHIVE:
         versions = counted(older, "older version")
-        console.step(
-            "note", f"{versions} left out: a ToolHive document holds one a name; --format upstream"
-        )
+        console.step("note", f"{versions} as NAME@VERSION; --latest leaves them out")
     if file != STDOUT:
-        written = generation.servers if format_ is Format.TOOLHIVE else generation.versions
+        written = generation.servers if latest else generation.versions
         entries = counted(written, "entry", "entries")
         console.step(
             "ok", f"wrote {entries} of {book.shelf.title} to {file} ({size:,} bytes, {format_})"
