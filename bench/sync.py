@@ -2,7 +2,7 @@
 
     python -m bench.sync [--only NAME ...] [--json FILE]
 
-Each case begins with an empty data folder and a process of its own (engine and registry API). Times are from the
+Each case begins with an empty data folder and a process of its own (`thv serve`). Times are from the
 trigger, a manifest or an annotation, to the answer of the API. Without THV_REAL_DATA all content is synthetic.
 """
 
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.git_server import git_host
+from tests.upstream import Corpus
 
 from bench.registry_api import made_items
 from thv.apps.cli.wiring import Local
@@ -73,7 +74,7 @@ class Process:
     """A child that ends with its block."""
 
     def __init__(self, *words: str, **options: Any) -> None:
-        self._child = subprocess.Popen([sys.executable, "-m", *words], **options)
+        self._child = subprocess.Popen([sys.executable, *words], **options)
         self.figures = Figures(self._child.pid)
 
     def __enter__(self) -> Self:
@@ -100,7 +101,9 @@ class Upstream(Process):
     def __init__(self, *words: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        super().__init__("tests.upstream", "--port", str(port), *words, stdout=subprocess.DEVNULL)
+        super().__init__(
+            "-m", "tests.upstream", "--port", str(port), *words, stdout=subprocess.DEVNULL
+        )
         until(lambda: get(f"{self.url}/_admin/stats"), 120)
 
     def ask(self, what: str, **values: Any) -> JsonObject:
@@ -110,11 +113,12 @@ class Upstream(Process):
 class Server(Process):
     """The measured process over a data folder."""
 
-    def __init__(self, folder: Path, profile: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        more = ["--profile", profile] if profile else []
-        super().__init__("bench.sync_server", str(folder), str(port), *more)
+        thv = str(Path(sys.executable).with_name("thv"))
+        words = (thv, "serve", "--data", str(folder), "--port", str(port))
+        super().__init__(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: answers(f"{self.url}/healthz"), 20)
 
     def total(self, name: str = NAME) -> int:
@@ -226,7 +230,7 @@ def synced(folder: Path, server: Server, source: JsonObject, count: int) -> floa
     begin = time.perf_counter()
     apply(folder, source)
     # Each look costs the measured process a millisecond.
-    until(lambda: server.total() == count, pause=0.5 if count > 20_000 else 0.02)
+    until(lambda: server.total() == count, pause=0.5 if count > 20_000 else count / 100_000)
     return time.perf_counter() - begin
 
 
@@ -252,7 +256,14 @@ def world() -> Iterator[tuple[Path, Path]]:
 
 
 def document(count: int) -> bytes:
+    """Entries with tools, tags and statistics, one and a half kilobytes each."""
     return json.dumps([item["server"] for item in made_items(count)]).encode()
+
+
+def plain_document(count: int) -> bytes:
+    """Entries as those of the official registry, 1.2 kilobytes each."""
+    rows = Corpus.synthetic(count).page(limit=count)
+    return b"[" + b",".join(row.render() for row in rows) + b"]"
 
 
 def file_1000() -> list[Row]:
@@ -263,18 +274,19 @@ def file_1000() -> list[Row]:
     return [("file, 1,000 entries", taken, 1.0, "s")]
 
 
-def url_of(count: int, first: float, second: float | None) -> list[Row]:
+def url_of(
+    count: int, first: float, second: float | None, what: str, content: Callable[[int], bytes]
+) -> list[Row]:
+    label = f"URL, {count:,} {what}"
     with world() as (data, files), served_files(files) as url, Server(data) as server:
-        (files / "registry.json").write_bytes(document(count))
+        (files / "registry.json").write_bytes(content(count))
         taken = synced(data, server, url_source(f"{url}/registry.json"), count)
-        rows: list[Row] = [(f"URL, {count:,} entries", taken, first, "s")]
+        rows: list[Row] = [(label, taken, first, "s")]
         if second is not None:
             begin = time.perf_counter()
             request_sync(data, "again")
             until(lambda: handled(data, "again"))
-            rows.append(
-                (f"URL, {count:,} entries, unchanged", time.perf_counter() - begin, second, "s")
-            )
+            rows.append((f"{label}, unchanged", time.perf_counter() - begin, second, "s"))
     return rows
 
 
@@ -282,7 +294,7 @@ def url_of(count: int, first: float, second: float | None) -> list[Row]:
 def served_files(folder: Path) -> Iterator[str]:
     """A plain HTTP server over a folder, with the validators that every such server gives."""
     port = free_port()
-    words = ("http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder))
+    words = ("-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with Process(*words, **quiet):
         until(lambda: answers(f"http://127.0.0.1:{port}/"), 20)
@@ -313,12 +325,11 @@ def api_230k() -> list[Row]:
 
 
 def api_large(count: int) -> list[Row]:
-    profile = os.environ.get("THV_PROFILE", "")
     label = f"official API, {count:,} versions"
     with (
         world() as (data, _),
         Upstream("--versions", str(count)) as up,
-        Server(data, profile) as server,
+        Server(data) as server,
     ):
         figures = server.figures
         cpu, written = figures.cpu(), figures.written()
@@ -355,10 +366,11 @@ def api_large(count: int) -> list[Row]:
 
 CASES: dict[str, Callable[[], list[Row]]] = {
     "file": file_1000,
-    "url": lambda: url_of(1000, 2.0, None),
+    "url": lambda: url_of(1000, 2.0, None, "rich entries", document),
     "api": api_1000,
     "git": git_1000,
-    "url-10k": lambda: url_of(10_000, 3.0, 1.0),
+    "url-10k": lambda: url_of(10_000, 3.0, 1.0, "entries", plain_document),
+    "url-10k-rich": lambda: url_of(10_000, 3.0, 1.0, "rich entries", document),
     "api-100k": api_100k,
     "api-230k": api_230k,
 }

@@ -5,8 +5,11 @@ THV_FAULT_RUNS=100 makes a hundred syncs of them.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +19,7 @@ import pytest
 
 from tests.faults.world import World
 from tests.upstream import Corpus, Play, Reply, Seen, Upstream, Writer, reset, status
+from thv.apps.kit.home import Home
 
 pytestmark = [pytest.mark.anyio, pytest.mark.flows]
 
@@ -62,3 +66,19 @@ async def test_every_sync_of_an_upstream_that_fails_often_succeeds(
     print(f"\n{RUNS} syncs of {PAGES} pages: all succeeded in {took:.0f} s, {asked} requests")
     assert asked > RUNS * PAGES * 1.2
     assert took < 6.0 * RUNS
+
+
+@pytest.mark.e2e
+async def test_the_pause_between_tries_comes_from_the_environment(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    async with World(tmp_path, upstream) as world:
+        await world.add("faulty", world.api())
+    Home(tmp_path).allow_hosts([upstream.place])
+    upstream.fault(sometimes(random.Random(1)), times=-1)
+    environ = {**os.environ, "THV_DATA": str(tmp_path), "THV_FETCH_BACKOFF": "10ms"}
+    command = [str(Path(sys.executable).with_name("thv")), "registry", "sync", "faulty"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environ, check=False, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
