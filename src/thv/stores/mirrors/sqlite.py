@@ -176,18 +176,19 @@ class SqliteMirrorRun:
             return
         assert self._seen is not None  # noqa: S101 # a complete run has one
         for keys, read, problems in rows:
-            self._seen.take(array("Q", keys))
+            for value in array("Q", keys):
+                self._seen.add(value)
             self.read += read
             self._note(msgspec.json.decode(problems, type=list[Problem]))
         self.batches = len(rows)
 
     def stage(self, entries: Iterable[Entry], problems: Iterable[Problem], known: bytes) -> None:
         """One batch."""
-        rows, keys, read, noted = self._taken(entries, problems)
+        rows, hashes, read, noted = self._taken(entries, problems)
         with transaction(self._db, self._path):
             self._db.executemany(_STAGE, rows)
             if self._complete and not self._document:
-                self._remember(keys, read, noted)
+                self._remember(hashes, read, noted)
             _put_state(self._db, {"known": known, "sequence": self._sequence, "whole": 0})
         self.batches += 1
 
@@ -225,30 +226,33 @@ class SqliteMirrorRun:
 
     def _taken(
         self, entries: Iterable[Entry], problems: Iterable[Problem]
-    ) -> tuple[list[tuple[Any, ...]], Iterable[Key], int, list[Problem]]:
-        """A batch as rows, its keys, how many items it held, and its problems."""
+    ) -> tuple[list[tuple[Any, ...]], array[int], int, list[Problem]]:
+        """A batch as rows, the hashes of its keys, how many items it held, and its problems."""
         before = self.read
-        batch, noted = self._batch(entries), list(problems)
+        hashes = array("Q")
+        batch, noted = self._batch(entries, hashes), list(problems)
         self.read += len(noted)
         self._note(noted)
-        return self._rows(batch), batch, self.read - before, noted
+        return self._rows(batch), hashes, self.read - before, noted
 
-    def _remember(self, batch: Iterable[Key], read: int, problems: list[Problem]) -> None:
+    def _remember(self, hashes: array[int], read: int, problems: list[Problem]) -> None:
         """What whoever resumes this run needs to know of a batch."""
         if not self.batches:
             self._db.execute("DELETE FROM staged")
-        keys = array("Q", map(_hash, batch))
         self._db.execute(
             "INSERT INTO staged VALUES (?, ?, ?, ?)",
-            (self.batches, keys.tobytes(), read, _encode(problems[:_PROBLEM_LIMIT])),
+            (self.batches, hashes.tobytes(), read, _encode(problems[:_PROBLEM_LIMIT])),
         )
 
-    def _batch(self, entries: Iterable[Entry]) -> dict[Key, Entry]:
+    def _batch(self, entries: Iterable[Entry], hashes: array[int]) -> dict[Key, Entry]:
         batch: dict[Key, Entry] = {}
         for entry in entries:
             self.read += 1
             key = (entry.name, entry.version)
-            again = self._seen is not None and not self._seen.add(key)
+            again = False
+            if self._seen is not None:
+                hashes.append(_hash(key))
+                again = not self._seen.add(hashes[-1])
             batch[key] = self._joined(key, entry, batch) if again and self._document else entry
         return batch
 
@@ -288,7 +292,9 @@ class SqliteMirrorRun:
         gone = [
             (self._sequence, identity)
             for identity, name, version in self._db.execute(
-                "SELECT id, name, version FROM entry WHERE NOT deleted"
+                # What this run changed, it has seen.
+                "SELECT id, name, version FROM entry WHERE NOT deleted AND changed != ?",
+                (self._sequence,),
             )
             if (name, version) not in seen
         ]
@@ -307,16 +313,8 @@ class SeenKeys:
         self._mask = 1023
         self._count = 0
 
-    def add(self, key: Key) -> bool:
-        """False when it was there."""
-        return self._add(_hash(key))
-
-    def take(self, hashes: Iterable[int]) -> None:
-        """Keys of which only the hashes are left."""
-        for value in hashes:
-            self._add(value)
-
-    def _add(self, value: int) -> bool:
+    def add(self, value: int) -> bool:
+        """Takes the hash of a key; False when it was there."""
         slot = self._slot(value)
         if self._slots[slot]:
             return False
