@@ -41,7 +41,7 @@ from thv.stores.mirrors.base import (
     Totals,
 )
 from thv.sync.choose import Moment, Rules, Verdict, choose, policy_predicate, selected_of
-from thv.sync.fetch import Look, Report, fetch, load_known
+from thv.sync.fetch import Look, Progress, Report, fetch, load_known
 from thv.sync.write import Written, fold, read_snapshot, write_all, write_changes
 
 TOMBSTONE_DAYS = 30
@@ -92,6 +92,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False
     """Ignore validators and incremental state."""
     report: Report = lambda _: None
+    patience: float | None = None
+    """Seconds that the source may take without bringing anything; None: as many as it wants."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +123,22 @@ async def sync(run: Run, tools: Tools) -> Outcome:
     """Fetch, filter, snapshot."""
     opened = await tools.open_source(run.registry)
     mirror = tools.mirrors.open(opened.mirror_key)
-    async with tools.locks.of(opened.mirror_key):
-        fetched = await _fetched(run, opened.source, mirror, tools)
+    async with tools.locks.of(opened.mirror_key), asyncio.timeout(run.patience) as limit:
+        fetched = await _fetched(_renewing(run, limit), opened.source, mirror, tools)
     return await _Making(run, opened.mirror_key, mirror, tools, fetched=fetched).outcome()
+
+
+def _renewing(run: Run, limit: asyncio.Timeout) -> Run:
+    """The run, whose patience begins anew with everything that the source brings."""
+    patience = run.patience
+    if patience is None:
+        return run
+
+    def report(progress: Progress) -> None:
+        limit.reschedule(asyncio.get_running_loop().time() + patience)
+        run.report(progress)
+
+    return msgspec.structs.replace(run, report=report)
 
 
 async def _fetched(run: Run, source: Source, mirror: Mirror, tools: Tools) -> bool:

@@ -110,11 +110,14 @@ class RegistryReconciler:
     async def _attempt(self, registry: Registry, due: Due, began: datetime) -> datetime | None:
         progress = _ProgressWriter(self, registry, due, began)
         run = Run(
-            registry=registry, not_before=due.not_before, force=due.force, report=progress.report
+            registry=registry,
+            not_before=due.not_before,
+            force=due.force,
+            report=progress.report,
+            patience=_patience(registry),
         )
         try:
-            async with asyncio.timeout(_budget(registry)):
-                outcome = await sync(run, self._tools)
+            outcome = await sync(run, self._tools)
         except (ThvError, TimeoutError) as error:
             await progress.stop()
             return await self._failed(
@@ -250,8 +253,8 @@ def registries_of_config_map(registries: list[Registry], namespace: str, name: s
     ]
 
 
-def _budget(registry: Registry) -> float | None:
-    """Seconds that a sync may take; a first one goes on as long as its source gives pages."""
+def _patience(registry: Registry) -> float | None:
+    """Seconds that a source may take to bring something; a first sync waits for as long as its source answers."""
     if registry.status.snapshot is None and registry.status.candidates is None:
         return None
     return parse_duration(registry.spec.sync_policy.timeout)
@@ -262,7 +265,7 @@ def _translated(error: ThvError | TimeoutError, registry: Registry) -> ThvError:
         return error
     return ThvError(
         Code.SOURCE_TIMEOUT,
-        f"the sync took longer than spec.syncPolicy.timeout ({registry.spec.sync_policy.timeout})",
+        f"the source brought nothing for spec.syncPolicy.timeout ({registry.spec.sync_policy.timeout})",
         hint="Raise spec.syncPolicy.timeout, or find out why the source is slow.",
     )
 

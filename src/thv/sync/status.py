@@ -202,7 +202,7 @@ Truth = Literal["True", "False", "Unknown"]
 
 
 def _good(registry: Registry, status: RegistryStatus, outcome: Outcome) -> list[Condition]:
-    count = f"{status.server_count} servers"
+    count = _counted(status.server_count, "server")
     source_reason = "Fetched" if outcome.fetched else "NotModified"
     if outcome.known.resolved_url:
         source_reason = "APIDiscovered"
@@ -242,7 +242,11 @@ def _data(status: RegistryStatus, mirror: MirrorState) -> tuple[str, str]:
         first = mirror.problems[0] if mirror.problems else None
         named = f"; the first: {first.place} {first.reason}" if first else ""
         return "ParsedWithSkips", f"{mirror.rejected} of {mirror.read} items were skipped{named}"
-    return "Parsed", f"{mirror.read} items"
+    return "Parsed", _counted(mirror.read, "item")
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _bad(
