@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.apps.standalone.process import Process, environment, names, run
+from thv.apps.kit.home import Home, LoopLock
 
 pytestmark = pytest.mark.e2e
 
@@ -102,6 +103,25 @@ def test_two_processes_do_not_synchronize_one_folder(tmp_path: Path) -> None:
         assert f"thv (pid {first.pid}) on port {port} already synchronizes" in second.stderr
         with Process(tmp_path, "serve", "--data", "data", "--port", "0", "--read-only") as reader:
             assert reader.until_served("/v0.1/servers").json["servers"] == []
+
+
+def test_a_server_serves_while_a_command_synchronizes_and_takes_over_afterwards(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(document("alpha"))
+    data = tmp_path / "data"
+    assert (
+        run(tmp_path, "--data", "data", "registry", "add", "mine", "--file", "mine.json").returncode
+        == 0
+    )
+    lock = LoopLock(Home(data))
+    assert lock.acquire("thv registry sync (pid 1)")
+    with Process(tmp_path, "serve", "--data", "data", "--port", "0") as server:
+        assert names(server.until_served("/r/default/mine/api/v1/servers")) == ["alpha"]
+        lock.release()
+        file.write_text(document("alpha", "beta"))
+        server.until_served("/r/default/mine/api/v1/servers/beta")
 
 
 @pytest.mark.requirement("OPS-06")

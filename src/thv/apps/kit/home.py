@@ -115,6 +115,8 @@ class LoopLock:
 
     def acquire(self, note: str) -> bool:
         """False when another process holds it; `note` tells a person who we are."""
+        if self._file is not None:
+            return True
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

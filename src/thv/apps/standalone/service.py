@@ -29,6 +29,9 @@ from thv.domain.resources import MCP_REGISTRY, uid_of
 
 log = logging.getLogger(__name__)
 
+_SERVER = " on port "
+"""Tells a server's lock from one that a command holds until it is done."""
+_LOCK_PAUSE = 0.5
 SWEEP_EVERY = 600
 """Seconds between two looks for state of registries that are gone."""
 
@@ -43,14 +46,14 @@ async def running(
     """
     keep_buffers()
     if not settings.read_only:
-        take_lock(local, settings)
+        _take_lock(local, settings)
     engine = Engine(local, settings.engine, api_of=lambda registry: _api(settings, registry))
     door = _door(local, settings)
     server = server_of(door.app, access_log=settings.api.access_log)
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(door.follow())]
     if not settings.read_only:
-        work.append(asyncio.ensure_future(_synchronize(local, engine)))
+        work.append(asyncio.ensure_future(_synchronize(local, settings, engine)))
     together = asyncio.gather(serving, *work)
     try:
         yield together
@@ -63,17 +66,26 @@ async def running(
         await engine.close()
 
 
-def take_lock(local: Local, settings: Settings) -> None:
-    """Makes this process the one that synchronizes the data folder."""
-    if not local.lock.acquire(f"thv (pid {os.getpid()}) on port {settings.api.port}"):
+def _take_lock(local: Local, settings: Settings) -> bool:
+    """Makes this process the one that synchronizes the data folder; False while a command does for a moment.
+
+    Raises LOCKED when another server does.
+    """
+    if local.lock.acquire(f"thv (pid {os.getpid()}){_SERVER}{settings.api.port}"):
+        return True
+    holder = local.lock.holder()
+    if _SERVER in holder:
         raise ThvError(
             Code.LOCKED,
-            f"{local.lock.holder() or 'another process'} already synchronizes the data folder {local.home.root}",
+            f"{holder} already synchronizes the data folder {local.home.root}",
             hint="Add --read-only to serve beside it, or choose another folder with --data.",
         )
+    return False
 
 
-async def _synchronize(local: Local, engine: Engine) -> None:
+async def _synchronize(local: Local, settings: Settings, engine: Engine) -> None:
+    while not _take_lock(local, settings):  # noqa: ASYNC110 # another process holds it
+        await asyncio.sleep(_LOCK_PAUSE)
     async with asyncio.TaskGroup() as group:
         group.create_task(run_registries(local.resources, engine.reconciler.reconcile, local.clock))
         group.create_task(_housekeeping(local, engine))
