@@ -168,6 +168,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.flows  # large
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_documents_end(document: bytes) -> None:
     try:
