@@ -28,6 +28,7 @@ def tools() -> list[Tool]:
         Tool("git", GIT, "git", "sources and samples from Git"),
         Tool("sshd", SSHD, "openssh-server", "Git over SSH"),
         Tool("openssl", shutil.which("openssl") or "", "openssl", "Git over TLS"),
+        Tool("chromium", shutil.which("chromium") or "", "chromium", "the API in a real browser"),
         Tool("strace", shutil.which("strace") or "", "strace", "kill -9 at every durable write"),
     ]
 
