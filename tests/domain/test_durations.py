@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from thv.domain.durations import format_duration, parse_duration
+from thv.domain.durations import parse_duration
 from thv.domain.errors import Code, ThvError
 
 
@@ -32,23 +30,3 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ThvError) as error:
         parse_duration(text)
     assert error.value.code is Code.INVALID
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0s"),
-        (3600, "1h"),
-        (5400, "1h30m"),
-        (0.5, "500ms"),
-        (86400, "24h"),
-        (61.25, "1m1s250ms"),
-    ],
-)
-def test_duration_is_written_short(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
-
-
-@given(st.integers(0, 10**9).map(lambda milliseconds: milliseconds / 1000))
-def test_duration_reads_what_it_writes(seconds: float) -> None:
-    assert parse_duration(format_duration(seconds)) == seconds

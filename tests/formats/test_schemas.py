@@ -14,7 +14,6 @@ from thv.domain.canonical import JsonObject
 from thv.formats.schemas import (
     CURRENT,
     merged,
-    named_release,
     releases,
     schema_findings,
     toolhive_findings,
@@ -107,21 +106,6 @@ def test_messages_and_findings_are_bounded() -> None:
 def test_what_is_no_object_breaks_the_schema(value: Any) -> None:
     assert schema_findings(value)
     assert toolhive_findings(value)
-
-
-@pytest.mark.parametrize(
-    ("schema", "release"),
-    [
-        ("https://static.modelcontextprotocol.io/schemas/2025-09-29/server.schema.json", "2025-09-29"),
-        ("https://static.modelcontextprotocol.io/schemas/2025-10-17/server.schema.json#/definitions/ServerDetail", "2025-10-17"),
-        ("https://static.modelcontextprotocol.io/schemas/2024-01-01/server.schema.json", CURRENT),
-        ("draft", CURRENT),
-        (7, CURRENT),
-    ],
-)  # fmt: skip
-def test_a_server_names_the_release_that_it_is_written_in(schema: Any, release: str) -> None:
-    assert named_release({"$schema": schema}) == release
-    assert named_release({}) == CURRENT
 
 
 def test_a_proper_toolhive_document_breaks_nothing() -> None:

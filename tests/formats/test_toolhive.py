@@ -34,9 +34,7 @@ from thv.formats.parking import difference
 from thv.formats.toolhive import (
     PARKED_THERE,
     entry_of_toolhive,
-    is_remote,
     placed_entry,
-    toolhive_entry,
 )
 
 pytestmark = [pytest.mark.requirement("FMT-01"), pytest.mark.requirement("FMT-03")]
@@ -377,7 +375,7 @@ def test_an_edit_of_the_toolhive_form_is_what_comes_back(
     value = edited(placed.value, edits)
     back = entry_of_toolhive(placed.key, as_json(value), section=placed.section)
     assert back.content == edited(OFFICIALS[name], outcome)
-    assert without_parked(toolhive_entry(back)) == without_parked(value)
+    assert without_parked(placed_entry(back).value) == without_parked(value)
 
 
 @pytest.mark.parametrize(("name", "edits", "outcome"), titled(OF_SERVER))
@@ -396,7 +394,7 @@ def test_an_edit_of_a_word_among_named_arguments_makes_plain_words_of_all() -> N
     """The limit: a word of a command line does not say to which argument it belongs."""
     argument = {"type": "named", "name": "--port", "value": "80", "description": "A port"}
     server = edited(OFFICIALS["npm"], {(*NPM, "packageArguments"): [argument]})
-    value = toolhive_entry(entry_of(server))
+    value = placed_entry(entry_of(server)).value
     assert value["args"] == ["--port", "80"]
     back = entry_of_toolhive(
         "io.example/notes", {**value, "args": ["--port", "90"]}, section=SERVERS
@@ -457,7 +455,7 @@ def test_any_edit_of_any_converted_entry_is_what_comes_back(
 
 
 def parked_of(entry: Entry) -> Any:
-    return toolhive_entry(entry).get("custom_metadata", {}).get(PARKED)
+    return placed_entry(entry).value.get("custom_metadata", {}).get(PARKED)
 
 
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-10-17/server.schema.json"
@@ -560,8 +558,8 @@ def test_what_is_no_toolhive_entry_is_rejected_with_a_reason(
 
 
 def test_a_remote_entry_stands_among_the_remote_servers() -> None:
-    assert is_remote(entry_of(OFFICIALS["remote"]))
-    assert not is_remote(entry_of(OFFICIALS["container"]))
+    assert placed_entry(entry_of(OFFICIALS["remote"])).section == REMOTE_SERVERS
+    assert placed_entry(entry_of(OFFICIALS["container"])).section == SERVERS
 
 
 # Parked values of strangers --------------------------------------------------------------------------------
@@ -595,7 +593,7 @@ def test_parked_values_of_a_stranger_never_win_over_the_entry(name: str, parked:
     entry = entry_of_toolhive("files", as_json(value), section=section)
     assert entry.name == "io.github.stacklok/files"
     assert entry.server["description"] == value["description"]
-    assert without_parked(toolhive_entry(entry)) == TOOLHIVES[name]
+    assert without_parked(placed_entry(entry).value) == TOOLHIVES[name]
     assert facts_of(entry).key == "files"
     assert entry.digest
 
@@ -651,7 +649,7 @@ def test_an_entry_of_thousands_of_inputs_costs_no_more_than_its_length() -> None
     inputs = [{"name": f"V{n}", "value": "x", "choices": ["a"]} for n in range(5_000)]
     package = {**PLAIN["packages"][0], "environmentVariables": inputs}
     entry = entry_of({**PLAIN, "packages": [package]})
-    value = toolhive_entry(entry)
+    value = placed_entry(entry).value
     assert there_and_back(entry) == entry
     value["env_vars"][7]["description"] = "edited"
     back = entry_of_toolhive(entry.name, value, section=SERVERS)

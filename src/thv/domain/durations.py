@@ -26,14 +26,3 @@ def parse_duration(text: str) -> float:
             hint='Write numbers with the units h, m, s or ms, such as "1h30m" or "500ms".',
         )
     return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
-
-
-def format_duration(seconds: float) -> str:
-    """The shortest text with whole numbers, to the millisecond: 5400 is `1h30m`, 0 is `0s`."""
-    milliseconds = round(seconds * 1000)
-    parts: list[str] = []
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, milliseconds = divmod(milliseconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"

@@ -14,7 +14,6 @@ import msgspec
 from thv.domain.canonical import JsonObject
 
 HTTP_TRANSPORTS = ("streamable-http", "sse")
-TRANSPORTS = ("stdio", *HTTP_TRANSPORTS)
 
 _SCHEMES = {"npm": "npx", "pypi": "uvx"}
 _TAGGED = re.compile(r"@sha256:|:[^/]*$")

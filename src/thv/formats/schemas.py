@@ -7,7 +7,6 @@ of its successor.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -23,9 +22,6 @@ CURRENT = "2025-12-11"
 
 _FINDING_LIMIT = 100
 _MESSAGE_LIMIT = 300
-_SCHEMA_URL = re.compile(
-    r"https://static\.modelcontextprotocol\.io/schemas/([^/]+)/server\.schema\.json"
-)
 
 
 def schema_findings(server: Any, release: str = CURRENT) -> list[Finding]:
@@ -41,12 +37,6 @@ def toolhive_findings(document: Any) -> list[Finding]:
 def releases() -> tuple[str, ...]:
     """The released versions of the schema of server.json, newest first."""
     return tuple(_server_schemas())
-
-
-def named_release(server: JsonObject) -> str:
-    """The release that a server.json says it is written in; the current one when it names none of them."""
-    match = _SCHEMA_URL.match(str(server.get("$schema")))
-    return match[1] if match and match[1] in releases() else CURRENT
 
 
 def _findings(validator: jsonschema_rs.Validator, value: Any) -> list[Finding]:

@@ -43,16 +43,6 @@ class Placed(msgspec.Struct, frozen=True):
     value: JsonObject
 
 
-def toolhive_entry(entry: Entry) -> JsonObject:
-    """The ToolHive entry, without its key; what it cannot say is parked under `custom_metadata`."""
-    return placed_entry(entry).value
-
-
-def is_remote(entry: Entry) -> bool:
-    """Whether a ToolHive document lists the entry among its remote servers."""
-    return placed_entry(entry).section == REMOTE_SERVERS
-
-
 def placed_entry(entry: Entry) -> Placed:
     """The ToolHive entry with key and section."""
     content = _own_keys_removed(entry.content)

@@ -242,17 +242,6 @@ class _ProgressWriter:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-def registries_of_config_map(registries: list[Registry], namespace: str, name: str) -> list[Key]:
-    """The registries that read this ConfigMap."""
-    return [
-        (registry.namespace, registry.name)
-        for registry in registries
-        if registry.namespace == namespace
-        and registry.spec.source.config_map is not None
-        and registry.spec.source.config_map.name == name
-    ]
-
-
 def _patience(registry: Registry) -> float | None:
     """Seconds that a source may take to bring something; a first sync waits for as long as its source answers."""
     if registry.status.snapshot is None and registry.status.candidates is None:

@@ -28,8 +28,6 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     home: Home
     clock: Clock = utc_now
-    taxonomy_file: str = ""
-    """An administrator's own categories instead of the shipped ones."""
 
     @cached_property
     def resources(self) -> SqliteStore:
