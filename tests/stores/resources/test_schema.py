@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from thv.domain.errors import FieldError
 from thv.domain.resources import MCP_REGISTRY
 from thv.formats.crd import registry_schema
-from thv.stores.resources.definitions import DEFINITIONS
+from thv.stores.resources.definitions import definition_of
 from thv.stores.resources.schema import defaulted, pruned, unknown_fields, validate
 
 SCHEMA: dict[str, Any] = {
@@ -195,12 +195,12 @@ def test_long_values_are_cut_in_messages() -> None:
     ],
 )
 def test_unknown_field_says_what_was_probably_meant(spec: dict[str, Any], message: str) -> None:
-    (error,) = unknown_fields(DEFINITIONS[MCP_REGISTRY].schema, {"spec": spec})
+    (error,) = unknown_fields(definition_of(MCP_REGISTRY).schema, {"spec": spec})
     assert error.message == message
 
 
 def test_unknown_fields_of_metadata_are_found() -> None:
-    schema = DEFINITIONS[MCP_REGISTRY].schema
+    schema = definition_of(MCP_REGISTRY).schema
     assert unknown_fields(schema, {"metadata": {"lables": {}}, "stuff": 1}) == [
         FieldError(
             "metadata.lables", 'unknown field "metadata.lables", did you mean "metadata.labels"?'

@@ -1,13 +1,14 @@
 """The kinds that an embedded store keeps: schema, checks and what is special about each.
 
 In the flow: the store looks up the kind of an object here before every write. To add a kind, add it to
-`thv.domain.resources.KINDS` and its definition to `DEFINITIONS`.
+`thv.domain.resources.KINDS` and the maker of its definition to `_MAKERS`.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -212,30 +213,46 @@ def _without_last_applied(obj: JsonObject) -> JsonObject:
 
 # ---------------------------------------------------------------- the table
 
-DEFINITIONS: dict[Kind, Definition] = {
-    definition.kind: definition
-    for definition in (
-        Definition(
-            kind=MCP_REGISTRY,
-            schema=_with_metadata(registry_schema()),
-            has_status=True,
-            check=check_rules,
-        ),
-        Definition(
-            kind=CONFIG_MAP,
-            schema=_with_metadata(_CONFIG_MAP_SCHEMA),
-            kept_if_filled=frozenset({"data", "binaryData"}),
-            prepared=_with_empty_texts,
-            check=_check_config_map,
-            check_update=_check_immutable,
-        ),
-        Definition(
-            kind=SECRET,
-            schema=_with_metadata(_SECRET_SCHEMA),
-            kept_if_filled=frozenset({"data"}),
-            check=_check_secret,
-            check_update=_check_secret_update,
-            prepared=_without_plain_text,
-        ),
+
+@cache
+def definition_of(kind: Kind) -> Definition:
+    """All about a kind; made when it is first asked for, as what only reads never needs the large schemas."""
+    return _MAKERS[kind](kind)
+
+
+def _registry(kind: Kind) -> Definition:
+    return Definition(
+        kind=kind,
+        schema=_with_metadata(registry_schema()),
+        has_status=True,
+        check=check_rules,
     )
+
+
+def _config_map(kind: Kind) -> Definition:
+    return Definition(
+        kind=kind,
+        schema=_with_metadata(_CONFIG_MAP_SCHEMA),
+        kept_if_filled=frozenset({"data", "binaryData"}),
+        prepared=_with_empty_texts,
+        check=_check_config_map,
+        check_update=_check_immutable,
+    )
+
+
+def _secret(kind: Kind) -> Definition:
+    return Definition(
+        kind=kind,
+        schema=_with_metadata(_SECRET_SCHEMA),
+        kept_if_filled=frozenset({"data"}),
+        check=_check_secret,
+        check_update=_check_secret_update,
+        prepared=_without_plain_text,
+    )
+
+
+_MAKERS: dict[Kind, Callable[[Kind], Definition]] = {
+    MCP_REGISTRY: _registry,
+    CONFIG_MAP: _config_map,
+    SECRET: _secret,
 }

@@ -32,7 +32,7 @@ from thv.domain.resources import (
 from thv.domain.selectors import Selector, parse_selector
 from thv.stores.resources import machinery
 from thv.stores.resources.base import EventType, ResourceList, WatchEvent
-from thv.stores.resources.definitions import DEFINITIONS, Definition
+from thv.stores.resources.definitions import Definition, definition_of
 from thv.stores.resources.machinery import Request
 from thv.stores.resources.tables import (
     Backend,
@@ -84,7 +84,6 @@ class EmbeddedStore:
         limit: int = 0,
         continue_: str = "",
     ) -> ResourceList:
-        _definition(kind)
         wanted = parse_selector(selector)
         page = _page(continue_) if continue_ else None
         return self._backend.read(
@@ -94,7 +93,6 @@ class EmbeddedStore:
     async def watch(
         self, kind: Kind, namespace: str | None = None, *, since: str
     ) -> AsyncGenerator[WatchEvent, None]:
-        _definition(kind)
         cursor = told = _version(since)
         told_at = self._chances.now()
         while True:
@@ -158,7 +156,7 @@ class EmbeddedStore:
     async def merge(
         self, kind: Kind, namespace: str, name: str, patch: JsonObject, *, manager: str
     ) -> JsonObject:
-        definition = _definition(kind)
+        definition = definition_of(kind)
         request = Request(manager=manager, now=self._time())
         with self._writing() as tables:
             live = _existing(tables, kind, namespace, name).object
@@ -184,7 +182,7 @@ class EmbeddedStore:
         uid: str = "",
         resource_version: str = "",
     ) -> None:
-        definition = _definition(kind)
+        definition = definition_of(kind)
         with self._writing() as tables:
             live = _existing(tables, kind, namespace, name).object
             machinery.check_preconditions(
@@ -202,7 +200,7 @@ class EmbeddedStore:
         self, obj: JsonObject, manager: str, *, strict: bool = True, force: bool = False
     ) -> tuple[Definition, Request]:
         request = Request(manager=manager, now=self._time(), strict=strict, force=force)
-        return _definition(kind_of(obj)), request
+        return definition_of(kind_of(obj)), request
 
     @contextmanager
     def _writing(self) -> Iterator[Tables]:
@@ -261,7 +259,7 @@ class EmbeddedStore:
         row = tables.get(key)
         if row is None:
             return
-        definition = _definition(kind_of(row.object))
+        definition = definition_of(kind_of(row.object))
         if _is_orphan(tables, row.object):
             self._deleted(tables, definition, row.object)
             return
@@ -282,10 +280,6 @@ class EmbeddedStore:
 
 
 # ---------------------------------------------------------------- looking up
-
-
-def _definition(kind: Kind) -> Definition:
-    return DEFINITIONS[kind]
 
 
 def _placed(obj: JsonObject) -> JsonObject:
