@@ -81,6 +81,14 @@ def test_the_manifests_of_the_documents_apply_as_they_are_printed(cli: Cli, path
     assert cli.ok(f"apply -f {path}").out == f"mcpregistry.toolhive.stacklok.io/{name} created\n"
 
 
+def test_a_credential_among_plain_headers_is_applied_and_remarked(cli: Cli) -> None:
+    url = {"url": "https://a.example/s.json", "headers": {"Authorization": CANARY}}
+    path = cli.file("corp.json", registry(source={"type": "url", "url": url}))
+    ran = cli.ok("apply", "-f", str(path))
+    assert "corp: put credentials into authSecret or headersSecret, not into headers" in ran.err
+    assert CANARY not in ran.out + ran.err
+
+
 def test_a_folder_and_a_list_are_applied_in_their_order(cli: Cli) -> None:
     cli.file("all/b.json", registry("second"))
     cli.file("all/a.yaml", yaml.safe_dump(json.loads(registry("first"))))

@@ -22,6 +22,7 @@ from thv.domain.resources import (
     namespace_of,
     resource_version_of,
 )
+from thv.domain.rules import warnings_of
 
 _DRY = " (server dry run)"
 
@@ -102,6 +103,8 @@ async def apply(
         if done is not None:
             applied.append(done)
             _print_line(session, done, dry=dry)
+            for warning in warnings_of(done[1]):
+                session.console.step("note", f"{manifest.title}: {warning}")
     _print_objects(session, [obj for _, obj, _ in applied])
     if not dry:
         _remark(session, applied)
