@@ -16,10 +16,12 @@ import msgspec
 JsonObject = dict[str, Any]
 
 _sorted = msgspec.json.Encoder(order="sorted")
-# A number with a fraction or an exponent, where a value may stand: behind a key, in a list. Matching inside a
-# string only costs time, but much, so the tags of images must not. A value of its own stands at the start, and is
-# looked for apart: an alternative costs the pattern its fast search.
-_FLOAT = re.compile(rb'[:,\[](?<![^"]:)-?\d+[.eE]')
+# A number with a fraction or an exponent, where a value may stand: behind a key, in a list, at the start. One
+# literal byte at the front of a pattern is what the search goes by: three searches take half the time of one that
+# begins with a choice. A match inside a string only costs time, but much, so the tags of images must not be one.
+_FLOAT_OF_KEY = re.compile(rb'":-?\d+[.eE]')
+_FLOAT_BEHIND = re.compile(rb",-?\d+[.eE]")
+_FIRST_FLOAT = re.compile(rb"\[-?\d+[.eE]")
 _LONE_FLOAT = re.compile(rb"-?\d+[.eE]")
 # A key beyond the basic plane: such keys sort differently by UTF-8 and by UTF-16, the order that RFC 8785 asks for.
 _FAR_KEY = re.compile(
@@ -31,7 +33,9 @@ def canonical(value: Any) -> bytes:
     """The one spelling of a JSON value."""
     fast = _sorted.encode(value)
     if (
-        _FLOAT.search(fast)
+        _FLOAT_OF_KEY.search(fast)
+        or _FLOAT_BEHIND.search(fast)
+        or _FIRST_FLOAT.search(fast)
         or _LONE_FLOAT.match(fast)
         or (not fast.isascii() and _FAR_KEY.search(fast))
     ):
