@@ -99,7 +99,7 @@ def _cell(text: str) -> str:
 
 def cli_page() -> str:
     """The help of every command."""
-    root = click.Context(cli, info_name="thv", color=False)
+    root = click.Context(cli, info_name="thv", color=False, help_option_names=["-h", "--help"])
     common = cli.get_help(root).partition(_COMMON)[2].rstrip()
     parts = [
         "# Commands",
