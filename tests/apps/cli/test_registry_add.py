@@ -65,6 +65,24 @@ def test_a_url_on_loopback_is_added_when_it_is_allowed_and_says_what_it_opened(
     assert "may be reached" not in again.err
 
 
+def test_a_host_that_was_opened_in_a_wrong_form_is_named(cli: Cli, upstream: Upstream) -> None:
+    upstream.file("/servers.json", toolhive(one={}))
+    url = f"{upstream.url}/servers.json"
+    cli.ok("registry", "add", "lab", "--url", url, *OPEN)
+    (cli.data / "allowed-hosts").write_text("no port\n")
+    ran = cli("registry sync lab")
+    assert ran.code == 10
+    assert '"no" is no entry of the form host:port or host:*' in ran.err
+    assert str(cli.data / "allowed-hosts") in ran.err
+    (cli.data / "allowed-hosts").unlink()
+    cli.environ["THV_ALLOW"] = "127.0.0.1:port"
+    for line in ("registry sync lab", f"registry add other --url {url}"):
+        ran = cli(line)
+        assert ran.code == 2
+        assert '"127.0.0.1:port" is no entry of the form host:port or host:*' in ran.err
+        assert "THV_ALLOW" in ran.err
+
+
 @pytest.mark.requirement("CLI-01", "REG-06")
 def test_a_registry_api_gives_its_latest_versions_or_all(cli: Cli, upstream: Upstream) -> None:
     upstream.corpus.publish("io.example/a", "1.0.0")

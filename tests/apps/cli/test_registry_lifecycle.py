@@ -223,6 +223,24 @@ def test_a_registry_is_removed_with_all_its_content(cli: Cli, file: Path) -> Non
     assert cli.ok("registry list -o name").out == ""
 
 
+@pytest.mark.requirement("CLI-01")
+def test_a_deleted_registry_goes_with_all_its_content_too(cli: Cli, file: Path) -> None:
+    cli.ok(f"registry import --file {file} --registry imported")
+    assert "imports" in content(cli)
+    cli.ok("delete mcpregistry local imported --yes")
+    assert content(cli) == []
+
+
+@pytest.mark.requirement("REG-11")
+def test_the_mirror_of_a_registry_whose_source_cannot_be_opened_stays(
+    cli: Cli, file: Path, failed: None
+) -> None:
+    (cli.data / "allowed-hosts").write_text("nonsense")
+    mirrors = set((cli.data / "mirrors").glob("*.db"))
+    cli.ok("registry remove local --yes")
+    assert len(mirrors & set((cli.data / "mirrors").glob("*.db"))) == 1
+
+
 @pytest.mark.requirement("REG-11")
 def test_what_another_registry_uses_stays(cli: Cli, file: Path) -> None:
     cli.ok("registry", "add", "twin", "--file", str(file))

@@ -152,6 +152,7 @@ def test_beyond_this_machine_only_what_is_open_to_everybody_is_read(tmp_path: Pa
         (("--listen", "here"), 2, '"here" is no address to listen on'),
         (("--listen", "192.0.2.1:8080"), 2, "cannot listen on 192.0.2.1:8080"),
         (("--fetch-backoff", "soon"), 2, '"soon" is no duration'),
+        (("--allow", "a:b:c"), 2, '"a:b:c" is no entry of the form host:port'),
     ],
 )
 def test_wrong_flags_are_refused(

@@ -6,11 +6,13 @@ where something is fetched.
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+import shutil
 from pathlib import Path
 
 import msgspec
 
+from thv.apps.cli.allowing import allowed, opened
 from thv.apps.cli.settings import Settings
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.readers import NamespaceReader, readable
@@ -74,6 +76,7 @@ class Engine:
     ) -> None:
         self._local = local
         self._settings = settings
+        self._allowed = allowed(settings.allowed_hosts)
         self._client = HttpClient(settings=HttpSettings())
         self._mirrors = SqliteMirrors(local.home.mirrors)
         self._selections = SqliteSelections(local.home.selections)
@@ -103,17 +106,23 @@ class Engine:
         return Opened(source, digest_of(identity.encode()).removeprefix("sha256:")[:32])
 
     async def sweep(self) -> None:
-        """Removes the working state of registries that are gone."""
+        """Removes what registries that are gone left behind, and the mirrors that nobody uses any more."""
+        found = self._selections.uids() | self._local.chunks.uids() | self._local.home.model_uids()
         objects = (await self._local.resources.list(MCP_REGISTRY)).items
-        alive = {uid_of(obj) for obj in objects}
-        for uid in (self._selections.uids() | self._local.chunks.uids()) - alive:
+        self._mirrors.prune({await self._mirror_of(registry) for registry in readable(objects)})
+        for uid in found - {uid_of(obj) for obj in objects}:
             self._selections.forget(uid)
             await self._local.chunks.forget(uid)
-        keys: set[str] = set()
-        for registry in readable(objects):
-            with suppress(ThvError):  # its reconciler says what is wrong with it
-                keys.add((await self.open_source(registry)).mirror_key)
-        self._mirrors.prune(keys)
+            model = self._local.home.models / uid
+            await asyncio.to_thread(shutil.rmtree, model, ignore_errors=True)
+
+    async def _mirror_of(self, registry: Registry) -> str:
+        """The mirror that a registry uses; while its source cannot be opened, the one that it used last."""
+        try:
+            return (await self.open_source(registry)).mirror_key
+        except ThvError:  # its reconciler says what is wrong with it
+            known = registry.uid in self._selections.uids()
+            return self._selections.open(registry.uid).basis().mirror if known else ""
 
     async def _source(self, registry: Registry) -> Source:
         spec = registry.spec.source
@@ -166,9 +175,7 @@ class Engine:
     @property
     def _allow(self) -> AllowList:
         """Read anew each time: another process may have opened a host."""
-        return AllowList.parse(
-            [*self._settings.allowed_hosts, *self._local.home.read_allowed_hosts()]
-        )
+        return AllowList((*self._allowed, *opened(self._local.home)))
 
     def _web(self, reader: NamespaceReader) -> Web:
         return Web(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from thv.apps.cli.allowing import allowed, opened
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.clients.git.address import parse_address
@@ -46,7 +47,7 @@ async def open_address(
 
     `flags` are those of the two that were given.
     """
-    allow = AllowList.parse([*session.settings.allow, *session.local.home.read_allowed_hosts()])
+    allow = AllowList((*allowed(session.settings.allow), *opened(session.local.home)))
     if allow.opens(target.host, target.port):
         return
     denied = await _denied(target)

@@ -17,6 +17,8 @@ import msgspec
 
 from thv.domain.errors import Code, ThvError
 
+_ALLOWED_HOSTS_LIMIT = 1 << 20
+
 
 def import_path(namespace: str, name: str) -> str:
     """Where an imported document lies in every data folder; the path of its source."""
@@ -58,6 +60,10 @@ class Home(msgspec.Struct, frozen=True):
         """Read models, a folder a registry."""
         return self.root / "models"
 
+    def model_uids(self) -> set[str]:
+        """The registries that have a read model here."""
+        return {path.name for path in self.models.iterdir()} if self.models.is_dir() else set()
+
     @property
     def imports(self) -> Path:
         """Documents that `thv registry import` wrote, which are sources: not derived, and part of a backup."""
@@ -94,7 +100,8 @@ class Home(msgspec.Struct, frozen=True):
     def read_allowed_hosts(self) -> list[str]:
         """The entries that were added on this machine."""
         try:
-            return self.allowed_hosts.read_text().split()
+            with self.allowed_hosts.open(encoding="utf-8", errors="replace") as file:
+                return file.read(_ALLOWED_HOSTS_LIMIT).split()
         except FileNotFoundError:
             return []
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +24,6 @@ from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
 from thv.domain.registry_status import ApiPhase, ApiStatus
-from thv.domain.resources import MCP_REGISTRY, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -88,26 +86,17 @@ async def _synchronize(local: Local, settings: Settings, engine: Engine) -> None
         await asyncio.sleep(_LOCK_PAUSE)
     async with asyncio.TaskGroup() as group:
         group.create_task(run_registries(local.resources, engine.reconciler.reconcile, local.clock))
-        group.create_task(_housekeeping(local, engine))
+        group.create_task(_housekeeping(engine))
 
 
-async def _housekeeping(local: Local, engine: Engine) -> None:
+async def _housekeeping(engine: Engine) -> None:
     """Removes what registries left behind."""
     while True:
         try:
             await engine.sweep()
-            await _forget_models(local)
         except (ThvError, OSError) as error:
             log.warning("housekeeping: %s", error)
         await asyncio.sleep(SWEEP_EVERY)
-
-
-async def _forget_models(local: Local) -> None:
-    alive = {uid_of(obj) for obj in (await local.resources.list(MCP_REGISTRY)).items}
-    models = local.home.models
-    for folder in list(models.iterdir()) if models.is_dir() else ():
-        if folder.name not in alive:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _door(local: Local, settings: Settings) -> Door:

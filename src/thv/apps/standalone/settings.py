@@ -62,7 +62,7 @@ def settings_of(
     fetch_backoff: str = "",
     **flags: Any,
 ) -> Settings:
-    """Flags over the environment over defaults; raises INVALID for flags that exclude each other."""
+    """Flags over the environment over defaults; raises INVALID for what none may have."""
     if registry and files:
         raise ThvError(
             Code.INVALID,
@@ -72,9 +72,10 @@ def settings_of(
     engine = engine_settings(session.settings)
     if fetch_backoff:
         engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
+    engine = msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow))
     return Settings(
         api=_api(read_api_settings(session.common.around.environ), **flags),
-        engine=msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow)),
+        engine=engine,
         only=(session.namespace, registry) if registry else None,
         files=tuple(Path(file) for file in files),
         read_only=read_only,

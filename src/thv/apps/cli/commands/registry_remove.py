@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterable
-
 import click
 
 from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.completion import registry_names
+from thv.apps.cli.leftovers import clear_away
 from thv.apps.cli.options import option
 from thv.apps.cli.output import counted
 from thv.apps.cli.registries import Shelf, every, find_stored, names_of
 from thv.apps.cli.session import Session
 from thv.apps.cli.verbs import LINES, print_done
-from thv.apps.cli.wiring import Local
-from thv.domain.resources import MCP_REGISTRY, uid_of
-from thv.stores.mirrors.sqlite import SqliteMirrors, SqliteSelections
+from thv.domain.resources import MCP_REGISTRY
 from thv.sync.hierarchy import neighbour_of
 
 
@@ -47,8 +42,7 @@ async def remove(session: Session, *, names: tuple[str, ...], keep_servers: bool
         await shelf.local.resources.delete(
             MCP_REGISTRY, shelf.namespace, shelf.name, uid=shelf.registry.uid
         )
-        session.local.home.import_of(shelf.namespace, shelf.name).unlink(missing_ok=True)
-    await _forget(session.local, shelves)
+    await clear_away(session, [(shelf.namespace, shelf.name) for shelf in shelves])
     print_done(session, shelves, "removed")
 
 
@@ -67,36 +61,3 @@ async def _readers(session: Session, shelves: list[Shelf]) -> list[Shelf]:
         for shelf in await every(session)
         if not shelf.file and shelf.name not in going and neighbour_of(shelf.registry) in going
     ]
-
-
-async def _forget(local: Local, shelves: Iterable[Shelf]) -> None:
-    """Removes the content; while another process synchronizes, that one does it."""
-    if not local.lock.acquire(f"thv registry remove (pid {os.getpid()})"):
-        return
-    mirrors, selections = SqliteMirrors(local.home.mirrors), SqliteSelections(local.home.selections)
-    try:
-        for shelf in shelves:
-            uid = shelf.registry.uid
-            shutil.rmtree(local.home.models / uid, ignore_errors=True)
-            await local.chunks.forget(uid)
-            if uid in selections.uids():
-                selections.forget(uid)
-        used = await _mirrors_in_use(local, selections)
-        if used is not None:
-            mirrors.prune(used)
-    finally:
-        mirrors.close()
-        selections.close()
-        local.lock.release()
-
-
-async def _mirrors_in_use(local: Local, selections: SqliteSelections) -> set[str] | None:
-    """The mirrors of the registries that stay; None while that of one of them is not known yet."""
-    known = selections.uids()
-    used = set()
-    for obj in (await local.resources.list(MCP_REGISTRY)).items:
-        mirror = selections.open(uid_of(obj)).basis().mirror if uid_of(obj) in known else ""
-        if not mirror:
-            return None
-        used.add(mirror)
-    return used

@@ -15,6 +15,7 @@ from thv.apps.cli.command import OBJECTS, TABLES, command
 from thv.apps.cli.completion import kind_words
 from thv.apps.cli.exits import CommandError, Exit, exit_of, show_error
 from thv.apps.cli.hiding import shown_resource
+from thv.apps.cli.leftovers import clear_away
 from thv.apps.cli.manifest_files import read_manifests, title_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, age, print_list, print_value
@@ -212,6 +213,9 @@ async def delete(
             target.kind, target.namespace, target.name, uid=uid_of(obj)
         )
         _print_deleted(session, target, obj)
+    gone = [(each.namespace, each.name) for each, _ in present if each.kind == MCP_REGISTRY]
+    if gone:
+        await clear_away(session, gone)
     return code
 
 
