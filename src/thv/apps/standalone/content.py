@@ -173,11 +173,12 @@ async def _run_git(
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
         },
-        stdin=asyncio.subprocess.PIPE,
+        # uvloop raises when even nothing is written to a process that has ended already
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await process.communicate(stdin)
+    _, said = await process.communicate(stdin or None)
     if process.returncode == 0:
         return ""
     return f"git {arguments[0]} failed: {' '.join(said.decode(errors='replace').split())[:200]}"
