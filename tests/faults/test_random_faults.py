@@ -10,7 +10,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +49,7 @@ def sometimes(chance: random.Random) -> Play:
 async def test_every_sync_of_an_upstream_that_fails_often_succeeds(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    began, asked = time.monotonic(), 0
+    asked = 0
     for run in range(RUNS):
         upstream.heal()
         upstream.requests.clear()
@@ -62,10 +61,8 @@ async def test_every_sync_of_an_upstream_that_fails_often_succeeds(
             assert status_.phase == "Ready", status_.sync_status.error
             assert status_.version_count == PAGES * 100 - 50
         asked += len(upstream.requests)
-    took = time.monotonic() - began
-    print(f"\n{RUNS} syncs of {PAGES} pages: all succeeded in {took:.0f} s, {asked} requests")
+    print(f"\n{RUNS} syncs of {PAGES} pages: all succeeded with {asked} requests")
     assert asked > RUNS * PAGES * 1.2
-    assert took < 6.0 * RUNS
 
 
 @pytest.mark.e2e
