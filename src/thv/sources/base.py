@@ -7,7 +7,7 @@ document, or pages; `formats` reads either. A source that can tell cheaply that 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -101,6 +101,15 @@ class Source(Protocol):
 
     async def fetch(self, known: Known) -> Fetched:
         """What is new since `known`; `Known()` asks for everything."""
+        ...
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """A source that can be looked at for next to nothing, as often as every second."""
+
+    async def glance(self) -> str:
+        """Another text when there is something new, or something new is wrong; never raises."""
         ...
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from thv.domain.errors import ThvError
 from thv.domain.registry import FileSource as Spec
 from thv.sources.base import Document, Fetched, Known, Part, Unchanged
 from thv.sources.bounded import is_packed, plain, single, too_large
@@ -55,6 +56,15 @@ class FileSource:
             return Document(now, self._parts(seen), folder=True)
         ((name, (place, found)),) = seen.files.items()
         return Document(now, single(self._part(name, place, found)))
+
+    async def glance(self) -> str:
+        """The identity of the files; what is wrong with them is a sight, too."""
+        try:
+            return _stamp(await asyncio.to_thread(self._look))
+        except OSError as error:
+            return f"{type(error).__name__} {error.errno}"
+        except ThvError as error:
+            return error.message
 
     def _look(self) -> _Seen:
         place = self._roots.find(self._path)

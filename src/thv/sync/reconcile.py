@@ -14,12 +14,13 @@ import msgspec
 
 from thv.domain.durations import parse_duration
 from thv.domain.errors import Code, InvalidError, ThvError
-from thv.domain.registry import Registry, SourceType, dump_status, load_registry
+from thv.domain.registry import Registry, dump_status, load_registry
 from thv.domain.registry_status import ApiStatus, RegistryStatus, Trigger
 from thv.domain.resources import MCP_REGISTRY
 from thv.domain.rules import check_rules
 from thv.domain.snapshot import SnapshotRef
 from thv.domain.times import parse_time
+from thv.sources.base import Glancing
 from thv.stores.chunks.base import Owner
 from thv.stores.resources.base import ResourceStore
 from thv.sync.due import Due, Later, after_failure, look_again, next_interval, requested, sync_due
@@ -58,6 +59,7 @@ class RegistryReconciler:
         self._api_of = api_of
         self._watcher = watcher
         self._next: dict[str, datetime] = {}  # due times that were not worth a write
+        self._sights: dict[str, str] = {}  # what the last looks saw
 
     async def reconcile(self, key: Key, *, source_changed: bool = False) -> datetime | None:
         """Does what is due for this registry; returns when to come again, None: not before something changes."""
@@ -65,15 +67,33 @@ class RegistryReconciler:
         if registry is None or registry.deleting:
             return None
         now = self._tools.clock()
-        cheap = (
-            registry.spec.source.type is SourceType.FILE and registry.status.snapshot is not None
-        )
-        due = sync_due(registry, now, source_changed=source_changed or cheap)
+        sight = await self._sight(registry)
+        looks_new = sight != self._sights.get(registry.uid, "")
+        due = sync_due(registry, now, source_changed=source_changed or looks_new)
         if isinstance(due, Later):
             return await self._rest(registry, due, now)
+        if due.trigger is Trigger.SOURCE_CHANGED:
+            self._sights[registry.uid] = sight  # other triggers may be content with an older fetch
         if not due.force and self._not_yet(registry, due, now):
             return self._next[registry.uid]
         return await self._attempt(registry, due, now)
+
+    async def _sight(self, registry: Registry) -> str:
+        """What a source that is looked at all the time shows; `""` for every other one.
+
+        What is broken and stays as it is must not be read again and again.
+        """
+        if look_again(registry, self._tools.clock()) is None:
+            return ""
+        try:
+            source = (await self._tools.open_source(registry)).source
+        except ThvError:
+            return ""  # the next sync that is due says so
+        return (
+            f"{registry.generation}\0{await source.glance()}"
+            if isinstance(source, Glancing)
+            else ""
+        )
 
     async def _load(self, key: Key) -> Registry | None:
         try:
