@@ -45,8 +45,10 @@ async def run_serve(session: Session, asked: Settings) -> None:
     async with _content(session, asked) as (served, chosen):
         with _bound(session, chosen) as (listener, settings):
             async with running(served.local, settings, listener) as work:
-                await announce(served, settings)
-                await _until_stopped(work, Reporter(served.local.resources, served.console))
+                with _told_to_stop() as stop:
+                    await announce(served, settings)
+                    reporter = Reporter(served.local.resources, served.console)
+                    await _until_stopped(stop, work, reporter)
 
 
 async def run_dev(session: Session, asked: Settings, *, kept: bool) -> None:
@@ -75,8 +77,10 @@ async def _play(sandbox: Session, settings: Settings, listener: socket.socket) -
             sandbox.console.step("note", line)
         shown = listing(sandbox, namespaces=False)
         print_list(shown, await every(sandbox), "table", sandbox.console)
-        tour(sandbox, settings)
-        await _until_stopped(work, Reporter(sandbox.local.resources, sandbox.console))
+        with _told_to_stop() as stop:
+            tour(sandbox, settings)
+            reporter = Reporter(sandbox.local.resources, sandbox.console)
+            await _until_stopped(stop, work, reporter)
 
 
 def _opened(settings: Settings, address: str) -> Settings:
@@ -205,12 +209,24 @@ def _has_begun(obj: JsonObject) -> bool:
     return status.snapshot is not None or status.sync_status.error is not None
 
 
-async def _until_stopped(work: asyncio.Future[list[None]], reporter: Reporter) -> None:
-    """Returns on Ctrl-C or SIGTERM; raises what broke the service."""
+@contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    """Set on Ctrl-C or SIGTERM, from before anybody is told to press it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # a second Ctrl-C does not wait
+
+
+async def _until_stopped(
+    stop: asyncio.Event, work: asyncio.Future[list[None]], reporter: Reporter
+) -> None:
+    """Returns when it is told to stop; raises what broke the service."""
     stopping = asyncio.ensure_future(stop.wait())
     reporting = asyncio.ensure_future(reporter.run())
     try:
@@ -222,5 +238,3 @@ async def _until_stopped(work: asyncio.Future[list[None]], reporter: Reporter) -
     finally:
         for task in (stopping, reporting):
             task.cancel()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # a second Ctrl-C does not wait
