@@ -136,6 +136,12 @@ class DocumentReader:
             raise self._no_registry()
         self.head = _head_of({**self._head, **self._empty}, self.container.written_in)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the document says that it is one page of several."""
+        metadata = _object(msgspec.json.decode(self._head.get("metadata", b"{}")))
+        return bool(metadata.get("nextCursor") or metadata.get("next_cursor"))
+
     def _items(self, cuts: Iterator[Cut]) -> Iterator[Item]:
         try:
             for cut in cuts:

@@ -78,6 +78,13 @@ def load_known(raw: bytes) -> Known:
     return msgspec.json.decode(raw, type=Known) if raw else Known()
 
 
+_ONE_PAGE = Rejected(
+    "metadata.nextCursor",
+    "",
+    "the document is one page of several and the others are not read; give the base URL of the API",
+)
+
+
 async def fetch(source: Source, look: Look) -> bool:
     """Brings the mirror up to date; False when the source said that nothing changed."""
     fetched = await source.fetch(look.known)
@@ -89,7 +96,7 @@ async def fetch(source: Source, look: Look) -> bool:
             await _read_pages(fetched, look)
         case Document():
             try:
-                await _read_document(fetched, look)
+                await _read_document(fetched, look, remote=isinstance(source, Discovering))
             except ThvError as error:
                 await _read_pages(await _discovered(source, error), look)
     return True
@@ -148,9 +155,9 @@ def _page_progress(page: Page, run: MirrorRun, held: Page | None) -> Progress:
     )
 
 
-async def _read_document(document: Document, look: Look) -> None:
+async def _read_document(document: Document, look: Look, *, remote: bool) -> None:
     """The validators of a document count only once it was read to its end."""
-    reading = _Reading(look.expected, folder=document.folder)
+    reading = _Reading(look.expected, folder=document.folder, remote=remote)
     entries = 0
     async with _closing(document.parts) as parts, _closing(reading.items(parts)) as items:
         with look.mirror.run(complete=True, document=True) as run:
@@ -185,8 +192,10 @@ async def _closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]
 class _Reading:
     """Turns the parts of a document into items and counts the bytes."""
 
-    def __init__(self, expected: Format | None, *, folder: bool) -> None:
+    def __init__(self, expected: Format | None, *, folder: bool, remote: bool) -> None:
+        """`remote`: where the document is, there may be an API with the rest of it."""
         self._expected = expected
+        self._remote = remote
         self._folder = folder
         self._size: int | None = None
         self._read = 0
@@ -223,6 +232,8 @@ class _Reading:
                 yield item
         for item in document.close():
             yield item
+        if self._remote and document.goes_on:
+            yield _ONE_PAGE
         self._noted(document)
 
     def _yaml(self, path: str, content: bytes) -> Iterator[Item]:

@@ -125,8 +125,14 @@ def _remarks(session: Session, shelves: list[Shelf]) -> None:
         return
     for shelf in shelves:
         ready = ready_of(shelf.registry)
+        failure = shelf.registry.status.sync_status.error
+        place = f"{shelf.namespace}/{shelf.name}"
+        todo = shelf.command("registry", "status", shelf.name)
         if ready.status == "False":
-            place = f"{shelf.namespace}/{shelf.name}"
-            todo = shelf.command("registry", "status", shelf.name)
             console.step("note", f"{place}: {ready.reason}: {ready.message}. Try: {todo}")
+        elif failure is not None:
+            console.step(
+                "note",
+                f"{place} serves what it had: {failure.code}: {failure.message}. Try: {todo}",
+            )
     console.hint("List servers: thv search")
