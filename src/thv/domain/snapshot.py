@@ -269,6 +269,6 @@ def _damaged(ref: ChunkRef, why: str) -> ThvError:
     return ThvError(
         Code.SNAPSHOT_DAMAGED,
         f"chunk {ref.name} is damaged: {why}",
-        hint="Sync the registry again; until then the content that was loaded last is served.",
+        hint="Sync it with --force; until then the content that was loaded last is served.",
         details={"chunk": ref.name, "digest": ref.digest},
     )

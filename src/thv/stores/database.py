@@ -24,6 +24,25 @@ _PRAGMAS = (
 )
 
 
+def open_derived(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection:
+    """The same for a file that can be made again: one that is no database any more begins anew."""
+    try:
+        return open_database(path, steps)
+    except ThvError as error:
+        cause = error.__cause__
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if path is None or code not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        remove_database(path)
+        return open_database(path, steps)
+
+
+def remove_database(path: Path) -> None:
+    """Removes the file with its log."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def open_database(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection:
     """Opens or makes the file (None: in memory) and takes it through the schema steps it has not seen."""
     with translated(path):
@@ -32,9 +51,13 @@ def open_database(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection
         connection = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        _migrate(connection, path, steps)
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            _migrate(connection, path, steps)
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 

@@ -20,6 +20,7 @@ from typing import Literal
 import msgspec
 
 from thv.domain.canonical import canonical, digest_of
+from thv.domain.errors import Code, ThvError
 from thv.domain.facts import facts_of
 from thv.domain.filter import Predicate, compile_filter
 from thv.domain.registry import OnUpdate, Registry, RegistrySpec
@@ -185,6 +186,7 @@ class _Making:
         self._state = mirror.state()
         self._tools = tools
         self._fetched = fetched
+        self._force = run.force
         self._selection: Selection = tools.selections.open(registry.uid)
         self._before = registry.status.candidates if registry.governed else registry.status.snapshot
         self._now = tools.clock()
@@ -210,6 +212,9 @@ class _Making:
 
     async def outcome(self) -> Outcome:
         """Writes what changed and says what came of it."""
+        if self._before is not None and self._force and await self._is_damaged(self._before):
+            self._before = None
+            self._moment = msgspec.structs.replace(self._moment, first=True)
         if self._before is None:
             snapshot = await self._first()
         elif self._is_current(self._before):
@@ -228,6 +233,19 @@ class _Making:
             known=load_known(self._state.known),
             fetched=self._fetched,
         )
+
+    async def _is_damaged(self, before: SnapshotRef) -> bool:
+        """Whether a chunk cannot be read; it is removed, for what is there is not written again."""
+        damaged = False
+        for ref in before.chunks:
+            try:
+                await self._tools.chunks.get(self._owner, ref)
+            except ThvError as error:
+                if error.code is not Code.SNAPSHOT_DAMAGED:
+                    raise
+                await self._tools.chunks.delete(self._owner, ref.name)
+                damaged = True
+        return damaged
 
     def _is_current(self, before: SnapshotRef) -> bool:
         """Nothing happened since the selection was made, and nothing is due by time alone."""

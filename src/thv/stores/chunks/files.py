@@ -103,7 +103,7 @@ def _missing(ref: ChunkRef, path: Path) -> ThvError:
     return ThvError(
         Code.SNAPSHOT_DAMAGED,
         f"chunk {ref.name} is missing ({path})",
-        hint="Sync the registry again; until then the content that was loaded last is served.",
+        hint="Sync it with --force; until then the content that was loaded last is served.",
     )
 
 

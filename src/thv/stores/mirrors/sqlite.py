@@ -20,7 +20,7 @@ import msgspec
 from thv.domain.entry import Entry
 from thv.domain.snapshot import Key, SnapshotDigest
 from thv.formats.documents import combined
-from thv.stores.database import open_database, transaction, translated
+from thv.stores.database import open_derived, remove_database, transaction, translated
 from thv.stores.mirrors.base import (
     Basis,
     Excluded,
@@ -72,7 +72,7 @@ class SqliteMirror:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._db = open_database(path, _MIRROR_STEPS)
+        self._db = open_derived(path, _MIRROR_STEPS)
         self._looked_at = ""  # newer than in the file, where it is written only with something else
         with translated(path):
             self._db.execute(
@@ -376,7 +376,7 @@ class SqliteSelection:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._db = open_database(path, _SELECTION_STEPS)
+        self._db = open_derived(path, _SELECTION_STEPS)
 
     def basis(self) -> Basis:
         """What it was made from."""
@@ -529,7 +529,7 @@ class SqliteMirrors:
             self._open.pop(key).close()
         for path in self._root.glob("*.db") if self._root else ():
             if path.stem not in keep:
-                _remove(path)
+                remove_database(path)
 
     def close(self) -> None:
         """Lets go of all files."""
@@ -556,7 +556,7 @@ class SqliteSelections:
         if uid in self._open:
             self._open.pop(uid).close()
         if self._root:
-            _remove(self._root / f"{uid}.db")
+            remove_database(self._root / f"{uid}.db")
 
     def uids(self) -> set[str]:
         """The registries that have a selection here."""
@@ -569,11 +569,6 @@ class SqliteSelections:
         for selection in self._open.values():
             selection.close()
         self._open.clear()
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _put_state(db: sqlite3.Connection, values: dict[str, Any]) -> None:
