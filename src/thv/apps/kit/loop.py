@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
@@ -61,10 +62,10 @@ class Controller:
     async def _until_next(self) -> None:
         at = self._queue.next_at() if self._queue.working < self._workers else None
         wait = max(0.0, (at - self._clock()).total_seconds()) if at else None
-        try:
-            await asyncio.wait_for(self._woken.wait(), wait)
-        except TimeoutError:
-            return
+        # asyncio.wait_for would lose a cancellation that comes together with the wake-up (Python 3.11)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._woken.wait()
 
     async def _work(self, key: Key, hinted: bool) -> None:
         try:
