@@ -37,6 +37,7 @@ from thv.formats.documents import (
     official_document,
     toolhive_document,
 )
+from thv.formats.generations import NEWEST_SCHEMA
 from thv.formats.official import RejectedError, entry_of
 from thv.formats.toolhive import entry_of_toolhive, placed_entry
 
@@ -142,6 +143,30 @@ def test_an_item_says_where_it_stood() -> None:
     ]
 
 
+@pytest.mark.requirement("FMT-02")
+@pytest.mark.parametrize("generation", range(10))
+def test_one_server_of_any_generation_is_a_document(generation: int) -> None:
+    for item in msgspec.json.decode(fixture(f"g{generation}.json")):
+        reader, found = read(item)
+        assert reader.container is Container.SINGLE
+        assert [each.entry for each in found if isinstance(each, Found)] == [
+            each.entry for each in read([item])[1] if isinstance(each, Found)
+        ]
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"description": "x"},
+        {"$schema": NEWEST_SCHEMA},
+        {"packages": []},
+        {"remotes": [{"type": "sse", "url": "https://example.com/mcp"}]},
+    ],
+)
+def test_few_members_make_a_server(marks: dict[str, Any]) -> None:
+    assert names(read({"name": "io.example/files", "version": "1.0.0", **marks})[1]) == NAMES[:1]
+
+
 @pytest.mark.parametrize("empty", [{"servers": {}}, {"servers": []}, [], {"data": {"servers": []}}])
 def test_a_registry_without_entries_is_a_registry(empty: Any) -> None:
     reader, found = read(empty)
@@ -162,6 +187,14 @@ FOREIGN: dict[str, tuple[Any, str]] = {
     "a package-lock.json": (
         {"name": "x", "version": "1", "lockfileVersion": 3, "packages": {"": {"name": "x"}}},
         "lockfileVersion, name, packages, version",
+    ),
+    "a composer.json": (
+        {"name": "a/b", "version": "1.0.0", "description": "x", "require": {"php": ">8"}},
+        "the members description, name, require, version",
+    ),
+    "a composer.json of a domain": (
+        {"name": "example.com/b", "version": "1.0.0", "require": {"php": ">8"}},
+        "the members name, require, version",
     ),
     "the servers of VS Code": (
         {"servers": {"files": {"type": "stdio", "command": "npx", "args": ["x"]}, "b": CLIENT}},
@@ -323,7 +356,7 @@ def test_many_small_members_are_bounded_too() -> None:
 def test_a_single_entry_that_is_too_large_is_refused() -> None:
     parts = {f"x-{n}": "x" * (ENTRY_LIMIT // 3) for n in range(4)}
     with pytest.raises(ThvError, match="one of too many that together exceed"):
-        read({"name": "a/b", "version": "1", **parts})
+        read({"name": "a/b", "version": "1", "packages": [], **parts})
 
 
 # Groups ----------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ DOCUMENT_META = "io.stacklok.toolhive/document"
 ENVELOPE_SCHEMA = "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/upstream-registry.schema.json"
 _MEMBER_COST = 200  # bytes that a member takes beside its text
 _OFFICIAL_NAME = re.compile(rb'"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
+_REVERSE_DNS = re.compile(rb'"[a-zA-Z0-9-]+\.[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
 
 _COMPLETE = "Check that it was written and transferred completely."
 _ONE_DOCUMENT = "One document is read. If each line is one, make an array of them: jq -s . FILE"
@@ -216,9 +217,8 @@ class DocumentReader:
 
     def _single(self) -> Iterator[Item]:
         """The whole document may be one entry."""
-        flat = _OFFICIAL_NAME.fullmatch(self._head.get("name", b"")) and "version" in self._head
-        if not flat and "server" not in self._head:
-            return  # a package.json has a name and a version too
+        if "server" not in self._head and not _is_server(self._head):
+            return
         self._as(Container.SINGLE)
         if self._room < 0:
             yield Rejected("the document", "", f"the entry is larger than {ENTRY_LIMIT} bytes")
@@ -523,6 +523,21 @@ def _only_in_groups(entry: Entry) -> bool:
 
 
 # Head and messages -----------------------------------------------------------------------------------------
+
+
+def _is_server(members: dict[str, bytes]) -> bool:
+    """Whether an object is a server.json of any generation; files of package managers have a name and a version too."""
+    name = members.get("name", b"")
+    if members.keys().isdisjoint(("version", "version_detail")):
+        return False
+    if not _OFFICIAL_NAME.fullmatch(name):
+        return False
+    if b"server.schema.json" in members.get("$schema", b"") or "version_detail" in members:
+        return True
+    parts = (members.get(key, b"") for key in ("packages", "remotes", "registries"))
+    if any(part.startswith(b"[") for part in parts):
+        return True
+    return bool(_REVERSE_DNS.fullmatch(name)) and "description" in members
 
 
 def _head_of(members: dict[str, bytes], form: Format) -> Head:
