@@ -199,11 +199,12 @@ class Conversion:
                         )
                     )
         if self._timed:
+            of = "1 entry" if self._timed == 1 else f"{self._timed:,} entries"
             self.remarks.append(
                 Remark(
                     kind="lost",
                     place="publishedAt, updatedAt and isLatest",
-                    reason=f"a registry says them of {self._timed:,} entries; a document has no place for them",
+                    reason=f"a registry says them of {of}; a document has no place for them",
                 )
             )
 

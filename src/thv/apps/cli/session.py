@@ -18,6 +18,7 @@ import msgspec
 
 from thv.apps.cli.console import Console, open_console
 from thv.apps.cli.exits import CommandError, Exit, exit_of, show_error
+from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.options import Common
 from thv.apps.cli.settings import Settings, read_settings
 from thv.apps.cli.wiring import Local
@@ -66,7 +67,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             )
         self.console.err.write(f"{question} [y/N] ")
         self.console.err.flush()
-        answer = self.common.around.stdin.readline().decode(errors="replace")
+        with interruptible():
+            answer = self.common.around.stdin.readline().decode(errors="replace")
         if answer.strip().lower() not in ("y", "yes"):
             raise CommandError(Code.INVALID, "nothing was changed")
 

@@ -11,6 +11,7 @@ import logging
 import shutil
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -140,10 +141,9 @@ class Follower:
     async def _pause(self, seconds: float) -> None:
         """An event ends it early: a snapshot that cannot be read is often followed by one that can."""
         self._again.clear()
-        try:
-            await asyncio.wait_for(self._again.wait(), seconds)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
+            async with asyncio.timeout(seconds):
+                await self._again.wait()
 
     async def _apply(self, served: Served, ref: SnapshotRef) -> None:
         registry = served.registry

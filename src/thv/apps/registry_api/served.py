@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -150,10 +151,9 @@ class Served:
 
     async def wait_for_change(self, seconds: float) -> None:
         """Returns when something else is served, or after so many seconds."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def _publication(self, digest: str) -> Publication:
         return Publication(

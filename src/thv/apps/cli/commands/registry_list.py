@@ -120,7 +120,7 @@ def _remarks(session: Session, shelves: list[Shelf]) -> None:
     """What a person should know about what is listed; never part of the data."""
     console = session.console
     if not shelves:
-        console.hint(f'No registries in the namespace "{session.namespace}".')
+        console.step("note", f'no registries in the namespace "{session.namespace}"')
         console.hint("Add one: thv registry add NAME --file FILE     Or try it out: thv dev")
         return
     for shelf in shelves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def _survey(session: Session, paper: Paper) -> int:
         session.console.step("fail", f"damaged: {remark.subject}: {remark.reason}")
     if damaged:
         many = counted(len(damaged), "entry is", "entries are")
-        session.console.step("note", f"{many} damaged and will be skipped by the sync")
+        session.console.step("note", f"{many} damaged and will not be in the registry")
     if not conversion.read:
         raise ThvError(
             Code.EMPTY,
@@ -149,17 +150,30 @@ def _survey(session: Session, paper: Paper) -> int:
 
 def _content(paper: Paper) -> Iterator[bytes]:
     """A JSON document as it is; of anything else a document in its format."""
-    plain = paper.path.is_file() and paper.container in _JSON_CONTAINERS
-    begin = b""
-    if plain:
-        with paper.path.open("rb") as file:
-            begin = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if begin not in (b"{", b"["):
+    if not (paper.container in _JSON_CONTAINERS and _is_json_text(paper.path)):
         yield from Conversion(paper, paper.format).document()
         return
     with paper.path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
+
+
+def _is_json_text(path: Path) -> bool:
+    """Whether a file is not YAML, not compressed, and UTF-8 to its end: one damaged entry may hold other bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+            return False
+        file.seek(0)
+        decoder = getincrementaldecoder("utf-8")()
+        try:
+            while piece := file.read(_PIECE):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _remote_source(as_: str, url: str, repo: str, branch: str, path: str) -> JsonObject:

@@ -167,9 +167,8 @@ def _remark(session: Session, found: Found, limit: int, *, known: int) -> None:
     """How much of what there is was shown, and where to go on."""
     console = session.console
     if not known:
-        console.hint(
-            "There is no registry yet. Add one: thv registry add NAME --url URL     or: thv dev"
-        )
+        console.step("note", "there is no registry yet")
+        console.hint("Add one: thv registry add NAME --url URL     or: thv dev")
     elif not found.matched:
         console.step("note", f"none of {counted(found.total, 'server')} matches")
     elif found.matched > len(found.hits):
