@@ -87,6 +87,18 @@ def test_a_larger_file_is_compressed_and_one_beyond_the_limit_refused(cli: Cli) 
     assert cli.ok("registry sync many --quiet").code == 0
 
 
+def test_an_entry_that_is_no_text_is_left_out_and_named(cli: Cli) -> None:
+    odd = {**TOOLHIVE["servers"]["notes"], "overview": "@"}
+    document = {**TOOLHIVE, "servers": {"odd": odd, **TOOLHIVE["servers"]}}
+    path = cli.file("registry.json", json.dumps(document))
+    path.write_bytes(path.read_bytes().replace(b'"@"', b'"\xa6"'))
+    ran = cli.ok(f"registry migrate {path}")
+    assert "damaged: odd" in ran.err
+    assert "1 entry is damaged and will not be in the registry" in ran.err
+    config_map, _ = documents(ran.out)
+    assert json.loads(config_map["data"]["registry.json"])["servers"] == TOOLHIVE["servers"]
+
+
 def test_what_no_configmap_can_hold_is_refused_with_what_to_do_instead(cli: Cli) -> None:
     chance = random.Random(1)
     noise = [
