@@ -919,6 +919,35 @@ def mutated(document: bytes, chance: random.Random) -> bytes:
     return json.dumps(value).encode()
 
 
+def test_a_folder_without_any_entry_is_refused_with_what_was_expected() -> None:
+    reader = FolderReader()
+    assert isinstance(reader.read_file("a.yaml", b"[1"), Rejected)
+    assert isinstance(reader.read_file("compose.yaml", b"services: {}"), Rejected)
+    with pytest.raises(ThvError, match=r"none of its files is one; the first, a.yaml: ") as caught:
+        reader.close()
+    assert caught.value.code is Code.FORMAT_UNSUPPORTED
+    assert "NAME/spec.yaml" in caught.value.hint
+
+
+def test_a_folder_with_one_entry_among_others_is_read() -> None:
+    reader = FolderReader()
+    assert isinstance(reader.read_file("a.yaml", b"[1"), Rejected)
+    assert isinstance(reader.read_file("b.yaml", b"image: a/b"), Found)
+    reader.close()
+
+
+@pytest.mark.parametrize("file", ["toolhive.json", "envelope.json", "page.json"])
+def test_a_folder_that_holds_a_whole_registry_names_the_file(file: str) -> None:
+    reader = FolderReader()
+    reader.read_file("a.json", b"{}")
+    item = reader.read_file("registry.json", fixture(file))
+    assert isinstance(item, Rejected)
+    assert item.reason == "this is a whole registry, not one entry"
+    with pytest.raises(ThvError, match=r"registry.json in it is a whole registry") as caught:
+        reader.close()
+    assert "--git-path FOLDER/registry.json" in caught.value.hint
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_mutation_of_a_document_ends_otherwise_than_with_an_error_of_ours(seed: int) -> None:
     chance = random.Random(seed)

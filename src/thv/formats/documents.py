@@ -28,6 +28,7 @@ from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.domain.errors import Code, ThvError
 from thv.domain.text import toolhive_key
 from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step, TrailingTextError
+from thv.formats.folder import UnreadableFileError, parse_file
 from thv.formats.mapping import REMOTE_SERVERS, SERVERS
 from thv.formats.official import RejectedError, document_item, entry_of
 from thv.formats.toolhive import entry_of_toolhive, placed_entry
@@ -262,23 +263,79 @@ class DocumentReader:
 
 
 class FolderReader:
-    """Reads files of one ToolHive entry each; the caller parses the text, YAML or JSON, to a value."""
+    """Reads files of one ToolHive entry each, YAML or JSON; after the last one `close` says whether any was one."""
 
     def __init__(self, expected: Format | None = None) -> None:
         if expected is Format.UPSTREAM:
             raise _other_format(expected, Container.FOLDER)
+        self._found = False
+        self._rejected: Rejected | None = None
+        self._registries: list[str] = []
+
+    def read_file(self, path: str, content: bytes) -> Item:
+        """The entry of the text of one file."""
+        try:
+            value = parse_file(path, content)
+        except UnreadableFileError as error:
+            return self._counted(Rejected(path, "", str(error)))
+        return self.read(path, value)
 
     def read(self, path: str, value: Any) -> Item:
         """The entry of one file: its key is `name`, else the file's own name, else its folder's."""
-        try:
-            value = msgspec.json.decode(msgspec.json.encode(value))
-        except (TypeError, ValueError, RecursionError) as error:
-            return Rejected(path, "", f"holds what JSON cannot say: {error}")
-        if not isinstance(value, dict):
-            return Rejected(path, "", "expected one ToolHive entry, an object")
-        key = value.pop("name") if isinstance(value.get("name"), str) else _stem(path)
-        section = REMOTE_SERVERS if "url" in value and "image" not in value else SERVERS
-        return _toolhive_value(key, value, section, path)
+        if _is_registry(value):
+            self._registries.append(path)
+            return self._counted(Rejected(path, "", "this is a whole registry, not one entry"))
+        return self._counted(_file_entry(path, value))
+
+    def close(self) -> None:
+        """Raises FORMAT_UNSUPPORTED when there were files and none of them was an entry."""
+        first = self._rejected
+        if self._found or first is None:
+            return
+        if len(self._registries) == 1:
+            (path,) = self._registries
+            raise ThvError(
+                Code.FORMAT_UNSUPPORTED,
+                f"this is no folder of entries: {path} in it is a whole registry",
+                hint=f"Name the file, not the folder: --file FOLDER/{path}, or in a repository --git-path FOLDER/{path}",
+            )
+        raise ThvError(
+            Code.FORMAT_UNSUPPORTED,
+            f"this is no folder of entries: none of its files is one; the first, {first.place}: {first.reason}",
+            hint=(
+                "Expected files NAME.yaml, NAME.yml or NAME.json, or NAME/spec.yaml, of one ToolHive entry each; "
+                "of a registry in one file, name the file."
+            ),
+        )
+
+    def _counted(self, item: Item) -> Item:
+        if isinstance(item, Found):
+            self._found = True
+        elif self._rejected is None:
+            self._rejected = item
+        return item
+
+
+def _is_registry(value: Any) -> bool:
+    """Whether the value of a file is a document of many entries."""
+    members = _object(value)
+    servers = (members.get(SERVERS), members.get(REMOTE_SERVERS))
+    if any(isinstance(each, dict) for each in servers):
+        return "image" not in members and "url" not in members
+    inner = _object(members.get("data")).get(SERVERS)
+    return isinstance(members.get(SERVERS), list) or isinstance(inner, list)
+
+
+def _file_entry(path: str, value: Any) -> Item:
+    try:
+        value = msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        return Rejected(path, "", f"holds what JSON cannot say: {error}")
+    if not isinstance(value, dict):
+        return Rejected(path, "", "expected one ToolHive entry, an object")
+    key = value.pop("name") if isinstance(value.get("name"), str) else _stem(path)
+    section = REMOTE_SERVERS if "url" in value and "image" not in value else SERVERS
+    return _toolhive_value(key, value, section, path)
 
 
 def combined(first: Entry, second: Entry) -> Entry:

@@ -207,14 +207,17 @@ class _Reading:
 
     async def items(self, parts: AsyncIterator[Part]) -> AsyncIterator[Item]:
         """The items of all parts."""
+        folder = FolderReader(self._expected) if self._folder else None
         async for part in parts:
-            async with _closing(part.chunks), _closing(self._items(part)) as items:
+            async with _closing(part.chunks), _closing(self._items(part, folder)) as items:
                 async for item in items:
                     yield item
+        if folder is not None:
+            folder.close()
 
-    async def _items(self, part: Part) -> AsyncIterator[Item]:
-        if self._folder:
-            yield self._file(part.path, await self._whole(part))
+    async def _items(self, part: Part, folder: FolderReader | None) -> AsyncIterator[Item]:
+        if folder is not None:
+            yield folder.read_file(part.path, await self._whole(part))
         elif part.path.endswith((".yaml", ".yml")):
             for item in self._yaml(part.path, await self._whole(part)):
                 yield item
@@ -255,12 +258,6 @@ class _Reading:
     def _noted(self, document: DocumentReader) -> None:
         if document.container is not None:
             self.format = document.container.written_in.value
-
-    def _file(self, path: str, content: bytes) -> Item:
-        try:
-            return FolderReader(self._expected).read(path, parse_file(path, content))
-        except UnreadableFileError as error:
-            return Rejected(path, "", str(error))
 
     async def _whole(self, part: Part) -> bytes:
         content = bytearray()

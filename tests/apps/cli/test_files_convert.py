@@ -149,6 +149,23 @@ def test_compressed_files_yaml_and_folders_are_read_as_well(cli: Cli) -> None:
         assert (found["name"], found["version"]) == ("io.github.stacklok/files", "1.2.3")
 
 
+@pytest.mark.parametrize("command", ["convert --in", "validate", "migrate"])
+def test_a_folder_in_which_nothing_is_an_entry_is_refused(cli: Cli, command: str) -> None:
+    folder = cli.file("x/compose.yaml", "services: {}\n").parent
+    ran = cli(f"registry {command} {folder} -o json")
+    assert (ran.code, ran.error["code"]) == (1, "FORMAT_UNSUPPORTED")
+    assert ran.error["message"].startswith(f"{folder} is no folder of entries: none of its files")
+    assert "NAME/spec.yaml" in ran.error["hint"]
+
+
+def test_a_folder_that_holds_a_whole_registry_is_answered_with_the_file(cli: Cli) -> None:
+    folder = written(cli, "x/registry.json", TOOLHIVE).parent
+    ran = cli(f"registry convert --in {folder} -o json")
+    assert (ran.code, ran.error["code"]) == (1, "FORMAT_UNSUPPORTED")
+    assert "registry.json in it is a whole registry" in ran.error["message"]
+    assert "Name the file" in ran.error["hint"]
+
+
 @pytest.mark.flows
 def test_real_files_come_back_as_they_were(cli: Cli, real_data: Path) -> None:
     for path in sorted((real_data / "toolhive-registry-history").glob("*.json")):

@@ -29,7 +29,6 @@ from thv.formats.documents import (
     Format,
     Head,
     Item,
-    Rejected,
 )
 from thv.formats.folder import UnreadableFileError, parse_file
 from thv.sources.disk import files_below
@@ -83,14 +82,10 @@ class Paper:
     def _named(self, error: ThvError) -> ThvError:
         """The error with the document in it."""
         message = error.message
-        for general in ("this is no registry document", "the document"):
+        for general in ("this is", "the document"):
             if message.startswith(general):
                 rest = message.removeprefix(general)
-                named = (
-                    f"{self.title} is no registry document{rest}"
-                    if "no registry" in general
-                    else f"{self.title}{rest}"
-                )
+                named = f"{self.title} is{rest}" if general == "this is" else f"{self.title}{rest}"
                 return ThvError(error.code, named, hint=error.hint, details=error.details)
         return error
 
@@ -98,11 +93,8 @@ class Paper:
         reader = FolderReader(self._expected)
         self.container = Container.FOLDER
         for name in entry_paths(files_below(self.path), f'the folder "{self.title}"'):
-            content = (self.path / name).read_bytes()
-            try:
-                yield reader.read(name, parse_file(name, content))
-            except UnreadableFileError as error:
-                yield Rejected(name, "", str(error))
+            yield reader.read_file(name, (self.path / name).read_bytes())
+        reader.close()
 
     def _file(self) -> Iterator[Item]:
         with _opened(self.path) as file:
