@@ -160,3 +160,14 @@ def test_reading_an_item_fails_in_no_other_way_than_by_rejecting_it(value: Any) 
     assert (
         entry_of_toolhive(placed.key, placed.value, section=placed.section).digest == entry.digest
     )
+
+
+def test_the_groups_that_a_registry_of_ours_names_come_back() -> None:
+    groups = [{"group": {"name": "home"}, "position": 0}]
+    item = {
+        "server": {"name": "io.example/a", "version": "1.0.0", "description": "Does a."},
+        "_meta": {"io.stacklok.toolhive/registry": {"name": "corp", "groups": groups}},
+    }
+    entry = entry_of(item)
+    assert entry.server["_meta"] == {"io.stacklok.toolhive/groups": groups}
+    assert entry.meta == {}

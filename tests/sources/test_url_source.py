@@ -14,10 +14,11 @@ from tests.sources.web import Clock, Naps, web
 from tests.upstream import Play, Upstream, answer, bomb, drip, endless, reset, status, truncated
 from thv.clients.http.client import HttpClient
 from thv.clients.http.response import Limits
+from thv.clients.http.url import parse_url
 from thv.domain import registry as specs
 from thv.domain.errors import Code, Next, ThvError
 from thv.sources.base import Document, Known, Pages, SecretData, Unchanged
-from thv.sources.url import UrlSource
+from thv.sources.url import UrlSource, api_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.flows, pytest.mark.requirement("REG-03")]
 
@@ -335,3 +336,16 @@ async def test_an_api_that_fails_for_now_is_not_forgotten(
     with pytest.raises(ThvError, match="answered 500"):
         await source.fetch(reader.known)
     assert isinstance(await source.fetch(reader.known), Unchanged)
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("https://h.example/r/ns/corp/api/v1/servers", "/r/ns/corp/v0.1/servers"),
+        ("https://h.example/api/v1/servers/", "/v0.1/servers"),
+        ("https://h.example/mirror/v0/servers", "/mirror/v0/servers"),
+        ("https://h.example/lists/servers.json", "/v0.1/servers"),
+    ],
+)
+def test_the_api_beside_our_own_list_is_found(given: str, place: str) -> None:
+    assert api_of(parse_url(given)).url.path == place

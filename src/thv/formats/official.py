@@ -10,7 +10,15 @@ import re
 from typing import Any
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import NAME_LIMIT, OFFICIAL_META, OWN_META, VERSION_LIMIT, Entry, Status
+from thv.domain.entry import (
+    GROUPS_META,
+    NAME_LIMIT,
+    OFFICIAL_META,
+    OWN_META,
+    VERSION_LIMIT,
+    Entry,
+    Status,
+)
 from thv.formats.generations import upgraded
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -31,7 +39,7 @@ def entry_of(item: Any) -> Entry:
     meta = _object(current.get("_meta"))
     official = _object(meta.get(OFFICIAL_META))
     return Entry(
-        server=server,
+        server=_in_groups(server, _object(meta.get(OWN_META)).get("groups")),
         status=_status(official.get("status")),
         status_message=_text(official.get("statusMessage")),
         status_changed_at=_text(official.get("statusChangedAt")),
@@ -41,6 +49,13 @@ def entry_of(item: Any) -> Entry:
         # Our own word about an entry is said anew by whoever serves it next.
         meta={key: value for key, value in meta.items() if key not in (OFFICIAL_META, OWN_META)},
     )
+
+
+def _in_groups(server: JsonObject, groups: Any) -> JsonObject:
+    """The server.json with the groups that a registry of ours says it is in."""
+    if not isinstance(groups, list) or not groups:
+        return server
+    return {**server, "_meta": {**_object(server.get("_meta")), GROUPS_META: groups}}
 
 
 def document_item(entry: Entry) -> JsonObject:

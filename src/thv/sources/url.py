@@ -110,12 +110,16 @@ class UrlSource:
         )
 
 
+_OWN_LIST = "/api/v1/servers"
+
+
 def api_of(given: Url) -> Endpoint:
-    """The registry API that the URL itself names, else the one at the root of its origin."""
+    """The registry API that the URL itself names, the one beside our own list, else the one at the root."""
     path = given.path.rstrip("/")
     if path.endswith(("/v0.1/servers", "/v0/servers")):
         return Endpoint(given.at(given.path, given.parameters), official=True)
-    return Endpoint(given.at("/v0.1/servers"), official=True)
+    base = path.removesuffix(_OWN_LIST) if path.endswith(_OWN_LIST) else ""
+    return Endpoint(given.at(f"{base}/v0.1/servers"), official=True)
 
 
 async def _parts(

@@ -99,6 +99,7 @@ OFFICIAL_SCHEMAS: JsonObject = {
             "approval": {"type": "object"},
             "origin": {"type": "object"},
             "tools": _list(_TEXT),
+            "groups": _list({"type": "object"}),
             "shadows": _list({"type": "object"}),
         },
         "required": ["namespace", "name", "trustLevel"],

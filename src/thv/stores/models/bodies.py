@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -220,30 +219,51 @@ def origin_of(entry: Entry) -> JsonObject | None:
     return {key: value for key, value in origin.items() if isinstance(value, str)}
 
 
-def _official_meta(record: Record, entry: Entry) -> JsonObject:
+class _OfficialMeta(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """The registry's word on a version; what is not known is left out."""
+
+    status: str
+    status_changed_at: str = ""
+    status_message: str = ""
+    published_at: str = ""
+    updated_at: str = ""
+    is_latest: bool | None = None
+
+
+class _OwnMeta(msgspec.Struct, omit_defaults=True, rename="camel"):
+    revision: str
+    tier: str = ""
+    functional_category: str = ""
+    image_digest: str = ""
+    approval: JsonObject | None = None
+    origin: JsonObject | None = None
+    tools: tuple[str, ...] = ()
+
+
+def _official_meta(record: Record, entry: Entry) -> _OfficialMeta:
     status = "deleted" if record.removed_at else entry.status.value
     changed = record.published_at if status == "active" else record.updated_at
-    found = {
-        "status": status,
-        "statusChangedAt": entry.status_changed_at or record.removed_at or changed,
-        "statusMessage": entry.status_message or ("removed" if record.removed_at else ""),
-        "publishedAt": record.published_at,
-        "updatedAt": record.updated_at or record.removed_at,
-    }
-    return {**{key: value for key, value in found.items() if value}, "isLatest": record.latest}
+    return _OfficialMeta(
+        status,
+        entry.status_changed_at or record.removed_at or changed,
+        entry.status_message or ("removed" if record.removed_at else ""),
+        record.published_at,
+        record.updated_at or record.removed_at,
+        record.latest,
+    )
 
 
-def _own_meta(record: Record, entry: Entry, facts: Facts) -> JsonObject:
+def _own_meta(record: Record, entry: Entry, facts: Facts) -> _OwnMeta:
     image = _IMAGE_DIGEST.search(facts.reference)
-    known: dict[str, Any] = {
-        "tier": facts.tier,
-        "functionalCategory": facts.category,
-        "imageDigest": image[1] if image else "",
-        "approval": record.review,
-        "origin": origin_of(entry),
-        "tools": facts.tools,
-    }
-    return {"revision": record.digest, **{key: value for key, value in known.items() if value}}
+    return _OwnMeta(
+        record.digest,
+        facts.tier,
+        facts.category,
+        image[1] if image else "",
+        record.review or None,
+        origin_of(entry),
+        facts.tools,
+    )
 
 
 def _without_groups(server: JsonObject) -> JsonObject:

@@ -88,7 +88,7 @@ def damaged(ref: SnapshotRef, found: str) -> ThvError:
     return ThvError(
         Code.SNAPSHOT_DAMAGED,
         f"the records of the snapshot have the digest {found}, its pointer says {ref.digest}",
-        hint="Sync the registry again; until then the content that was loaded last is served.",
+        hint="Sync it with --force; until then the content that was loaded last is served.",
         details={"expected": ref.digest, "found": found},
     )
 

@@ -22,7 +22,7 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "2"
+EDITION = "3"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
@@ -209,6 +209,8 @@ class Tables:
         return server
 
     def _attached(self, row: Row) -> None:
+        if not (row.facts or row.tools or row.memberships):
+            return
         item, waiting = self._item, self._waiting
         waiting[_FACT].extend([(item, fact) for fact in row.facts])
         waiting[_TOOL].extend([(item, tool.name, tool.description) for tool in row.tools])
