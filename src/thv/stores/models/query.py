@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from thv.domain.selectors import Requirement
+from thv.domain.text import toolhive_key
 from thv.stores.models.words import WORD_LIMIT, folded, split_search
 
 LATEST, ALL = "latest", "all"
@@ -62,6 +63,7 @@ class Search(msgspec.Struct, frozen=True):
 
 def parse_search(text: str) -> Search:
     """The search that a user typed; raises ValueError when it has too many words."""
+    text = toolhive_key(text.strip())
     words, phrases = split_search(text)
     if len(words) + sum(len(phrase) for phrase in phrases) > WORD_LIMIT:
         raise ValueError(f"at most {WORD_LIMIT} words")

@@ -18,7 +18,7 @@ from thv.domain.entry import GROUPS_META, OFFICIAL_META, Entry, Sealed, Status
 from thv.domain.facts import Facts, FactsReader, toolhive_block
 from thv.domain.snapshot import Record
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
-from thv.domain.text import label_value
+from thv.domain.text import label_value, toolhive_key
 from thv.formats.toolhive import placed_entry
 from thv.stores.models import bodies
 from thv.stores.models.words import field_words, folded
@@ -228,7 +228,8 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 def _said(entry: Entry, facts: Facts) -> _Said:
-    main = [folded(text) for text in (facts.name, facts.title, facts.description)]
+    # The prefix that a converted name gets is nobody's word: a search for "git" must not find all of them.
+    main = [folded(text) for text in (toolhive_key(facts.name), facts.title, facts.description)]
     more = [folded(" ".join(texts)) for texts in (facts.tags, facts.tools)]
     return _Said(
         entry=entry,
