@@ -200,7 +200,6 @@ async def test_every_version_as_a_list(client: Client) -> None:
         ("search=scan", ["osv", "com.example/fetch"]),
         ("search=fetch", ["com.example/fetch"]),
         ("search=OSV", ["osv"]),
-        ("search=stacklok", []),
         ("search=io.github.stacklok%2Fosv", ["osv"]),
         ("search=example+pla", ["com.example/plain"]),
         (
