@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.apps.cli.library import fill, steady
@@ -76,3 +78,12 @@ def test_a_stored_registry_and_a_file_answer_together(library: Cli) -> None:
 _ONE = (
     '{"servers": {"pears": {"description": "Grows pears", "transport": "stdio", "image": "x:1"}}}'
 )
+
+
+def test_the_prefix_that_converted_names_get_is_not_searched(cli: Cli) -> None:
+    entry = {"description": "Forecasts.", "transport": "stdio", "image": "example.com/weather:1"}
+    document = {"version": "1.0.0", "servers": {"weather": entry}}
+    file = cli.file("weather.json", json.dumps(document))
+    cli.ok("registry", "add", "w", "--file", str(file))
+    assert cli.ok("search github -o name").out == ""
+    assert cli.ok("search io.github.stacklok/weather -o name").out.strip() == "weather"
