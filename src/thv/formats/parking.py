@@ -45,7 +45,11 @@ _OF_LIST = re.compile(r"(?s)\+?\d+|\*|=.*", re.ASCII)
 
 def difference(base: Any, target: Any) -> Patch:
     """The patch that turns `base` into `target`; `{}` when they are the same JSON value."""
-    if base is target or _is_plainly_same(base, target):
+    if base is target:
+        return NOTHING
+    if isinstance(target, str) and isinstance(base, str):  # most values, so they come first
+        return NOTHING if base == target else target
+    if _is_plainly_same(base, target):
         return NOTHING
     if isinstance(base, dict) and isinstance(target, dict):
         return _object_difference(base, target)
