@@ -28,6 +28,7 @@ from thv.domain.entry import OFFICIAL_META, PUBLISHER_META, TOOLHIVE_PUBLISHER, 
 from thv.domain.facts import facts_of
 from thv.domain.target import target_of
 from thv.formats.documents import Container
+from thv.formats.generations import NEWEST_SCHEMA
 from thv.formats.mapping import PARKED, REMOTE_SERVERS, SERVERS
 from thv.formats.official import RejectedError, document_item, entry_of
 from thv.formats.parking import difference
@@ -263,7 +264,7 @@ OF_TOOLHIVE: list[tuple[str, Edits, Edits]] = [
     ("npm", {("args", 0): "stop"}, {(*NPM, "packageArguments", 0, "value"): "stop"}),
     ("npm", {("args", 1): "/srv"}, {(*NPM, "packageArguments", 1, "value"): "/srv"}),
     ("npm", {("args", NEW): "--fast"}, {(*NPM, "packageArguments", NEW): {"type": "positional", "value": "--fast"}}),
-    ("npm", {("image",): "npx://@example/notes@3.0.0"}, {(*NPM, "version"): "3.0.0", ("server", "version"): "3.0.0"}),
+    ("npm", {("image",): "npx://@example/notes@3.0.0"}, {(*NPM, "version"): "3.0.0"}),
     ("bundle", {("image",): "a/b:1.0.0", ("transport",): "stdio"}, {("server", "packages", NEW): AN_OCI}),
     ("remote", {("url",): "https://new.example.com/mcp"}, {("server", "remotes", 0, "url"): "https://new.example.com/mcp"}),
     ("remote", {("transport",): "sse"}, {("server", "remotes", 0, "type"): "sse"}),
@@ -390,6 +391,43 @@ def test_an_edit_of_the_server_json_is_what_comes_back(
     assert without_parked(placed.value) == edited(TOOLHIVES[name], outcome)
 
 
+@pytest.mark.parametrize(
+    ("image", "package"),
+    [
+        (IMAGE, {"registryType": "oci", "identifier": IMAGE}),
+        ("npx://files@1.2.0", {"registryType": "npm", "identifier": "files", "version": "1.2.0"}),
+        ("uvx://files", {"registryType": "pypi", "identifier": "files"}),
+    ],
+)
+@pytest.mark.parametrize("fields", [{}, {"$schema": "draft"}, {"title": "Files"}])
+def test_another_image_is_no_other_version_of_an_official_server(
+    image: str, package: JsonObject, fields: JsonObject
+) -> None:
+    version = "1.2.0" if image.endswith("1.2.0") else "1.0.0"
+    package = {**package, "transport": {"type": "stdio"}}
+    schema = {"$schema": NEWEST_SCHEMA}
+    item = {**schema, "name": "a/b", "version": version, "packages": [package], **fields}
+    placed = placed_entry(entry_of(item))
+    assert placed.value["image"] == image
+    newer = {**placed.value, "image": f"{image.removesuffix('1.2.0').rstrip(':@')}:2.0.0"}
+    if "://" in image:
+        newer["image"] = newer["image"].replace(":2.0.0", "@2.0.0")
+    back = entry_of_toolhive(placed.key, newer, section=placed.section)
+    assert back.version == version
+    assert difference(item, back.server).keys() == {"packages"}
+    assert placed_entry(back).value["image"] == newer["image"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"tier": "Official"}, {"status": "Deprecated"}])
+def test_the_version_of_an_entry_of_toolhive_is_that_of_its_image(fields: JsonObject) -> None:
+    value: JsonObject = {"image": IMAGE, "transport": "stdio", "status": "Active", **fields}
+    entry = entry_of_toolhive("files", value, section=SERVERS)
+    there = placed_entry(entry_of(as_json(entry.server))).value
+    assert there == value
+    newer = {**there, "image": IMAGE.replace("1.2.0", "2.0.0")}
+    assert entry_of_toolhive("files", newer, section=SERVERS).version == "2.0.0"
+
+
 def test_an_edit_of_a_word_among_named_arguments_makes_plain_words_of_all() -> None:
     """The limit: a word of a command line does not say to which argument it belongs."""
     argument = {"type": "named", "name": "--port", "value": "80", "description": "A port"}
@@ -467,16 +505,19 @@ PLAIN: JsonObject = {
 }
 
 PARKED_VALUES: list[tuple[JsonObject, Any]] = [
-    ({}, None),
-    ({"$schema": SCHEMA}, "2025-10-17"),
+    ({}, {"version": "1.2.0"}),
+    ({"$schema": SCHEMA}, "1.2.0 2025-10-17"),
     ({"$schema": SCHEMA, "version": "3"}, "3 2025-10-17"),
     ({"version": "3"}, {"version": "3"}),
     ({"$schema": SCHEMA, "version": "3 4"}, "3 4 2025-10-17"),
     ({"$schema": SCHEMA, "version": ""}, {"$schema": "2025-10-17", "version": ""}),
-    ({"$schema": SCHEMA, "x": None}, {"$schema": "2025-10-17", "x": {"=": None}}),
-    ({"$schema": "draft"}, {"$schema": "draft"}),
-    ({"$schema": "2025-10-17"}, {"$schema": {"=": "2025-10-17"}}),
-    ({"icons": [1]}, {"icons": [1]}),
+    (
+        {"$schema": SCHEMA, "x": None},
+        {"$schema": "2025-10-17", "x": {"=": None}, "version": "1.2.0"},
+    ),
+    ({"$schema": "draft"}, {"$schema": "draft", "version": "1.2.0"}),
+    ({"$schema": "2025-10-17"}, {"$schema": {"=": "2025-10-17"}, "version": "1.2.0"}),
+    ({"icons": [1]}, {"icons": [1], "version": "1.2.0"}),
 ]
 
 

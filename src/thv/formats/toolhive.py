@@ -48,19 +48,24 @@ def placed_entry(entry: Entry) -> Placed:
     content = _own_keys_removed(entry.content)
     plain = mapping.to_toolhive(content)
     parked = _object(entry.server.get("_meta")).get(PARKED_THERE)
-    if isinstance(parked, dict):
+    was_toolhive = isinstance(parked, dict)
+    if was_toolhive:
         there = _settled(plain, parked, mapping.to_official, content)
-        placed = _placed(there, content)
+        placed = _placed(there, content, was_toolhive)
         # Whoever edited the entry may have made what was parked earlier a lie: the way back tells.
         if _is_entry(placed.value) and parking.same(
             _own_keys_removed(_content_behind(placed)), content
         ):
             return placed
-    return _placed(plain, content)
+    return _placed(plain, content, was_toolhive)
 
 
-def _placed(there: JsonObject, content: JsonObject) -> Placed:
+def _placed(there: JsonObject, content: JsonObject, was_toolhive: bool) -> Placed:
+    server = content["server"]
     missing = parking.difference(mapping.to_official(there), content)
+    if there[SECTION] == SERVERS and (missing or not (was_toolhive or "_meta" in server)):
+        # Also when the image says the same today: an edit of the image is no other version of the server.
+        missing = parking.joined(missing, {"server": {"version": server["version"]}})
     value = {key: field for key, field in there.items() if key not in (KEY, SECTION)}
     if missing:
         custom = _object(value.get("custom_metadata"))
@@ -99,7 +104,9 @@ def _content_behind(placed: Placed) -> JsonObject:
     if patch:
         content = _settled(content, patch, mapping.to_toolhive, there)
     missing = parking.difference(mapping.to_toolhive(content), there)
-    if missing:
+    # Without any word of ToolHive in it, an entry gets an empty one: `_placed` would take it for a publisher's.
+    plain = placed.section == SERVERS and not patch and "_meta" not in content["server"]
+    if missing or plain:
         server = content["server"]
         meta = {**_object(server.get("_meta")), PARKED_THERE: missing}
         content = {**content, "server": {**server, "_meta": meta}}
