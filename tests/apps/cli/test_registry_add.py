@@ -351,3 +351,19 @@ def test_a_real_dump_is_taken_whole(cli: Cli, real_data: Path, format_: tuple[st
     status_ = cli.ok("registry show official -o json").json["status"]
     assert (status_["serverCount"], status_["versionCount"]) == (1108, 2794)
     assert json.dumps(status_["syncStatus"]["conversion"]["skipped"]) == "0"
+
+
+@pytest.mark.parametrize(
+    "revisions", ["--git-tag v1 --git-branch main", "--git-branch main --git-commit " + "a" * 40]
+)
+def test_two_revisions_of_a_repository_exclude_each_other(cli: Cli, revisions: str) -> None:
+    ran = cli(f"registry add corp --git-repo https://192.30.255.112/a.git {revisions} --dry-run")
+    assert ran.code == 2
+    assert "exclude each other" in ran.err
+
+
+@pytest.mark.parametrize("place", ["/srv/mcp", "file:///srv/mcp"])
+def test_a_repository_of_this_machine_is_answered_with_a_file(cli: Cli, place: str) -> None:
+    ran = cli(f"registry add corp --git-repo {place} --git-path all/")
+    assert ran.code == 2
+    assert "--file /srv/mcp/all" in ran.err

@@ -6,6 +6,7 @@ the schema and the rules of the resource; here is only what a command line can g
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,34 @@ def source_of(wanted: Wanted) -> str:
         if getattr(wanted, name) and given[0] not in kinds:
             meant = " or ".join(SOURCES[kind] for kind in kinds)
             raise CommandError(Code.INVALID, f"{option} needs {meant}, not {SOURCES[given[0]]}")
+    if wanted.git_repo:
+        _check_git(wanted)
     return given[0]
+
+
+def _check_git(wanted: Wanted) -> None:
+    """Raises INVALID for two revisions, and for a repository of this machine, which Git is not asked for."""
+    revisions = [
+        _BELONGS[name][0]
+        for name in ("git_branch", "git_tag", "git_commit")
+        if getattr(wanted, name)
+    ]
+    if len(revisions) > 1:
+        names = " and ".join(revisions)
+        raise CommandError(Code.INVALID, f"{names} exclude each other", tries=["keep one of them"])
+    place = wanted.git_repo.removeprefix("file://")
+    if place != wanted.git_repo or place.startswith(("/", "./", "../", "~")):
+        raise CommandError(
+            Code.INVALID,
+            f'--git-repo "{wanted.git_repo}" is a place on this machine; a repository is read over https or ssh',
+            tries=[
+                f"thv registry add {wanted.name} --file {shlex.quote(_joined(place, wanted.git_path))}"
+            ],
+        )
+
+
+def _joined(folder: str, path: str) -> str:
+    return str(Path(folder) / (path or "registry.json"))
 
 
 def _spec(wanted: Wanted, kind: str) -> JsonObject:
