@@ -199,6 +199,9 @@ COMMANDS: list[tuple[str, list[Any], str, list[str]]] = [
     ("python", ["--directory", "x", "run", "tool"], "tool", []),
     ("docker", ["run", "-i", "--rm", "a/b"], "a/b", []),
     ("docker", ["run", "--rm"], "example", ["run", "--rm"]),
+    ("docker", ["run", "-i", "a/b:1.2", "serve", "--fast"], "a/b:1.2", ["serve", "--fast"]),
+    ("docker", ["docker", "run", "-it", "--name", "x", "--network=host", "a/b"], "a/b", []),
+    ("docker", ["a/b", "--fast", "run", "me"], "a/b", ["--fast", "run", "me"]),
     ("unknown", [], "example", []),
     ("unknown", [None, 7], "7", []),
 ]
@@ -222,6 +225,41 @@ def test_the_package_of_an_old_command_line(
     assert [a["value"] for a in package.get("packageArguments", [])] == arguments
     assert package["license"] == "MIT"
     assert "remotes" not in server
+
+
+def old_server(words: list[str], **registry: Any) -> JsonObject:
+    places = [{"argument": {"name": word}, "position": n} for n, word in enumerate(words)]
+    arguments = {"positionalarguments": places, "namedarguments": registry.pop("named", [])}
+    package = {"name": "x", "packagename": "docker", "commandarguments": arguments, **registry}
+    item = {"name": "a/b", "version": "1", "registries": [package]}
+    server: JsonObject = upgraded(item)["server"]["packages"][0]
+    return server
+
+
+def test_a_line_of_docker_keeps_its_variables_and_options() -> None:
+    line = "run -i --rm -e KEY -e MODE=fast -eTOKEN -v /a:/b -p=80:80 --env=X a/b:1.2 serve"
+    known = [{"name": "KEY", "description": "A key", "isrequired": True}]
+    package = old_server(line.split(), environmentvariables=known)
+    assert package["identifier"] == "a/b:1.2"
+    assert package["packageArguments"] == [{"type": "positional", "value": "serve"}]
+    assert package["environmentVariables"] == [
+        {"name": "KEY", "description": "A key", "isRequired": True},
+        {"name": "MODE", "default": "fast"},
+        {"name": "TOKEN"},
+        {"name": "X"},
+    ]
+    assert package["runtimeArguments"] == [
+        {"type": "named", "name": "-v", "value": "/a:/b"},
+        {"type": "named", "name": "-p", "value": "80:80"},
+    ]
+
+
+def test_a_named_argument_of_an_old_command_line_is_kept() -> None:
+    argument = {"name": "port", "description": "p", "isrequired": True, "defaultvalue": "80"}
+    named = [{"argument": argument, "shortflag": "-p", "longflag": "--port"}]
+    assert old_server(["run", "a/b"], named=named)["packageArguments"] == [
+        {"type": "named", "name": "--port", "description": "p", "isRequired": True, "default": "80"}
+    ]
 
 
 OLD_KEYS = [

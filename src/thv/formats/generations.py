@@ -19,7 +19,7 @@ field, or goes with the registry's own ids.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import OFFICIAL_META, PUBLISHER_META
@@ -66,6 +66,15 @@ _CAMEL = {
 }
 _SNAKE = frozenset(_CAMEL)
 _REGISTRY_TYPES = {"docker": "oci", "docker-hub": "oci"}
+_DOCKER_OPTIONS = (
+    "-e --env --env-file -v --volume --mount --tmpfs --volumes-from --name --network --net --network-alias -p --publish"
+    " --expose --entrypoint -u --user -w --workdir -h --hostname --add-host --dns --platform --pull --restart -m"
+    " --memory --cpus -c --cpu-shares --gpus --device --shm-size --ulimit --cap-add --cap-drop --security-opt --ipc"
+    " --pid --userns --runtime -l --label --label-file --log-driver --log-opt --cidfile --ip --link --mac-address"
+    " --group-add -a --attach --stop-signal --stop-timeout --sysctl --annotation --isolation"
+)
+_DOCKER_VALUES = frozenset(_DOCKER_OPTIONS.split())
+"""The options of `docker run` that have a value."""
 _TRANSPORTS = {"streamable": "streamable-http", "http": "streamable-http"}
 _NO_TIME = "0001-01-01"
 
@@ -277,24 +286,84 @@ def _g0_package(registry: JsonObject) -> JsonObject:
     places = _objects(arguments.get("positionalarguments"))
     words = [str(_object(place.get("argument")).get("name") or "") for place in places]
     kind = registry.get("packagename") or "unknown"
-    package_at = _g0_package_word(kind, words)
-    package: JsonObject = {
-        "registry_type": kind,
-        "identifier": words[package_at] if package_at is not None else registry.get("name", ""),
-    }
-    rest = words[package_at + 1 :] if package_at is not None else words
-    if rest:
-        package["package_arguments"] = [{"type": "positional", "value": word} for word in rest]
-    variables = _objects(registry.get("environmentvariables"))
+    package: JsonObject = {"registry_type": kind, "identifier": registry.get("name", "")}
+    variables = [_g0_variable(item) for item in _objects(registry.get("environmentvariables"))]
+    run = _docker_run(words) if kind in [*_REGISTRY_TYPES, "oci"] else None
+    if run is not None:
+        package["identifier"], rest = run.image, run.arguments
+        known = [variable.get("name") for variable in variables]
+        variables += [item for item in run.variables if item["name"] not in known]
+        if run.options:
+            package["runtime_arguments"] = run.options
+    elif (package_at := _g0_package_word(kind, words)) is not None:
+        package["identifier"], rest = words[package_at], words[package_at + 1 :]
+    else:
+        rest = words
+    given = [{"type": "positional", "value": word} for word in rest]
+    given += [_g0_named(item) for item in _objects(arguments.get("namedarguments"))]
+    if given:
+        package["package_arguments"] = given
     if variables:
-        package["environment_variables"] = [_g0_variable(variable) for variable in variables]
+        package["environment_variables"] = variables
     if registry.get("license"):
         package["license"] = registry["license"]
     return package
 
 
+class _Run(NamedTuple):
+    """A command line of `docker run`, taken apart; flags such as -i and --rm go without saying."""
+
+    image: str
+    arguments: list[str]
+    variables: list[JsonObject]
+    options: list[JsonObject]
+    """All other options that have a value, as arguments of the runtime."""
+
+
+def _docker_run(words: list[str]) -> _Run | None:
+    """None when the line names no image."""
+    rest = list(words)
+    while rest and rest[0] in ("docker", "container", "run"):
+        del rest[0]
+    variables: list[JsonObject] = []
+    options: list[JsonObject] = []
+    while rest and (rest[0].startswith("-") or not rest[0]):
+        name, value = _option(rest.pop(0))
+        if name in _DOCKER_VALUES and value is None:
+            value = rest.pop(0) if rest else ""
+        if value is None:
+            continue
+        variable, _, default = value.partition("=")
+        if name in ("-e", "--env") and variable:
+            variables.append(
+                {"name": variable, "default": default} if default else {"name": variable}
+            )
+        else:
+            options.append({"type": "named", "name": name, "value": value})
+    return _Run(rest[0], rest[1:], variables, options) if rest else None
+
+
+def _option(word: str) -> tuple[str, str | None]:
+    """Name and value of an option; `-it` are two flags, `-eKEY` and `-ie` end in one with a value."""
+    if word.startswith("--"):
+        name, separator, value = word.partition("=")
+        return name, value if separator else None
+    for place, letter in enumerate(word[1:], start=1):
+        if f"-{letter}" in _DOCKER_VALUES:
+            return f"-{letter}", word[place + 1 :].removeprefix("=") or None
+    return word, None
+
+
+def _g0_named(item: JsonObject) -> JsonObject:
+    """A named argument, by its long flag if it has one."""
+    argument = _object(item.get("argument"))
+    name = item.get("longflag") or item.get("shortflag") or argument.get("name") or ""
+    renamed = _g0_variable({key: value for key, value in argument.items() if key != "name"})
+    return {"type": "named", "name": name, **renamed}
+
+
 def _g0_package_word(kind: Any, words: list[str]) -> int | None:
-    """The words were the command line: npx takes the package first, uv and docker last."""
+    """The words were the command line: npx takes the package first, uv last."""
     candidates = [
         index
         for index, word in enumerate(words)
