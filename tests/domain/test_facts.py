@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Sealed, Status
+from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
 from thv.domain.facts import Facts, FactsReader, facts_of
 from thv.domain.taxonomy import Category, Taxonomy
 
@@ -160,11 +159,6 @@ def test_a_category_that_nobody_declared_is_derived() -> None:
     assert (found.category, found.category_derived) == ("storage", True)
 
 
-def read(reader: FactsReader, entry: Entry) -> Facts:
-    sealed = msgspec.json.decode(msgspec.json.encode(entry.content), type=Sealed)
-    return reader.read(entry.version, sealed, lambda: entry)
-
-
 @pytest.mark.parametrize(
     "second",
     [
@@ -180,7 +174,7 @@ def test_reading_versions_in_a_row_gives_the_facts_of_each(second: dict[str, Any
     first = {"name": "io.example/a", "version": "1.0.0", "description": "a browser"}
     reader = FactsReader()
     for entry in (Entry(server=first), Entry(server={**first, **second}), Entry(server=first)):
-        assert read(reader, entry) == facts_of(entry)
+        assert reader.read(entry) == facts_of(entry)
 
 
 def test_reading_versions_in_a_row_sees_another_status_and_another_toolhive_block() -> None:
@@ -195,4 +189,4 @@ def test_reading_versions_in_a_row_sees_another_status_and_another_toolhive_bloc
         Entry(server={**server, "_meta": publisher, "version": "2.0.0"}),
         Entry(server=server),
     ):
-        assert read(reader, entry) == facts_of(entry)
+        assert reader.read(entry) == facts_of(entry)

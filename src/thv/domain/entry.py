@@ -94,13 +94,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
-class Sealed(msgspec.Struct, frozen=True):
-    """The JSON of `Entry.content` cut into its two halves: most of what is asked of an entry needs no more."""
-
-    server: msgspec.Raw = msgspec.Raw(b"{}")
-    meta: msgspec.Raw = msgspec.field(name="_meta", default=msgspec.Raw(b"null"))
-
-
 _VOLATILE = frozenset({"stars", "pulls", "last_updated", "kubernetes"})
 
 

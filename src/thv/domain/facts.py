@@ -6,13 +6,12 @@ an absent fact, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Sealed, Status
+from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
 from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
 from thv.domain.text import toolhive_key
@@ -86,71 +85,43 @@ def facts_of(entry: Entry, taxonomy: Taxonomy = NO_TAXONOMY) -> Facts:
 
 
 class FactsReader:
-    """The facts of versions that come name by name: most of them differ only in what is run.
-
-    Text that is the same is not decoded again: cutting it into its members is enough to see that.
-    """
+    """The facts of versions that come name by name: most of them differ only in what is run."""
 
     def __init__(self, taxonomy: Taxonomy = NO_TAXONOMY) -> None:
         self._taxonomy = taxonomy
-        self._about: _About | None = None
+        self._text: JsonObject | None = None
+        self._entry: Entry | None = None
         self._facts: Facts | None = None
-        self.again = False
-        """Of all that decides facts, the version read last differs from the one before in what is run alone."""
 
-    def read(self, version: str, content: Sealed, load: Callable[[], Entry]) -> Facts:
-        """The facts of a version; `load` gives its entry, where that must be looked at."""
-        about = _about(content)
-        if self._facts is not None and about is not None and about.decides_as(self._about):
-            self.again = True
-            self._facts = _of_version(self._facts, version, about.run)
+    def read(self, entry: Entry) -> Facts:
+        """The same as `facts_of`."""
+        text = _text_of(entry.server)
+        if self._facts is None or text is None or text != self._text or not self._is_alike(entry):
+            self._facts = facts_of(entry, self._taxonomy)
         else:
-            self.again = False
-            self._facts = facts_of(load(), self._taxonomy)
-        self._about = about
+            target = target_of(entry.server)
+            self._facts = msgspec.structs.replace(
+                self._facts,
+                version=entry.version,
+                kind=target.kind,
+                reference=target.reference,
+                transport=target.transport,
+            )
+        self._text, self._entry = text, entry
         return self._facts
 
-
-class _About(msgspec.Struct, frozen=True):
-    """The members of a server.json that decide its facts, as they are written."""
-
-    meta: msgspec.Raw
-    text: dict[str, msgspec.Raw]
-    run: dict[str, msgspec.Raw]
-
-    def decides_as(self, other: _About | None) -> bool:
-        """All but what is run is the same."""
-        return other is not None and self.meta == other.meta and self.text == other.text
+    def _is_alike(self, entry: Entry) -> bool:
+        return self._entry is not None and self._entry.status is entry.status
 
 
-_RUN = ("packages", "remotes")
-_PER_VERSION = ("version", "$schema")
-_TOOLHIVE_BLOCK = f'"{TOOLHIVE_PUBLISHER}"'.encode()
-
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode = msgspec.json.Decoder().decode
+_PER_VERSION = frozenset({"version", "packages", "remotes", "$schema"})
 
 
-def _about(content: Sealed) -> _About | None:
-    """None where ToolHive's block is there: which part of it counts depends on what is run."""
-    if _TOOLHIVE_BLOCK in bytes(content.server):
+def _text_of(server: JsonObject) -> JsonObject | None:
+    """What decides the facts besides what is run; None where ToolHive's block depends on that as well."""
+    if TOOLHIVE_PUBLISHER in publisher_of(server):
         return None
-    text = _members(content.server)
-    run = {key: text.pop(key) for key in _RUN if key in text}
-    for key in _PER_VERSION:
-        text.pop(key, None)
-    return _About(content.meta, text, run)
-
-
-def _of_version(facts: Facts, version: str, run: dict[str, msgspec.Raw]) -> Facts:
-    target = target_of({key: _decode(value) for key, value in run.items()})
-    return msgspec.structs.replace(
-        facts,
-        version=version,
-        kind=target.kind,
-        reference=target.reference,
-        transport=target.transport,
-    )
+    return {key: value for key, value in server.items() if key not in _PER_VERSION}
 
 
 def status_of(entry: Entry, block: JsonObject) -> Status:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from thv.domain.entry import Entry, Sealed, Status
+from thv.domain.entry import Entry, Status
 from thv.domain.facts import Facts, FactsReader
 from thv.domain.filter import Predicate
 from thv.domain.registry import OnUpdate
@@ -105,6 +105,7 @@ class _Choice(msgspec.Struct, frozen=True):
     """A version that passes, with what was learned about it."""
 
     row: MirrorRow
+    entry: Entry
     facts: Facts
 
     @property
@@ -124,9 +125,6 @@ class _Choice(msgspec.Struct, frozen=True):
         return False
 
 
-_sealed = msgspec.json.Decoder(Sealed).decode
-
-
 def _wanted(rows: Sequence[MirrorRow], rules: Rules) -> tuple[list[_Choice], Excluded | None]:
     alive = [row for row in rows if not row.deleted]
     if alive and rules.versions == "latest":
@@ -135,13 +133,14 @@ def _wanted(rows: Sequence[MirrorRow], rules: Rules) -> tuple[list[_Choice], Exc
     filtered = blocked = 0
     reader = FactsReader(rules.taxonomy)
     for row in alive:
-        facts = reader.read(row.version, _sealed(row.content), row.load)
+        entry = row.load()
+        facts = reader.read(entry)
         if not rules.passes(facts):
             filtered += 1
         elif not rules.allowed(facts):
             blocked += 1
         else:
-            wanted.append(_Choice(row, facts))
+            wanted.append(_Choice(row, entry, facts))
     excluded = Excluded(rows[0].name, filtered, blocked) if filtered or blocked else None
     return wanted, excluded
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 import msgspec
 
@@ -87,16 +86,12 @@ def official_body(record: Record, entry: Entry, server: bytes, facts: Facts) -> 
     )
 
 
-def stored_server(raw: bytes, load: Callable[[], JsonObject], *, gone: bool) -> bytes:
-    """The server.json as it is served: of a tombstone only what names it, and never what is internal.
-
-    Nearly always these are the bytes that are stored; `load` decodes them where they are not.
-    """
+def stored_server(raw: bytes, server: JsonObject, *, gone: bool) -> bytes:
+    """The server.json as it is served: of a tombstone only what names it, and never what is internal."""
     if gone:
-        server = load()
         kept = ("$schema", "name", "description", "version")
         return _encode({"description": "", **{key: server[key] for key in kept if key in server}})
-    return _encode(_without_groups(load())) if _GROUPS_KEY in raw else raw
+    return _encode(_without_groups(server)) if _GROUPS_KEY in raw else raw
 
 
 def toolhive_body(key: str, value: JsonObject, info: JsonObject) -> tuple[bytes, int]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
 
 from thv.domain.canonical import JsonObject
-from thv.domain.entry import GROUPS_META, OFFICIAL_META, Entry, Sealed, Status
-from thv.domain.facts import Facts, FactsReader, toolhive_block
+from thv.domain.entry import GROUPS_META, TOOLHIVE_PUBLISHER, Entry, Status
+from thv.domain.facts import Facts, facts_of, toolhive_block
 from thv.domain.snapshot import Record
+from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
 from thv.domain.text import label_value, toolhive_key
 from thv.formats.toolhive import placed_entry
@@ -101,26 +101,16 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     server: Latest | None
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """A record with its content at hand."""
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A record with its entry decoded."""
 
     record: Record
     stamp: bytes
-    content: Sealed
+    raw: bytes
+    """The server.json as it is stored."""
+    entry: Entry
     gone: bool
     """Served no more, whether we or the publisher took it away."""
-
-    @cached_property
-    def entry(self) -> Entry:
-        """The whole entry; of many a version nobody needs it."""
-        record = self.record
-        server = {**_decode(self.content.server), "name": record.name, "version": record.version}
-        return Entry.from_content(
-            {"server": server, "_meta": _decode(self.content.meta)},
-            published_at=record.published_at,
-            updated_at=record.updated_at,
-            marked_latest=record.latest,
-        )
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -134,8 +124,13 @@ class Line(msgspec.Struct, frozen=True):
         return (self.record.name, self.record.version)
 
 
+class _Content(msgspec.Struct):
+    server: msgspec.Raw = msgspec.Raw(b"{}")
+    meta: JsonObject | None = msgspec.field(name="_meta", default=None)
+
+
 _decode_record = msgspec.json.Decoder(Record).decode
-_decode_content = msgspec.json.Decoder(Sealed | None).decode
+_decode_content = msgspec.json.Decoder(_Content | None).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -155,16 +150,19 @@ def _stamp(line: bytes) -> bytes:
 
 
 def opened(line: Line) -> Opened:
-    """The record with its content; a tombstone may come without any."""
+    """The record with its entry; a tombstone may come without content."""
     record = line.record
-    content = _decode_content(record.entry) or Sealed()
-    gone = bool(record.removed_at) or _is_deleted(content)
-    return Opened(record=record, stamp=line.stamp, content=content, gone=gone)
-
-
-def _is_deleted(content: Sealed) -> bool:
-    official = (_decode(content.meta) or {}).get(OFFICIAL_META) or {}
-    return bool(official.get("status") == Status.DELETED)
+    content = _decode_content(record.entry) or _Content()
+    raw = bytes(content.server)
+    server = {**_decode(raw), "name": record.name, "version": record.version}
+    entry = Entry.from_content(
+        {"server": server, "_meta": content.meta},
+        published_at=record.published_at,
+        updated_at=record.updated_at,
+        marked_latest=record.latest,
+    )
+    gone = bool(record.removed_at) or entry.deleted
+    return Opened(record=record, stamp=line.stamp, raw=raw, entry=entry, gone=gone)
 
 
 class Maker:
@@ -175,18 +173,17 @@ class Maker:
     """
 
     def __init__(self, taxonomy: Taxonomy = NO_TAXONOMY) -> None:
-        self._facts = FactsReader(taxonomy)
+        self._taxonomy = taxonomy
+        self._about: tuple[Any, ...] = ()
         self._said: _Said | None = None
 
     def row(self, item: Opened, versions: int) -> Row:
         """The row of a record; `versions` is how many of its name are served."""
-        record = item.record
-        facts = self._facts.read(record.version, item.content, lambda: item.entry)
-        said = self._said_by(item, facts)
+        record, entry = item.record, item.entry
+        said = self._said_by(item)
         updated = micros(record.updated_at or record.removed_at)
-        raw = bytes(item.content.server)
-        served = bodies.stored_server(raw, lambda: item.entry.server, gone=item.gone)
-        traits = _traits(facts, said.trust, gone=item.gone)
+        served = bodies.stored_server(item.raw, entry.server, gone=item.gone)
+        traits = _traits(entry, said.facts, gone=item.gone)
         return Row(
             name=record.name,
             version=record.version,
@@ -196,49 +193,74 @@ class Maker:
             gone=item.gone,
             updated=updated,
             touched=max(updated, micros(record.changed_at)),
-            body=bodies.official_body(record, said.entry, served, facts),
+            body=bodies.official_body(record, entry, served, said.facts),
             traits=traits,
             plain=said.plain,
             words=said.words,
             facts=said.filterable,
             tools=said.tools,
-            memberships=said.memberships,
-            server=_latest(item, facts, traits, versions)
+            memberships=_memberships(entry),
+            server=_latest(item, said.facts, traits, versions)
             if record.latest and not item.gone
             else None,
         )
 
-    def _said_by(self, item: Opened, facts: Facts) -> _Said:
-        if self._said is None or not self._facts.again:
-            self._said = _said(item.entry, facts)
+    def _said_by(self, item: Opened) -> _Said:
+        about = _about(item)
+        if self._said is not None and about and about == self._about:
+            return _said_again(self._said, item.entry)
+        self._about = about
+        self._said = _said(item.entry, self._taxonomy)
         return self._said
 
 
 class _Said(msgspec.Struct, frozen=True):
-    """What is made of the text of an entry, which versions in a row may share."""
+    """What is made of the text of an entry."""
 
-    entry: Entry
-    """The first of those versions: what the registry itself says of all of them, it says of this."""
+    facts: Facts
     plain: str
     words: str
     filterable: tuple[str, ...]
     tools: tuple[Tool, ...]
-    memberships: tuple[Membership, ...]
-    trust: str
 
 
-def _said(entry: Entry, facts: Facts) -> _Said:
+def _said_again(said: _Said, entry: Entry) -> _Said:
+    target = target_of(entry.server)
+    facts = msgspec.structs.replace(
+        said.facts,
+        version=entry.version,
+        kind=target.kind,
+        reference=target.reference,
+        transport=target.transport,
+    )
+    return msgspec.structs.replace(said, facts=facts)
+
+
+_PER_VERSION = frozenset({"version", "packages", "remotes", "$schema"})
+
+
+def _about(item: Opened) -> tuple[Any, ...]:
+    """What decides the facts besides version, packages and remotes; `()` where those decide more."""
+    if _TOOLHIVE_BLOCK in item.raw:
+        return ()
+    server = {key: value for key, value in item.entry.server.items() if key not in _PER_VERSION}
+    return (server, item.entry.status, item.entry.meta)
+
+
+_TOOLHIVE_BLOCK = f'"{TOOLHIVE_PUBLISHER}"'.encode()
+
+
+def _said(entry: Entry, taxonomy: Taxonomy) -> _Said:
+    facts = facts_of(entry, taxonomy)
     # The prefix that a converted name gets is nobody's word: a search for "git" must not find all of them.
     main = [folded(text) for text in (toolhive_key(facts.name), facts.title, facts.description)]
     more = [folded(" ".join(texts)) for texts in (facts.tags, facts.tools)]
     return _Said(
-        entry=entry,
+        facts=facts,
         plain="\x1f".join(main),
         words="\n".join([field_words(text) for text in (*main, *more)]),
         filterable=tuple(_filterable(entry, facts)),
         tools=_tools(entry, facts),
-        memberships=_memberships(entry),
-        trust=(bodies.origin_of(entry) or {}).get("trust_level", ""),
     )
 
 
@@ -273,14 +295,14 @@ def _rounded(count: int) -> int:
     return (length << 10) + (capped >> length)
 
 
-def _traits(facts: Facts, trust: str, *, gone: bool) -> Traits:
+def _traits(entry: Entry, facts: Facts, *, gone: bool) -> Traits:
     return Traits(
         tier=facts.tier,
         category=facts.category,
         transport=facts.transport,
         kind=facts.kind,
         status=Status.DELETED.value if gone else facts.status.value,
-        trust=trust,
+        trust=(bodies.origin_of(entry) or {}).get("trust_level", ""),
     )
 
 
