@@ -246,6 +246,22 @@ def test_damaged_json_is_refused_with_its_place(document: bytes) -> None:
     assert caught.value.code is Code.FORMAT_INVALID
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_document_in_utf_16_is_refused_with_what_to_do(encoding: str) -> None:
+    with pytest.raises(ThvError, match="the document is UTF-16; expected UTF-8") as caught:
+        read(fixture("g9.json").decode().encode(encoding))
+    assert "iconv" in caught.value.hint
+
+
+def test_an_empty_key_is_said_in_a_sentence() -> None:
+    _, found = read({"servers": {"": {"image": "a/b"}, "files": {"image": "a/b"}}})
+    (bad,) = rejected(found)
+    assert (bad.place, bad.reason) == (
+        'servers.""',
+        "its key is empty; the key is the name of the server",
+    )
+
+
 @pytest.mark.requirement("REG-06")
 @pytest.mark.parametrize(
     ("file", "expected"),

@@ -581,7 +581,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("a", {"command": "npx", "args": ["x"], "description": "x"}, "this is no ToolHive entry"),
     ("a", {"image": "a", "@key": 1}, "a field cannot be called"),
     ("a", {"image": "a", "@section": 1}, "a field cannot be called"),
-    ("", {"image": "a"}, "key is empty"),
+    ("", {"image": "a"}, "its key is empty"),
     ("x" * 201, {"image": "a"}, "key has 201 characters"),
     ("a\n", {"image": "a"}, "key contains a control character"),
     ("x" * 190, {"image": "a"}, "name has 209 characters"),

@@ -37,6 +37,7 @@ ENTRY_LIMIT = 4 << 20
 DEPTH_LIMIT = 64
 DOCUMENT_META = "io.stacklok.toolhive/document"
 ENVELOPE_SCHEMA = "https://raw.githubusercontent.com/stacklok/toolhive-core/main/registry/types/data/upstream-registry.schema.json"
+_NO_KEY = '""'
 _MEMBER_COST = 200  # bytes that a member takes beside its text
 _OFFICIAL_NAME = re.compile(rb'"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
 _REVERSE_DNS = re.compile(rb'"[a-zA-Z0-9-]+\.[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+"')
@@ -231,6 +232,12 @@ class DocumentReader:
         yield _official(b"{" + members + b"}", "the document")
 
     def _malformed(self, error: MalformedError) -> ThvError:
+        if _is_utf_16(self._start):
+            return ThvError(
+                Code.FORMAT_INVALID,
+                "the document is UTF-16; expected UTF-8",
+                hint="Write it as UTF-8: iconv -f UTF-16 -t UTF-8 FILE",
+            )
         if self._start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return self._no_registry()
         return ThvError(
@@ -582,6 +589,11 @@ def _only_in_groups(entry: Entry) -> bool:
 # Head and messages -----------------------------------------------------------------------------------------
 
 
+def _is_utf_16(start: bytes) -> bool:
+    """By its mark; without one, by the zero beside the first bracket."""
+    return start.startswith((b"\xff\xfe", b"\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0["))
+
+
 def _is_server(members: dict[str, bytes]) -> bool:
     """Whether an object is a server.json of any generation; files of package managers have a name and a version too."""
     name = members.get("name", b"")
@@ -648,7 +660,9 @@ def _other_format(expected: Format | None, container: Container) -> ThvError:
 
 
 def _place(path: Path) -> str:
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in path)
+    parts = (
+        f"[{part}]" if isinstance(part, int) else f".{_short(part) or _NO_KEY}" for part in path
+    )
     return "".join(parts).removeprefix(".")
 
 

@@ -83,6 +83,8 @@ def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
         raise RejectedError(
             "this is no ToolHive entry: it has neither an image, a url nor a description"
         )
+    if not key:
+        raise RejectedError("its key is empty; the key is the name of the server")
     checked_text({"key": key}, "key", NAME_LIMIT)
     content = _content_behind(Placed(key, section, value))
     server = content["server"]
