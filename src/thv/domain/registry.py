@@ -334,7 +334,7 @@ class SyncPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timeout: Annotated[
         Duration,
         Meta(
-            description="Budget of one incremental sync, 1s to 1h; a first full sync goes on where it stopped. Default: 30s."
+            description="How long a source may bring nothing new, 1s to 1h; a first sync waits for as long as it answers. Default: 30s."
         ),
     ] = "30s"
     retry: Annotated[Retry, Meta(description="How a failed sync is tried again.")] = Retry()
