@@ -65,7 +65,6 @@ CURSOR = _row(
     "Where the list goes on: next_cursor of the page before.",
 )
 LIMIT = _row("limit", integer(1, 1000), "Rows on a page at most.", default=1000)
-SMALL_LIMIT = _row("limit", integer(1, 200), "Rows on a page at most.", default=50)
 SEARCH = _row(
     "search",
     _search(),

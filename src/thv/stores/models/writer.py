@@ -69,11 +69,6 @@ class Writer:
         """Writes a ToolHive body anew that only counts its versions differently; returns the new id."""
         return self.tables.renew(server, self._toolhive.add(body), len(body), versions)
 
-    def abandon(self) -> None:
-        """Leaves the files as they are; what was added lies behind the end that anybody knows."""
-        self._official.close()
-        self._toolhive.close()
-
     def close(self) -> None:
         """Ends the body files and notes how long they are."""
         self.tables.flush()
