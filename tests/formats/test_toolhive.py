@@ -513,10 +513,11 @@ PARKED_VALUES: list[tuple[JsonObject, Any]] = [
     ({"$schema": SCHEMA, "version": ""}, {"$schema": "2025-10-17", "version": ""}),
     (
         {"$schema": SCHEMA, "x": None},
-        {"$schema": "2025-10-17", "x": {"=": None}, "version": "1.2.0"},
+        {"$schema": "1.2.0 2025-10-17", "x": {"=": None}},
     ),
     ({"$schema": "draft"}, {"$schema": "draft", "version": "1.2.0"}),
     ({"$schema": "2025-10-17"}, {"$schema": {"=": "2025-10-17"}, "version": "1.2.0"}),
+    ({"$schema": "9 2025-10-17"}, {"$schema": {"=": "9 2025-10-17"}, "version": "1.2.0"}),
     ({"icons": [1]}, {"icons": [1], "version": "1.2.0"}),
 ]
 

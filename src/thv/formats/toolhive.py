@@ -170,7 +170,7 @@ def _without_parked(there: JsonObject) -> JsonObject:
 
 
 def _shortened(patch: parking.Patch) -> JsonObject | str:
-    """What is said of the server itself at the top; only a schema, or a version and a schema, as one text.
+    """What is said of the server itself at the top; a version and the date of a schema as one text.
 
     Nearly every entry of the official registry parks these two, so their length is the length of parking.
     """
@@ -180,11 +180,12 @@ def _shortened(patch: parking.Patch) -> JsonObject | str:
     schema, version = str(short.get("$schema")), short.get("version")
     if match := _SCHEMA_URL.fullmatch(schema):
         short["$schema"] = match[1]
+        if isinstance(version, str) and version:
+            short["$schema"] = f"{short.pop('version')} {match[1]}"
         if short.keys() == {"$schema"}:
-            return match[1]
-        if short.keys() == {"$schema", "version"} and isinstance(version, str) and version:
-            return f"{version} {match[1]}"
-    elif _DATE.fullmatch(schema):
+            text: str = short["$schema"]
+            return text
+    elif _dated(schema)[1]:
         short["$schema"] = {"=": schema}
     return short
 
@@ -192,22 +193,29 @@ def _shortened(patch: parking.Patch) -> JsonObject | str:
 def _lengthened(short: Any) -> parking.Patch:
     """The patch behind its short form, `{}` when there is none."""
     if isinstance(short, str):
-        version, _, date = short.rpartition(" ")
-        if not _DATE.fullmatch(date):
-            return {}
-        short = {"$schema": date, "version": version} if version else {"$schema": date}
+        short = {"$schema": short} if _dated(short)[1] else None
     if not isinstance(short, dict):
         return {}
     server: JsonObject = {key: value for key, value in short.items() if key != _REGISTRY_META}
-    schema = server.get("$schema")
-    if isinstance(schema, str) and _DATE.fullmatch(schema):
+    version, date = _dated(server.get("$schema"))
+    if date:
         server["$schema"] = (
-            f"https://static.modelcontextprotocol.io/schemas/{schema}/server.schema.json"
+            f"https://static.modelcontextprotocol.io/schemas/{date}/server.schema.json"
         )
+    if version:
+        server["version"] = version
     patch: JsonObject = {"server": server}
     if _REGISTRY_META in short:
         patch["_meta"] = short[_REGISTRY_META]
     return patch
+
+
+def _dated(text: Any) -> tuple[str, str]:
+    """The version and the date of a schema in `1.0.0 2025-10-17`, the version may lack; without a date both are `""`."""
+    if not isinstance(text, str):
+        return "", ""
+    version, _, date = text.rpartition(" ")
+    return (version, date) if _DATE.fullmatch(date) else ("", "")
 
 
 def _own_keys_removed(content: JsonObject) -> JsonObject:
