@@ -46,6 +46,7 @@ def test_a_resumed_run_knows_what_the_killed_one_has_seen(tmp_path: Path) -> Non
     state = mirror.state()
     assert (state.read, state.rejected) == (4, 2)
     assert [problem.place for problem in state.problems] == ["page 2[0]", "page 3[1]"]
+    mirror.close()
 
 
 def test_a_run_that_begins_anew_forgets_what_a_killed_one_has_seen(tmp_path: Path) -> None:
@@ -55,6 +56,7 @@ def test_a_run_that_begins_anew_forgets_what_a_killed_one_has_seen(tmp_path: Pat
         finish(run)
     assert alive(mirror) == ["b"]
     assert (mirror.state().read, mirror.state().rejected) == (1, 0)
+    mirror.close()
 
 
 def test_a_resumed_run_without_memory_of_the_killed_one_keeps_everything(tmp_path: Path) -> None:
@@ -66,3 +68,4 @@ def test_a_resumed_run_without_memory_of_the_killed_one_keeps_everything(tmp_pat
         run.stage(entries("c"), [], b"")
         finish(run)
     assert alive(mirror) == ["a", "b", "c"]
+    mirror.close()

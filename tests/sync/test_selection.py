@@ -26,3 +26,4 @@ def test_a_new_base_holds_every_row_and_no_dropped_one(
     found = [one for name in selection.names() for one in selection.of_name(name)]
     assert [one.version for one in found] == [str(place) for place in range(count) if place != 3]
     assert all(one.in_base for one in found)
+    selection.close()
