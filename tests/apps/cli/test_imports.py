@@ -51,6 +51,6 @@ def test_commands_that_fetch_nothing_load_no_http(tmp_path: Path) -> None:
         "registry list", "registry show local", "registry status local", "registry history local",
         "registry suspend local", "registry resume local", "registry wait local", "search", "version",
         f"registry diff local -f {file}", "registry diff local local",
-        f"registry import --file {file} --registry other --no-sync",
+        f"registry import --file {file} --registry other --no-sync", "registry remove local other --yes",
     ):  # fmt: skip
         assert loaded(data, *words.split()) == "", words

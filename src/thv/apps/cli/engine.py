@@ -6,13 +6,12 @@ where something is fetched.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from pathlib import Path
 
 import msgspec
 
 from thv.apps.cli.allowing import allowed, opened
+from thv.apps.cli.leftovers import last_mirror, sweep
 from thv.apps.cli.settings import Settings
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.readers import NamespaceReader, readable
@@ -23,7 +22,7 @@ from thv.domain.canonical import digest_of
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import FileSource as FileSpec
 from thv.domain.registry import Registry, SourceType
-from thv.domain.resources import MCP_REGISTRY, uid_of
+from thv.domain.resources import MCP_REGISTRY
 from thv.sources.base import Source
 from thv.sources.configmap import ConfigMapSource
 from thv.sources.file import FileSource
@@ -107,22 +106,16 @@ class Engine:
 
     async def sweep(self) -> None:
         """Removes what registries that are gone left behind, and the mirrors that nobody uses any more."""
-        found = self._selections.uids() | self._local.chunks.uids() | self._local.home.model_uids()
         objects = (await self._local.resources.list(MCP_REGISTRY)).items
-        self._mirrors.prune({await self._mirror_of(registry) for registry in readable(objects)})
-        for uid in found - {uid_of(obj) for obj in objects}:
-            self._selections.forget(uid)
-            await self._local.chunks.forget(uid)
-            model = self._local.home.models / uid
-            await asyncio.to_thread(shutil.rmtree, model, ignore_errors=True)
+        used = {await self._mirror_of(registry) for registry in readable(objects)}
+        await sweep(self._local, self._mirrors, self._selections, used)
 
     async def _mirror_of(self, registry: Registry) -> str:
         """The mirror that a registry uses; while its source cannot be opened, the one that it used last."""
         try:
             return (await self.open_source(registry)).mirror_key
         except ThvError:  # its reconciler says what is wrong with it
-            known = registry.uid in self._selections.uids()
-            return self._selections.open(registry.uid).basis().mirror if known else ""
+            return last_mirror(self._selections, registry.uid)
 
     async def _source(self, registry: Registry) -> Source:
         spec = registry.spec.source
