@@ -15,7 +15,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -243,25 +243,38 @@ def records(plain: bytes) -> Iterator[Record]:
             yield _decoder.decode(line)
 
 
-def merge(base: Iterable[Record], delta: Iterable[Record]) -> Iterator[Record]:
-    """Both in key order: the base with the records of the delta in their places."""
+class Ordered(Protocol):
+    """What stands in a snapshot: a record, or a line that was not decoded as a whole."""
+
+    @property
+    def key(self) -> Key: ...
+
+    @property
+    def dropped(self) -> bool: ...
+
+
+Item = TypeVar("Item", bound=Ordered)
+
+
+def merge(base: Iterable[Item], delta: Iterable[Item]) -> Iterator[Item]:
+    """Both in key order: the base with the items of the delta in their places, and without what it drops."""
     changes = iter(delta)
     change = next(changes, None)
-    for record in base:
-        while change is not None and change.key < record.key:
+    for item in base:
+        while change is not None and change.key < item.key:
             yield from _kept(change)
             change = next(changes, None)
-        if change is not None and change.key == record.key:
+        if change is not None and change.key == item.key:
             yield from _kept(change)
             change = next(changes, None)
         else:
-            yield record
+            yield item
     while change is not None:
         yield from _kept(change)
         change = next(changes, None)
 
 
-def _kept(change: Record) -> tuple[Record, ...]:
+def _kept(change: Item) -> tuple[Item, ...]:
     return () if change.dropped else (change,)
 
 

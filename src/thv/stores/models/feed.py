@@ -7,9 +7,9 @@ versions of one name are in memory at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
-from thv.domain.snapshot import SnapshotRef
+from thv.domain.snapshot import SnapshotRef, merge
 from thv.stores.models.rows import Key, Line, Opened, lines_of, opened
 from thv.stores.models.work import Fetch
 
@@ -39,28 +39,6 @@ async def delta_of(ref: SnapshotRef, fetch: Fetch) -> dict[Key, Line]:
     return found
 
 
-def merged(base: Iterator[Line], delta: Iterable[Line]) -> Iterator[Line]:
-    """Both in key order, without what the delta drops."""
-    changes = iter(delta)
-    change = next(changes, None)
-    for line in base:
-        while change is not None and change.key < line.key:
-            yield from _kept(change)
-            change = next(changes, None)
-        if change is not None and change.key == line.key:
-            yield from _kept(change)
-            change = next(changes, None)
-        else:
-            yield line
-    while change is not None:
-        yield from _kept(change)
-        change = next(changes, None)
-
-
-def _kept(change: Line) -> tuple[Line, ...]:
-    return () if change.record.dropped else (change,)
-
-
 async def names(ref: SnapshotRef, fetch: Fetch, ends: list[Key]) -> AsyncIterator[list[Opened]]:
     """All versions of one name after the other; the last key of each base chunk is added to `ends`."""
     group: list[Opened] = []
@@ -86,10 +64,10 @@ async def _stretches(
         stop = start
         while stop < len(delta) and delta[stop].key <= ends[-1]:
             stop += 1
-        yield merged(lines_of(base), delta[start:stop])
+        yield merge(lines_of(base), delta[start:stop])
         base = b""  # one chunk at a time in memory
         start = stop
-    yield merged(iter(()), delta[start:])
+    yield merge(iter(()), delta[start:])
 
 
 def last_key(plain: bytes) -> Key:

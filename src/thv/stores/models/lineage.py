@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from thv.domain.snapshot import ChunkRef, SnapshotRef
-from thv.stores.models.feed import Pace, delta_of, last_key, merged
+from thv.domain.snapshot import ChunkRef, SnapshotRef, merge
+from thv.stores.models.feed import Pace, delta_of, last_key
 from thv.stores.models.rows import FOREVER, Key, Line, lines_of
 from thv.stores.models.work import Fetch
 
@@ -159,7 +159,7 @@ class _Finder:
             (*after, *until, FOREVER),
         )
         living = (((name, version), stamp) for name, version, stamp in rows)
-        self.dirty.update(differing(living, merged(base, delta)))
+        self.dirty.update(differing(living, merge(base, delta)))
         self._compared.append((after, until))
 
     def _is_compared(self, key: Key) -> bool:

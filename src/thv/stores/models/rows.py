@@ -123,6 +123,10 @@ class Line(msgspec.Struct, frozen=True):
     def key(self) -> Key:
         return (self.record.name, self.record.version)
 
+    @property
+    def dropped(self) -> bool:
+        return self.record.dropped
+
 
 class _Content(msgspec.Struct):
     server: msgspec.Raw = msgspec.Raw(b"{}")
