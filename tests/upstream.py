@@ -91,11 +91,11 @@ _TEMPLATE = (
     '"name":"%(name)s","description":"Synthetic server %(name)s, made for tests and benchmarks",'
     '"title":"Synthetic","version":"%(version)s","websiteUrl":"https://example.com/%(name)s",'
     '"repository":{"url":"https://github.com/%(name)s","source":"github"},'
-    '"packages":[{"registryType":"npm","registryBaseUrl":"https://registry.npmjs.org",'
+    '"packages":[{"registryType":"npm",'
     '"identifier":"@synthetic/%(name)s","version":"%(version)s","runtimeHint":"npx","transport":{"type":"stdio"},'
     '"environmentVariables":[{"name":"API_KEY","description":"Key of the service that the server talks to",'
     '"isRequired":true,"isSecret":true,"format":"string"},'
-    '{"name":"LOG_LEVEL","description":"How much is logged","default":"info","choices":["debug","info","warn"]}],'
+    '{"name":"LOG_LEVEL","description":"How much is logged, from all that happens to warnings","default":"info","choices":["debug","info","warn"]}],'
     '"packageArguments":[{"type":"named","name":"--port","description":"Port to listen on","default":"8080"}]}],'
     '"remotes":[{"type":"streamable-http","url":"https://%(name)s.example.com/mcp"}]}'
 )
