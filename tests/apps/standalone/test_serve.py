@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.standalone.process import Process, environment, names, run
+from tests.apps.standalone.process import Process, names, run
 from thv.apps.kit.home import Home, LoopLock
 
 pytestmark = pytest.mark.e2e
@@ -169,4 +169,3 @@ def test_wrong_flags_are_refused(
 
 def test_the_environment_is_read(tmp_path: Path) -> None:
     assert "THV_PORT" in run(tmp_path, "serve", THV_PORT="many").stderr
-    assert environment(tmp_path)["HOME"] == str(tmp_path)

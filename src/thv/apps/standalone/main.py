@@ -36,6 +36,7 @@ from thv.domain.errors import Code
 from thv.domain.registry import load_registry
 from thv.domain.resources import MCP_REGISTRY, name_of, namespace_of
 
+HIGHEST_PORT = 65535
 FIRST_SYNC = 30
 """Seconds that the samples have before what there is is shown."""
 
@@ -43,7 +44,7 @@ FIRST_SYNC = 30
 async def run_serve(session: Session, asked: Settings) -> None:
     """Serves a data folder, or files, until it is stopped."""
     async with _content(session, asked) as (served, chosen):
-        with _bound(session, chosen) as (listener, settings):
+        with _bound(chosen, "thv serve") as (listener, settings):
             async with running(served.local, settings, listener) as work:
                 with _told_to_stop() as stop:
                     await announce(served, settings)
@@ -54,7 +55,7 @@ async def run_serve(session: Session, asked: Settings) -> None:
 async def run_dev(session: Session, asked: Settings, *, kept: bool) -> None:
     """The sandbox: sample registries in a data folder that is gone afterwards, unless it is `kept`."""
     with (
-        _bound(session, asked) as (listener, settings),
+        _bound(asked, "thv dev") as (listener, settings),
         _sandbox(session, kept=kept) as sandbox,
     ):
         await _play(sandbox, settings, listener)
@@ -93,11 +94,11 @@ def _opened(settings: Settings, address: str) -> Settings:
 
 
 @contextmanager
-def _bound(session: Session, settings: Settings) -> Iterator[tuple[socket.socket, Settings]]:
-    """The socket, and the settings with the port that it really has."""
-    words = ["thv", "dev", "--port"] if "dev" in session.common.argv else ["thv", "serve", "--port"]
-    again = " ".join([*words, str(settings.api.port + 1)])
-    with closing(bound(settings.api.host, settings.api.port, again=again)) as listener:
+def _bound(settings: Settings, command: str) -> Iterator[tuple[socket.socket, Settings]]:
+    """The socket, and the settings with the port that it really has; `command` is what one may type again."""
+    port = settings.api.port
+    again = f"{command} --port {port + 1 if port < HIGHEST_PORT else 0}"
+    with closing(bound(settings.api.host, port, again=again)) as listener:
         api = msgspec.structs.replace(settings.api, port=listener.getsockname()[1])
         yield listener, msgspec.structs.replace(settings, api=api)
 
