@@ -1,0 +1,218 @@
+"""The Deployments of APIs: one for a registry, or one for all shared registries of a namespace; pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thv.domain.canonical import JsonObject
+from thv.domain.registry import Quantities, Registry, Resources
+from thv.domain.resources import DEPLOYMENT
+from thv.sync.serving.names import (
+    HTTP_PORT,
+    METRICS_PORT,
+    SHARED,
+    SHARED_SELECTOR,
+    api_name,
+    head,
+    own_labels,
+    owned_head,
+    selector_of,
+    shared_labels,
+)
+from thv.sync.serving.quantities import amount
+from thv.sync.serving.settings import ApiSettings
+
+CONTAINER = "api"
+USER = 65532
+_STARTING_SECONDS = 300
+"""How long a pod may take to answer at all, and how long a rollout may stand still."""
+
+
+def own_deployment(registry: Registry, settings: ApiSettings) -> JsonObject:
+    """Pods that serve one registry."""
+    deployment = owned_head(DEPLOYMENT, registry)
+    asked = registry.spec.api.resources
+    deployment["spec"] = _spec(
+        replicas=registry.spec.api.replicas,
+        selector=selector_of(registry.name),
+        labels=own_labels(registry),
+        pod=_pod(
+            settings,
+            account=api_name(registry.name),
+            served=["--namespace", registry.namespace, "--registry", registry.name],
+            ports=[("http", HTTP_PORT), ("metrics", METRICS_PORT)],
+            resources=resources_of(settings.resources, asked),
+            room="1Gi",
+        ),
+    )
+    return deployment
+
+
+def shared_deployment(namespace: str, settings: ApiSettings) -> JsonObject:
+    """Pods that serve every shared registry of a namespace, each on a port of its own."""
+    deployment = head(DEPLOYMENT, namespace, SHARED, shared_labels(namespace))
+    deployment["spec"] = _spec(
+        replicas=settings.shared_replicas,
+        selector=SHARED_SELECTOR,
+        labels=shared_labels(namespace),
+        pod=_pod(
+            settings,
+            account=SHARED,
+            served=["--namespace", namespace, "--shared"],
+            ports=[("metrics", METRICS_PORT)],
+            resources=resources_of(settings.shared_resources, None),
+            room="2Gi",
+        ),
+    )
+    return deployment
+
+
+def _spec(
+    *, replicas: int, selector: dict[str, str], labels: dict[str, str], pod: JsonObject
+) -> JsonObject:
+    if replicas > 1:
+        pod = pod | {"topologySpreadConstraints": _spread(selector)}
+    return {
+        "replicas": replicas,
+        "revisionHistoryLimit": 2,
+        "progressDeadlineSeconds": _STARTING_SECONDS,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "selector": {"matchLabels": selector},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+
+
+def _spread(selector: dict[str, str]) -> list[JsonObject]:
+    """Over zones and machines, as far as there are several."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": selector},
+        }
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
+
+
+def _pod(
+    settings: ApiSettings,
+    *,
+    account: str,
+    served: list[str],
+    ports: list[tuple[str, int]],
+    resources: JsonObject,
+    room: str,
+) -> JsonObject:
+    """A pod that the restricted profile of pod security admits."""
+    pod: JsonObject = {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": True,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(settings, served, ports, resources)],
+        "volumes": [
+            {"name": "data", "emptyDir": {"sizeLimit": room}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
+        ],
+    }
+    if settings.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
+    return pod
+
+
+def _log_format(settings: ApiSettings) -> list[JsonObject]:
+    """Nothing for the usual one, so that pods stay as they are."""
+    if settings.log_format == "text":
+        return []
+    return [{"name": "THV_LOG_FORMAT", "value": settings.log_format}]
+
+
+def _container(
+    settings: ApiSettings, served: list[str], ports: list[tuple[str, int]], resources: JsonObject
+) -> JsonObject:
+    container: JsonObject = {
+        "name": CONTAINER,
+        "image": settings.image,
+        "args": [
+            "registry-api",
+            *served,
+            *("--listen", f"$(POD_IP):{HTTP_PORT}"),
+            *("--listen-operations", f"$(POD_IP):{METRICS_PORT}"),
+        ],
+        "env": [
+            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            *_log_format(settings),
+        ],
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
+        "startupProbe": _probe("/healthz", every=1, failures=_STARTING_SECONDS),
+        "livenessProbe": _probe("/healthz", every=10, failures=6),
+        "readinessProbe": _probe("/readyz", every=2, failures=3),
+        "resources": resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
+        ],
+    }
+    if settings.pull_policy:
+        container["imagePullPolicy"] = settings.pull_policy
+    return container
+
+
+def _probe(path: str, *, every: int, failures: int) -> JsonObject:
+    return {
+        "httpGet": {"path": path, "port": "metrics"},
+        "periodSeconds": every,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
+
+
+# Resources -------------------------------------------------------------------------------------------------
+
+
+def resources_of(default: Resources, asked: Resources | None) -> JsonObject:
+    """What is asked for, the default for the rest.
+
+    A default gives way where it contradicts what was asked: a request is never above its limit.
+    """
+    requests = _merged(default.requests, asked.requests if asked else None)
+    limits = _merged(default.limits, asked.limits if asked else None)
+    asked_requests = _merged(None, asked.requests if asked else None)
+    for name in requests.keys() & limits.keys():
+        if amount(requests[name]) <= amount(limits[name]):
+            continue
+        if name in asked_requests:
+            limits[name] = limits[name] if _is_asked(asked, name) else requests[name]
+        else:
+            requests[name] = limits[name]
+    found = {"requests": requests, "limits": limits}
+    return {key: values for key, values in found.items() if values}
+
+
+def _is_asked(asked: Resources | None, name: str) -> bool:
+    return name in _merged(None, asked.limits if asked else None)
+
+
+def _merged(default: Quantities | None, asked: Quantities | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for quantities in (default, asked):
+        if quantities is not None:
+            given = {"cpu": quantities.cpu, "memory": quantities.memory}
+            found |= {name: value for name, value in given.items() if value is not None}
+    return found

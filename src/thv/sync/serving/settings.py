@@ -1,0 +1,56 @@
+"""What an administrator decides about the APIs of registries.
+
+In the flow: read once where a process starts, and passed to everything that makes objects.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from thv.domain.registry import Quantities, Resources
+
+Mode = Literal["dedicated", "shared"]
+PullPolicy = Literal["", "Always", "IfNotPresent", "Never"]
+
+
+class Dns(msgspec.Struct, frozen=True, kw_only=True):
+    """Where pods ask for names; what a network policy lets them reach for that."""
+
+    namespace: str = "kube-system"
+    pods: tuple[tuple[str, str], ...] = (("k8s-app", "kube-dns"),)
+    """Labels of the pods there; none: every pod of the namespace."""
+    addresses: tuple[str, ...] = ()
+    """Networks such as `169.254.20.10/32`, for a cache on each node."""
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How APIs are deployed."""
+
+    image: str
+    """The image of this product; API pods run it."""
+    pull_policy: PullPolicy = ""
+    """`""`: as the cluster decides by the tag."""
+    pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets, expected in each namespace with registries."""
+    operator_namespace: str = "toolhive-system"
+    """May reach every API."""
+    mode: Mode = "dedicated"
+    """For registries that do not say."""
+    resources: Resources = Resources(
+        requests=Quantities(cpu="50m", memory="64Mi"), limits=Quantities(memory="128Mi")
+    )
+    """Of a pod that serves one registry, where the registry does not say."""
+    shared_resources: Resources = Resources(
+        requests=Quantities(cpu="100m", memory="128Mi"), limits=Quantities(memory="512Mi")
+    )
+    """Of a pod that serves all shared registries of a namespace."""
+    shared_replicas: int = 1
+    dns: Dns = Dns()
+    metrics_namespaces: tuple[tuple[str, str], ...] = ()
+    """Labels of the namespaces that may read metrics; none: no namespace may."""
+    log_format: Literal["text", "json"] = "text"
+    """How API pods write their log."""
+    api_server: tuple[tuple[str, int], ...] = ()
+    """Addresses and ports of the API server beside those of its endpoints, such as its cluster IP."""
