@@ -1,0 +1,93 @@
+"""What a cluster refuses, with what a person of the command line does about it.
+
+In the flow: between a command on a cluster and the error that it ends with. What concerns the command itself was
+said already; here is what concerns the cluster: nobody answers, the product is not installed, a right is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from thv.apps.cli.exits import CommandError
+from thv.apps.cli.session import Session
+from thv.domain.errors import Code, ThvError
+
+INSTALL = "kubectl apply --server-side -f charts/toolhive-registry-crds/crds -f deploy/install.yaml"
+_MISSING = re.compile(
+    r'User "(?P<user>[^"]+)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
+    r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
+)
+_ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):(.+)")
+_READING = frozenset({"get", "list", "watch"})
+
+
+def explained(session: Session, error: ThvError) -> ThvError:
+    """The error in the words of the command line; most are already."""
+    if isinstance(error, CommandError):
+        return error
+    if error.details.get("unknownKind"):
+        return _not_installed(error)
+    if error.code is Code.FORBIDDEN and (missing := _MISSING.search(error.message)):
+        return _lacks(session, error, missing)
+    if error.code is Code.STORE_UNAVAILABLE:
+        return _away(session, error)
+    return error
+
+
+def _away(session: Session, error: ThvError) -> CommandError:
+    context = session.settings.context
+    return CommandError(
+        error.code,
+        f"the cluster does not answer: {error.message}",
+        cause=f'the context is "{context}"' if context else "",
+        tries=[
+            f"kubectl version{f' --context {shlex.quote(context)}' if context else ''}",
+            "thv registry list --backend local   (registries of this machine)",
+        ],
+    )
+
+
+def _not_installed(error: ThvError) -> CommandError:
+    kind = error.details["unknownKind"]
+    return CommandError(
+        error.code,
+        f"the product is not installed on this cluster: it knows no kind {kind}",
+        tries=[INSTALL],
+        details=error.details,
+    )
+
+
+def _lacks(session: Session, error: ThvError, missing: re.Match[str]) -> CommandError:
+    """Names the right, and how somebody who may gives it."""
+    said = missing.groupdict()
+    group = f".{said['group']}" if said["group"] else ""
+    where = f' in the namespace "{said["namespace"]}"' if said["namespace"] else ""
+    right = f"{said['verb']} {said['resource']}{group}"
+    return CommandError(
+        error.code,
+        f'the user "{said["user"]}" lacks a right{where}: {right}',
+        tries=[*_grant(said), f"{session.program} auth whoami"],
+        details={**error.details, **{key: value for key, value in said.items() if value}},
+    )
+
+
+def _grant(said: dict[str, str | None]) -> list[str]:
+    """The binding of the smallest role that is shipped, where one gives the right."""
+    resource, verb = str(said["resource"]), str(said["verb"])
+    if resource == "mcpregistries":
+        role = "toolhive-registry-user" if verb in _READING else "toolhive-registry-admin"
+    elif resource == "configmaps":
+        role = "view" if verb in _READING else "toolhive-registry-admin"
+    else:
+        return []
+    account = _ACCOUNT.fullmatch(str(said["user"]))
+    who = (
+        f"--serviceaccount={account[1]}:{account[2]}"
+        if account
+        else f"--user={shlex.quote(str(said['user']))}"
+    )
+    if not said["namespace"]:
+        return [f"kubectl create clusterrolebinding {role} --clusterrole={role} {who}"]
+    space = shlex.quote(said["namespace"])
+    return [f"kubectl create rolebinding -n {space} {role} --clusterrole={role} {who}"]

@@ -1,0 +1,133 @@
+"""The process of the registry API in a cluster, from its settings to its end.
+
+In the flow: `thv registry-api` runs it in a pod of the operator's making. Told to stop, it first says that it is no
+longer ready, answers on for a while, and lets open requests finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from thv.apps.kit.addresses import listen_address
+from thv.apps.kit.http.serve import Application, server_of
+from thv.apps.kit.http.server import Receive, Scope, Send
+from thv.apps.kit.logs import log_lines
+from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.operations import told
+from thv.apps.registry_api.pod import Pod
+from thv.apps.registry_api.pod_settings import PodSettings
+from thv.apps.registry_api.ports import sockets
+from thv.clients.kube.client import KubeClient
+from thv.clients.kube.config import from_environment
+from thv.clients.kube.errors import KubeConfigError
+from thv.domain.errors import Code, ThvError
+
+log = logging.getLogger(__name__)
+
+
+async def run_pod(settings: PodSettings) -> None:
+    """Serves until it is told to stop; raises INVALID for what it cannot work with."""
+    log_lines(settings.log_level, settings.log_format)
+    keep_buffers()
+    _allow_open_files()
+    client = _client(settings)
+    pod = Pod(client, settings, lambda: datetime.now(UTC))
+    log.info(
+        "serving %s of the namespace %s on %s",
+        settings.registry or "the registries that share a process",
+        settings.namespace,
+        client.server,
+    )
+    async with told(listen_address(settings.listen_operations), pod.is_ready, pod.metrics):
+        try:
+            await _serve(pod, settings)
+        finally:
+            await pod.close()
+
+
+async def _serve(pod: Pod, settings: PodSettings) -> None:
+    listeners = [] if settings.shared else _bound(settings.listen)
+    server = server_of(_last_answers(pod), access_log=settings.access_log)
+    with _told_to_stop() as stop:
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(listeners))
+            work = [group.create_task(each) for each in pod.work(server)]
+            await stop.wait()
+            log.info("told to stop; answering for %.0f s more", settings.drain)
+            pod.is_ending = True
+            await asyncio.sleep(settings.drain)
+            server.should_exit = True
+            await serving
+            for task in work:
+                task.cancel()
+
+
+def _last_answers(pod: Pod) -> Application:
+    """The application; clients keep no connection that is about to end."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await pod.app(scope, receive, _closing(send) if pod.is_ending else send)
+
+    return answer
+
+
+def _closing(send: Send) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return sent
+
+
+def _client(settings: PodSettings) -> KubeClient:
+    try:
+        return from_environment(
+            os.environ, kubeconfig=settings.kubeconfig, context=settings.context
+        )
+    except KubeConfigError as error:
+        raise ThvError(
+            Code.INVALID, error.message, hint="Set KUBECONFIG, or run it in a pod."
+        ) from error
+
+
+def _bound(listen: str) -> list[socket.socket]:
+    try:
+        return sockets(*listen_address(listen))
+    except OSError as error:
+        raise ThvError(
+            Code.INVALID,
+            f"cannot listen on {listen}: {error.strerror}",
+            hint="Give another address with --listen.",
+        ) from error
+
+
+def _allow_open_files() -> None:
+    """As many as the platform allows: each shared registry is a socket, and each open model some files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    """Set by SIGTERM and Ctrl-C; the second one ends at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def told_so() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told_so)
+    yield stop
