@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.control_plane.fixtures import cluster, control_plane, namespace, place, product
 from tests.requirements import NOT_YET, REQUIREMENTS
 
+__all__ = ["cluster", "control_plane", "namespace", "place", "product"]
+
+_SLOW = frozenset({"cluster", "control_plane", "product"})
 _PROOFS = pytest.StashKey[dict[str, set[str]]]()
 _OUTCOMES = pytest.StashKey[dict[str, str]]()
 _MOST_SKIPS = "THV_MOST_SKIPS"
@@ -21,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _SLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker("e2e")  # nothing that is quick starts a cluster
     items.sort(key=_speed)
     proofs = config.stash[_PROOFS]
     for item in items:

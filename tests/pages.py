@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import click
 
 from tests.requirements import NOT_YET, PARTLY, REQUIREMENTS
 from thv.apps.cli.main import cli
+from thv.apps.operator.settings import Settings as OperatorSettings
+from thv.apps.registry_api.pod_settings import PodSettings
 
 HERE = Path(__file__).parent
 _COMMON = "Common options:"
@@ -131,3 +134,58 @@ def _commands(
         yield below.command_path, command, below
         if isinstance(command, click.Group):
             yield from _commands(below, command)
+
+
+def settings_page() -> str:
+    """What the processes of a cluster read from their environment and their command lines."""
+    lines = [
+        "# Settings of the processes of a cluster",
+        "",
+        _NOTE,
+        "Flags win over the environment. A value that none may have ends the process with a message that names it.",
+        "",
+    ]
+    for title, settings in (("thv operator", OperatorSettings), ("thv registry-api", PodSettings)):
+        lines += [f"## `{title}`", "", "| Setting | Default | Meaning |", "| --- | --- | --- |"]
+        lines += [
+            f"| {_spelled(meaning)} | {_cell(default)} | {_cell(_sentence(meaning))} |"
+            for default, meaning in _fields(settings)
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _fields(settings: type) -> Iterator[tuple[str, str]]:
+    """The default of each field and the text behind it, in order."""
+    (made,) = ast.parse(inspect.getsource(settings)).body
+    assert isinstance(made, ast.ClassDef)
+    for field, text in pairwise(made.body):
+        match field, text:
+            case ast.AnnAssign(value=default), ast.Expr(value=ast.Constant(value=str(meaning))):
+                yield _shown(default), " ".join(meaning.split())
+            case _:
+                continue
+
+
+def _shown(default: ast.expr | None) -> str:
+    """A default as a person writes it in an environment."""
+    if default is None:
+        return "required"
+    text = ast.unparse(default)
+    for before, after in (("Path(", ""), ("timedelta(minutes=10)", "10m"), (")", ""), ("(", "")):
+        text = text.replace(before, after)
+    text = text.strip("'\"")
+    return f"`{text}`" if text and text not in ("OPERATOR", "Dns") else ""
+
+
+_SPELLINGS = re.compile(r"((?:POD|THV)_[A-Z_]+(?:=true)?|--[a-z-]+|KUBECONFIG)")
+
+
+def _spelled(meaning: str) -> str:
+    """How it is said: the names at the end of the text."""
+    names = _SPELLINGS.findall(meaning.rpartition(". ")[2] or meaning)
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _sentence(meaning: str) -> str:
+    return meaning.rpartition(". ")[0]

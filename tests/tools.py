@@ -1,4 +1,4 @@
-"""Says which programs the tests find on this machine, and how to get those that are missing: `python -m tests.tools`.
+"""Builds the servers that tests need, and says which programs are missing: `python -m tests.tools`, or `make tools`.
 
 Tests that need a program that is missing are skipped and say so; nothing here is needed to run the product.
 """
@@ -10,6 +10,15 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.charts import helm
+from tests.control_plane.binaries import (
+    MissingError,
+    find,
+    find_or_build,
+    go_command,
+    version,
+)
+from tests.control_plane.sandbox import is_possible
 from tests.git_server import GIT, SSHD
 
 
@@ -29,19 +38,45 @@ def tools() -> list[Tool]:
         Tool("sshd", SSHD, "openssh-server", "Git over SSH"),
         Tool("openssl", shutil.which("openssl") or "", "openssl", "Git over TLS"),
         Tool("chromium", shutil.which("chromium") or "", "chromium", "the API in a real browser"),
+        Tool("shellcheck", shutil.which("shellcheck") or "", "shellcheck", "the image's script"),
         Tool("strace", shutil.which("strace") or "", "strace", "kill -9 at every durable write"),
+        Tool("go", go_command() or "", "golang", "builds the Kubernetes control plane, once"),
+        Tool("unshare", shutil.which("unshare") or "", "util-linux", "pods that really run"),
     ]
 
 
 def main() -> None:
     for tool in tools():
         found = tool.place or f"missing: apt-get install {tool.package}"
-        print(f"{tool.name:<8} {found:<40} {tool.purpose}")
+        _say(tool.name, found, tool.purpose)
     data = os.environ.get("THV_REAL_DATA", "")
-    state = (
-        data if data and Path(data).is_dir() else "not set: tests of real registries are skipped"
-    )
-    print(f"{'THV_REAL_DATA':<8} {state}")
+    known = bool(data) and Path(data).is_dir()
+    _say("THV_REAL_DATA", data if known else "not set", "tests of real registries")
+    _say("pods", "run here" if is_possible() else "cannot run here: it takes root", "tests of pods")
+    _say("kubernetes", _control_plane(), "")
+    _say("helm", _helm(), "the charts")
+
+
+def _control_plane() -> str:
+    """Where it is; it is built where it is not."""
+    known = find()
+    if (known is None or not known.has_manager) and go_command():
+        print(f"building Kubernetes {version()}: some minutes, once a machine ...", flush=True)
+    try:
+        return str(find_or_build().folder)
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _helm() -> str:
+    try:
+        return str(helm.find_or_build())
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _say(name: str, found: str, purpose: str) -> None:
+    print(f"{name:<13} {found:<40} {purpose}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from thv.domain.registry_status import (
     Trigger,
 )
 
-MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+MANIFESTS = Path(__file__).parents[2] / "examples" / "spec"
 MINIMAL = {"source": {"type": "url", "url": {"url": "https://example.com"}}}
 
 

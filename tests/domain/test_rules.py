@@ -4,7 +4,7 @@ import pytest
 
 from tests.domain.rule_cases import CASES, Case, a_registry
 from thv.domain.registry import RegistrySpec
-from thv.domain.rules import RULES, check_rules, warnings_of
+from thv.domain.rules import RULES, _reported_at, check_rules, warnings_of
 
 pytestmark = pytest.mark.requirement("REG-01")
 
@@ -38,7 +38,7 @@ def test_every_rule_on_a_path_of_its_own_is_broken_by_some_case() -> None:
         for error in check_rules(_with_trust(case))
         for rule in RULES
         if rule.message in error.message
-        and (rule.reported_at or rule.path).split("[")[0] == error.path.split("[")[0]
+        and _reported_at(rule, rule.path.split("[")[0]) == error.path.split("[")[0]
     }
     assert {(rule.id, rule.path, rule.cel) for rule in broken} == {
         (rule.id, rule.path, rule.cel) for rule in RULES

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import json
 import re
+import weakref
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -128,3 +130,14 @@ def test_a_pattern_of_many_stars_stays_linear() -> None:
 
 def test_without_patterns_there_is_nothing_to_match() -> None:
     assert glob_matcher([]) is None
+
+
+def test_large_patterns_are_not_kept_once_nobody_uses_them() -> None:
+    small, large = glob_matcher(["a*b"]), glob_matcher(["?" * 255 + str(n) for n in range(200)])
+    assert small is not None
+    assert large is not None
+    gone = weakref.ref(large)
+    del large
+    gc.collect()
+    assert gone() is None
+    assert small.fullmatch("axb")

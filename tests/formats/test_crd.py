@@ -6,12 +6,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from thv.domain.rules import RULES
+from thv.domain.mcpserver import SERVER_RULES
+from thv.domain.rules import RULES, Rule
+from thv.domain.toolconfig import TOOL_CONFIG_RULES
 from thv.formats.crd import registry_crd, registry_schema
+from thv.formats.server_crd import server_crd, server_schema, tool_config_crd, tool_config_schema
 
 pytestmark = pytest.mark.requirement("REG-01")
 
 SIZE_LIMIT = 256 * 1024
+
+DEFINITIONS = [registry_crd(), server_crd(), tool_config_crd()]
+SCHEMAS = [registry_schema(), server_schema(), tool_config_schema()]
+
+of_each_definition = pytest.mark.parametrize(
+    "crd", DEFINITIONS, ids=lambda crd: crd["spec"]["names"]["kind"]
+)
+of_each_schema = pytest.mark.parametrize(
+    "schema", SCHEMAS, ids=lambda schema: schema["description"].split()[0]
+)
 
 
 def _nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -73,41 +86,61 @@ def test_fields_can_be_selected_by() -> None:
     ]
 
 
-def test_definition_stays_small() -> None:
-    assert len(msgspec.json.encode(registry_crd())) < SIZE_LIMIT
+@of_each_definition
+def test_definition_stays_small(crd: dict[str, Any]) -> None:
+    assert len(msgspec.json.encode(crd)) < SIZE_LIMIT
 
 
-def test_every_field_is_described() -> None:
+@of_each_schema
+def test_every_field_is_described(schema: dict[str, Any]) -> None:
     described = {
-        path
-        for path, schema in _nodes(registry_schema())
-        if schema.get("description", "").endswith((".", '"'))
+        path for path, node in _nodes(schema) if node.get("description", "").endswith((".", '"'))
     }
+    # An API server describes metadata itself.
     fields = {
-        path for path, _ in _nodes(registry_schema()) if path and not path.endswith(("[]", ".*"))
+        path
+        for path, _ in _nodes(schema)
+        if path and not path.endswith(("[]", ".*")) and not path.startswith("metadata")
     }
-    assert fields - described == {"metadata"}
+    assert fields - described == set()
 
 
-def test_every_list_and_text_is_bounded() -> None:
-    for path, schema in _nodes(registry_schema()):
-        if path in {"", "apiVersion", "kind", "metadata"}:
+@of_each_schema
+def test_every_value_of_a_spec_is_described_with_a_default_or_an_example(
+    schema: dict[str, Any],
+) -> None:
+    bare = [
+        path
+        for path, node in _nodes(schema)
+        if path.startswith("spec")
+        and not path.endswith(("[]", ".*"))
+        and (node.get("type") != "object" or "additionalProperties" in node)
+        and not any(word in node["description"] for word in ("Default: ", "Example: ", "Refused: "))
+    ]
+    assert bare == []
+
+
+@of_each_schema
+def test_every_list_and_text_is_bounded(schema: dict[str, Any]) -> None:
+    for path, node in _nodes(schema):
+        if not path.startswith(("spec", "status")):
             continue
-        if schema.get("type") == "array":
-            assert "maxItems" in schema, path
-            assert "x-kubernetes-list-type" in schema, path
-        if schema.get("type") == "string":
-            digest = schema.get("pattern", "").startswith("^sha256:")
-            assert digest or schema.keys() & {"maxLength", "enum"}, path
-        if "additionalProperties" in schema:
-            assert "maxProperties" in schema, path
+        if node.get("type") == "array":
+            assert "maxItems" in node, path
+            assert "x-kubernetes-list-type" in node, path
+        if node.get("type") == "string":
+            digest = node.get("pattern", "").startswith("^sha256:")
+            assert digest or node.keys() & {"maxLength", "enum"}, path
+        if "additionalProperties" in node:
+            assert "maxProperties" in node, path
 
 
-def test_every_description_that_names_a_default_tells_the_truth() -> None:
-    for path, schema in _nodes(registry_schema()):
-        _, named, default = schema.get("description", "").partition(" Default: ")
-        if named and "default" in schema:
-            assert default.rstrip(".") == _spelled(schema["default"]), path
+@of_each_schema
+def test_every_description_that_names_a_default_tells_the_truth(schema: dict[str, Any]) -> None:
+    for path, node in _nodes(schema):
+        _, named, default = node.get("description", "").partition(" Default: ")
+        if named and "default" in node:
+            assert default.rstrip(".") == _spelled(node["default"]), path
 
 
 def _spelled(value: Any) -> str:
@@ -235,13 +268,48 @@ def test_quantities_are_numbers_or_texts() -> None:
     assert "type" not in memory
 
 
-def test_every_rule_sits_where_its_path_says() -> None:
+@pytest.mark.parametrize(
+    ("schema", "rules"),
+    list(zip(SCHEMAS, [RULES, SERVER_RULES, TOOL_CONFIG_RULES], strict=True)),
+    ids=["MCPRegistry", "MCPServer", "MCPToolConfig"],
+)
+def test_every_rule_sits_where_its_path_says(
+    schema: dict[str, Any], rules: tuple[Rule, ...]
+) -> None:
     found = {
-        (path, validation["rule"], validation["message"])
-        for path, schema in _nodes(registry_schema())
-        for validation in schema.get("x-kubernetes-validations", ())
+        (path, validation["rule"], validation["message"], validation.get("fieldPath", ""))
+        for path, node in _nodes(schema)
+        for validation in node.get("x-kubernetes-validations", ())
     }
-    assert found == {(rule.path, rule.cel, rule.message) for rule in RULES}
+    assert found == {
+        (
+            rule.path.replace("{}", ".*"),
+            rule.cel,
+            rule.message,
+            f".{rule.field}" if rule.field else "",
+        )
+        for rule in rules
+    }
+
+
+@of_each_definition
+def test_a_cluster_is_told_in_words_what_a_pattern_of_a_spec_means(crd: dict[str, Any]) -> None:
+    (version,) = crd["spec"]["versions"]
+    schema = version["schema"]["openAPIV3Schema"]
+    for path, node in _nodes(schema):
+        assert "x-shape" not in node, path
+        assert not (path.startswith("spec") and "pattern" in node), path
+    words = [
+        (path, validation["message"])
+        for path, node in _nodes(schema)
+        for validation in node.get("x-kubernetes-validations", ())
+    ]
+    assert all(message for _, message in words)
+    if crd is registry_crd():
+        assert (
+            "spec.syncPolicy.interval",
+            "must be a duration such as 30s, 5m or 1h30m",
+        ) in words
 
 
 def test_enumerations_keep_their_order() -> None:

@@ -696,3 +696,27 @@ async def test_a_page_is_tried_again_as_often_as_that_may_help(  # noqa: PLR0917
         await Reader().sync(opened(up, client, clock, naps, settings=settings))
     assert len(up.requests) == tries
     assert max(naps.seconds) == (1.0 if tries > 4 else 0.4)
+
+
+async def test_who_was_never_there_is_not_waited_for_as_long(
+    client: HttpClient, clock: Clock, naps: Naps
+) -> None:
+    settings = CrawlSettings(sleep=naps, chance=lambda: 0.5)
+    with Upstream(Corpus.synthetic(4, clock)) as up:
+        source = opened(up, client, clock, naps, settings=settings)
+    with pytest.raises(ThvError):
+        await source.fetch(Known())
+    assert len(naps.seconds) == settings.costly_tries - 1
+
+
+async def test_who_goes_away_in_the_middle_is_waited_for(
+    client: HttpClient, clock: Clock, naps: Naps
+) -> None:
+    settings = CrawlSettings(sleep=naps, chance=lambda: 0.5, page_size=2)
+    with Upstream(Corpus.synthetic(4, clock)) as up:
+        fetched = await opened(up, client, clock, naps, settings=settings).fetch(Known())
+        assert isinstance(fetched, Pages)
+        await anext(fetched.pages)
+    with pytest.raises(ThvError):
+        await anext(fetched.pages)
+    assert len(naps.seconds) == settings.tries - 1

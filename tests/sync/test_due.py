@@ -151,6 +151,33 @@ def test_backoff_ends_at_a_quarter_of_an_hour() -> None:
     assert retry.at - NOW <= timedelta(minutes=16)
 
 
+@pytest.mark.parametrize("code", [Code.STORE_UNAVAILABLE, Code.CONFLICT])
+def test_trouble_of_our_own_store_uses_no_retries_up(code: Code) -> None:
+    waits = []
+    for attempts in (0, 1, 2, 3, 50):
+        retry = after_failure(stored(attempts=attempts), failing(code), NOW, gained=False)
+        assert not retry.exhausted
+        waits.append(round((retry.at - NOW).total_seconds()))
+    assert waits == [2, 4, 8, 8, 8]
+
+
+def test_an_edit_of_the_source_beside_one_of_the_spec_is_fetched() -> None:
+    due = sync_due(stored(seen=0), NOW, source_changed=True)
+    assert due == Due(trigger=Trigger.SPEC_CHANGED, not_before=NOW)
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_no_fetch_from_before_a_failed_attempt_is_fresh(seen: int) -> None:
+    """The attempt was made since the source changed; it is fetched anew, not taken from the last good fetch."""
+    tried = NOW - timedelta(seconds=10)
+    subject = stored(due=NOW, seen=seen, attempts=1)
+    sync = msgspec.structs.replace(subject.status.sync_status, last_attempt=render_time(tried))
+    status = msgspec.structs.replace(subject.status, sync_status=sync)
+    due = sync_due(msgspec.structs.replace(subject, status=status), NOW)
+    assert isinstance(due, Due)
+    assert due.not_before > tried
+
+
 def test_only_a_file_is_looked_at_every_second() -> None:
     file = registry(source={"type": "file", "file": {"path": "/srv/registry.json"}})
     assert look_again(file, NOW) == NOW + timedelta(seconds=1)

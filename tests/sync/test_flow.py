@@ -106,6 +106,28 @@ def test_a_single_yaml_file_is_an_entry_or_a_document(
     run(story())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"servers: {null: 1}",
+        b"- " + b"9" * 5000,
+        b"- 0x" + b"f" * 5000,
+        b"!!int abc",
+        b"? {a: b}\n: c",
+        b"[" * 5000,
+    ],
+)
+def test_yaml_that_is_no_json_is_told_and_never_breaks_a_sync(text: bytes) -> None:
+    async def story() -> None:
+        world = World()
+        world.source.publish({"official.yaml": text})
+        await world.apply()
+        await world.reconcile()
+        assert await world.condition("DataValid") == "False FormatInvalid"
+
+    run(story())
+
+
 def test_a_folder_keeps_every_file_that_is_an_entry() -> None:
     async def story() -> None:
         world = World()
@@ -225,6 +247,27 @@ def test_a_changed_filter_is_applied_without_asking_the_source_again() -> None:
 
 
 @pytest.mark.requirement("REG-11")
+def test_nothing_is_counted_of_a_source_that_is_read_no_more() -> None:
+    async def story() -> None:
+        world = World()
+        world.publish(server("a/one"), server("a/two"))
+        await world.apply(filter={"exclude": {"names": ["a/two"]}})
+        await world.reconcile()
+        assert await filtered_out(world) == 1
+        world.mirror = "another"
+        world.publish(server("b/one"))
+        await world.apply(description="another source")
+        await world.reconcile()
+        assert await filtered_out(world) == 0
+
+    run(story())
+
+
+async def filtered_out(world: World) -> int:
+    statistics = (await world.registry()).status.statistics
+    return statistics.filtered_out if statistics else -1
+
+
 def test_registries_of_one_source_share_one_fetch() -> None:
     async def story() -> None:
         world = World()

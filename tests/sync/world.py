@@ -13,15 +13,17 @@ from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry, load_registry
 from thv.domain.resources import MCP_REGISTRY
-from thv.domain.snapshot import Chunk, ChunkRef, Record, SnapshotDigest
+from thv.domain.snapshot import Chunk, ChunkRef, Record, SnapshotDigest, SnapshotRef
 from thv.domain.taxonomy import NO_TAXONOMY
 from thv.sources.memory import MemorySource
 from thv.stores.chunks.base import Owner
 from thv.stores.chunks.memory import MemoryChunkStore
 from thv.stores.mirrors.sqlite import SqliteMirrors, SqliteSelections
 from thv.stores.resources.memory import MemoryStore
+from thv.sync.api import ApiState
 from thv.sync.flow import Locks, Opened, Tools
-from thv.sync.reconcile import RegistryReconciler
+from thv.sync.news import News
+from thv.sync.reconcile import Ended, RegistryReconciler
 from thv.sync.write import read_snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,14 +47,50 @@ OPENED: list[SqliteMirrors | SqliteSelections] = []
 """What worlds have opened, for whoever ends the test."""
 
 
+class ScriptedApi:
+    """An API in the state that a test gives it, and what it was told to let in."""
+
+    def __init__(self) -> None:
+        self.state: ApiState | None = None
+        self.admitted: list[set[str]] = []
+        self.gone: list[str] = []
+
+    async def admit(self, registry: Registry, pointers: Sequence[SnapshotRef]) -> None:
+        self.admitted.append({ref.name for pointer in pointers for ref in pointer.chunks})
+
+    async def ensure(self, registry: Registry) -> ApiState | None:
+        return self.state
+
+    async def left(self, namespace: str, name: str) -> None:
+        self.gone.append(name)
+
+
+class Listener:
+    """Keeps what it is told, each piece of news once by name."""
+
+    def __init__(self) -> None:
+        self.news: dict[str, News] = {}
+
+    async def announce(self, registry: Registry, news: News) -> None:
+        self.news[news.name(registry)] = news
+
+    @property
+    def reasons(self) -> list[str]:
+        return [news.reason for news in self.news.values()]
+
+
 class World:
     """Registries of one namespace that all read one source."""
 
     def __init__(self) -> None:
         self.now = START
         self.source = MemorySource()
+        self.mirror = "mirror"
         self.store = MemoryStore()
         self.chunks = FailingChunks()
+        self.api = ScriptedApi()
+        self.told = Listener()
+        self.ended: Ended = lambda *_: None
         self.forget_working_state()
 
     def _reconciler(self) -> RegistryReconciler:
@@ -65,10 +103,16 @@ class World:
             clock=lambda: self.now,
             locks=Locks(),
         )
-        return RegistryReconciler(self.store, tools, api_of=lambda _: None)
+        return RegistryReconciler(
+            self.store,
+            tools,
+            api=self.api,
+            announcer=self.told,
+            ended=lambda *ended: self.ended(*ended),  # noqa: PLW0108 # set later
+        )
 
     async def _open_source(self, _: Registry) -> Opened:
-        return Opened(self.source, "mirror")
+        return Opened(self.source, self.mirror)
 
     def forget_working_state(self) -> None:
         """As after the loss of everything derived: only resources and chunks are left."""

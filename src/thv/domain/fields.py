@@ -22,20 +22,67 @@ def map_by(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+def shape(text: str) -> dict[str, Any]:
+    """What a value must be, in words: what a refusal says instead of the pattern."""
+    return {"x-shape": text}
+
+
 ObjectName = Annotated[
-    str, Meta(min_length=1, max_length=253, pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern="^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        extra_json_schema=shape(
+            'the name of an object of this namespace: a-z, 0-9, "-" and ".", a letter or digit at both ends'
+        ),
+    ),
 ]
 """A DNS-1123 name; it has no slash, so that no name can smuggle a namespace."""
 
-Duration = Annotated[str, Meta(max_length=32, pattern=DURATION_PATTERN)]
+Duration = Annotated[
+    str,
+    Meta(
+        max_length=32,
+        pattern=DURATION_PATTERN,
+        extra_json_schema=shape("a duration such as 30s, 5m or 1h30m"),
+    ),
+]
 Time = Annotated[str, Meta(max_length=32, extra_json_schema={"format": "date-time"})]
 """RFC 3339."""
 
-Digest = Annotated[str, Meta(max_length=71, pattern="^sha256:[a-f0-9]{64}$")]
-DataKey = Annotated[str, Meta(min_length=1, max_length=253, pattern="^[-._a-zA-Z0-9]+$")]
+Digest = Annotated[
+    str,
+    Meta(
+        max_length=71,
+        pattern="^sha256:[a-f0-9]{64}$",
+        extra_json_schema=shape("a digest: sha256: and 64 hex digits in lower case"),
+    ),
+]
+DataKey = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern="^[-._a-zA-Z0-9]+$",
+        extra_json_schema=shape(
+            'a key of a ConfigMap or Secret: letters, digits, "-", "_" and "."'
+        ),
+    ),
+]
 """A key of a ConfigMap or Secret."""
 
-Team = Annotated[str, Meta(min_length=1, max_length=63, pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Team = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=63,
+        pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        extra_json_schema=shape(
+            'the name of a team: a-z, 0-9 and "-", a letter or digit at both ends'
+        ),
+    ),
+]
 Word = Annotated[str, Meta(max_length=63)]
 """A tier, tag, category, channel."""
 
@@ -51,6 +98,7 @@ Quantity = (
         Meta(
             max_length=32,
             pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
+            extra_json_schema=shape("a quantity such as 250m, 128Mi or 1Gi"),
         ),
     ]
 )

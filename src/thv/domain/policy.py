@@ -47,7 +47,11 @@ class IgnoredFinding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     ]
     reason: Annotated[
         str,
-        Meta(min_length=10, max_length=500, description="Why it is accepted, for the audit log."),
+        Meta(
+            min_length=10,
+            max_length=500,
+            description='Why it is accepted, for the audit log. Example: "code path not reachable here".',
+        ),
     ]
     expires_at: Annotated[
         Time,
@@ -69,7 +73,7 @@ class ScanPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         tuple[IgnoredFinding, ...],
         Meta(
             max_length=100,
-            description="Findings that are accepted for a time.",
+            description='Findings that are accepted for a time. Example: [{id: CVE-2026-0001, reason: "not reachable", expiresAt: "2027-03-01T00:00:00Z"}].',
             extra_json_schema=map_by("id"),
         ),
     ] = ()
@@ -132,7 +136,7 @@ class ReviewPolicy(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         tuple[ReviewTeam, ...],
         Meta(
             max_length=10,
-            description="Teams that must sign; merged with promotionCriteria.approvedBy, the larger min wins.",
+            description="Teams that must sign; merged with promotionCriteria.approvedBy, the larger min wins. Example: [{name: security-team, min: 1}].",
             extra_json_schema=map_by("name"),
         ),
     ] = ()

@@ -23,6 +23,7 @@ from thv.domain.fields import (
     ObjectName,
     Quantity,
     Reference,
+    shape,
 )
 from thv.domain.filter import Filter
 from thv.domain.policy import PromotionCriteria, ValidationPolicy
@@ -165,7 +166,8 @@ class GitSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         Meta(
             max_length=64,
             pattern="^[a-f0-9]{40}([a-f0-9]{24})?$",
-            description="Full commit id to read; wins over branch.",
+            description='Full commit id to read; wins over branch. Example: "3f9c01aa3f9c01aa3f9c01aa3f9c01aa3f9c01aa".',
+            extra_json_schema=shape("a full commit id: 40 or 64 hex digits in lower case"),
         ),
     ] = ""
     path: Annotated[
@@ -222,6 +224,9 @@ class OciSource(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             max_length=512,
             pattern="^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+$",
             description='Repository without tag. Example: "ghcr.io/corp/mcp-catalog".',
+            extra_json_schema=shape(
+                "a repository without tag, such as ghcr.io/corp/mcp-catalog; spec.source.oci.tag names the tag"
+            ),
         ),
     ]
     tag: Annotated[
@@ -391,11 +396,17 @@ class RegistrySpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         str, Meta(max_length=128, description='Title for people. Example: "Corporate catalog".')
     ] = ""
     description: Annotated[
-        str, Meta(max_length=2048, description="What the registry holds, for people.")
+        str,
+        Meta(
+            max_length=2048,
+            description='What the registry holds, for people. Example: "Reviewed servers".',
+        ),
     ] = ""
     format: Annotated[
         Literal["toolhive", "upstream"] | None,
-        Meta(description="Format of the source; detected at each fetch when absent."),
+        Meta(
+            description='Format of the source; detected at each fetch when absent. Example: "upstream".'
+        ),
     ] = None
     trust_level: Annotated[
         TrustLevel,
@@ -476,6 +487,17 @@ def load_registry(obj: JsonObject) -> Registry:
         spec=_converted(obj.get("spec"), RegistrySpec, name, "spec"),
         status=_converted(obj.get("status") or {}, RegistryStatus, name, "status"),
     )
+
+
+def load_refused(obj: JsonObject) -> Registry:
+    """A registry of which only the status counts, as its spec or its status cannot be read.
+
+    It stands for an object that got past the schema of this version; whoever reconciles it says what is wrong.
+    """
+    try:
+        return load_registry({**obj, "spec": {"source": {"type": "configmap"}}})
+    except InvalidError:
+        return load_registry({**obj, "spec": {"source": {"type": "configmap"}}, "status": {}})
 
 
 def dump_status(status: RegistryStatus) -> JsonObject:

@@ -261,6 +261,10 @@ class ApiStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ] = ""
     ready_replicas: Annotated[Count | None, Meta(description="Pods that answer.")] = None
+    target_port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | None,
+        Meta(description="Port of the shared pods that answers; only with spec.api.mode shared."),
+    ] = None
     message: Annotated[Message, Meta(description="Why it is not ready, for people.")] = ""
 
 

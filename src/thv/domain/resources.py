@@ -28,6 +28,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     plural: str
     short_names: tuple[str, ...] = ()
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -70,11 +71,65 @@ CONFIG_MAP = Kind(version="v1", kind="ConfigMap", plural="configmaps", short_nam
 SECRET = Kind(version="v1", kind="Secret", plural="secrets")
 
 KINDS = (MCP_REGISTRY, CONFIG_MAP, SECRET)
+"""What every resource store keeps."""
+
+_RBAC = "rbac.authorization.k8s.io"
+SERVICE = Kind(version="v1", kind="Service", plural="services", short_names=("svc",))
+SERVICE_ACCOUNT = Kind(
+    version="v1", kind="ServiceAccount", plural="serviceaccounts", short_names=("sa",)
+)
+DEPLOYMENT = Kind(
+    group="apps", version="v1", kind="Deployment", plural="deployments", short_names=("deploy",)
+)
+ROLE = Kind(group=_RBAC, version="v1", kind="Role", plural="roles")
+ROLE_BINDING = Kind(group=_RBAC, version="v1", kind="RoleBinding", plural="rolebindings")
+CLUSTER_ROLE_BINDING = Kind(
+    group=_RBAC,
+    version="v1",
+    kind="ClusterRoleBinding",
+    plural="clusterrolebindings",
+    namespaced=False,
+)
+NETWORK_POLICY = Kind(
+    group="networking.k8s.io",
+    version="v1",
+    kind="NetworkPolicy",
+    plural="networkpolicies",
+    short_names=("netpol",),
+)
+DISRUPTION_BUDGET = Kind(
+    group="policy",
+    version="v1",
+    kind="PodDisruptionBudget",
+    plural="poddisruptionbudgets",
+    short_names=("pdb",),
+)
+LEASE = Kind(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases")
+EVENT = Kind(group="events.k8s.io", version="v1", kind="Event", plural="events")
+POD = Kind(version="v1", kind="Pod", plural="pods", short_names=("po",))
+ENDPOINTS = Kind(version="v1", kind="Endpoints", plural="endpoints", short_names=("ep",))
+
+CLUSTER_KINDS = (
+    *KINDS,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    DEPLOYMENT,
+    ROLE,
+    ROLE_BINDING,
+    CLUSTER_ROLE_BINDING,
+    NETWORK_POLICY,
+    DISRUPTION_BUDGET,
+    LEASE,
+    EVENT,
+    POD,
+    ENDPOINTS,
+)
+"""What a cluster keeps for us, beside what every store keeps."""
 
 
-def find_kind(api_version: str, kind: str) -> Kind | None:
+def find_kind(api_version: str, kind: str, kinds: tuple[Kind, ...] = KINDS) -> Kind | None:
     """The kind that an object names with these two fields."""
-    return next((k for k in KINDS if k.kind == kind and k.api_version == api_version), None)
+    return next((k for k in kinds if k.kind == kind and k.api_version == api_version), None)
 
 
 def kind_named(word: str) -> Kind | None:
@@ -83,13 +138,13 @@ def kind_named(word: str) -> Kind | None:
     return next((kind for kind in KINDS if wanted in kind.words), None)
 
 
-def kind_of(obj: JsonObject) -> Kind:
+def kind_of(obj: JsonObject, kinds: tuple[Kind, ...] = KINDS) -> Kind:
     """The kind of an object; raises INVALID with the kinds that exist when it is none of them."""
     api_version, kind = obj.get("apiVersion"), obj.get("kind")
-    found = find_kind(str(api_version), str(kind))
+    found = find_kind(str(api_version), str(kind), kinds)
     if found is not None:
         return found
-    known = ", ".join(f"{k.kind} ({k.api_version})" for k in KINDS)
+    known = ", ".join(f"{k.kind} ({k.api_version})" for k in kinds)
     raise ThvError(
         Code.INVALID,
         f"no kind {_shown(kind)} in apiVersion {_shown(api_version)}",

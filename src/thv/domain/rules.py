@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from thv.domain.canonical import JsonObject
-from thv.domain.durations import parse_duration
-from thv.domain.errors import FieldError, ThvError
+from thv.domain.durations import DURATION_PATTERN, parse_duration
+from thv.domain.errors import FieldError
 from thv.domain.patterns import re2
 from thv.domain.resources import metadata_of
 
@@ -26,15 +26,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     path: str
-    """Where it sits: `""` is the object, `[]` each item of a list."""
+    """Where it sits: `""` is the object, `[]` at the end each item of a list, `{}` each value of a map."""
     cel: str
     message: str
     holds: Predicate
     """The same verdict as the CEL, for an object, a list or a string."""
     on_text: bool = False
     """The values are strings; otherwise objects."""
-    reported_at: str = ""
-    """The field that a person should look at, where that is not the path."""
+    field: str = ""
+    """The field below the path that a person should look at, where that is not the path itself."""
+    required: bool = False
+    """What is wrong is that `field` is missing."""
 
 
 def _matching(pattern: str) -> Predicate:
@@ -71,7 +73,7 @@ _NAME_RULES = (
         cel=f"self.metadata.name.matches('{_NAME}')",
         message='metadata.name must start with a letter, use only a-z, 0-9 and "-", and have at most 59 characters, because the Service is named "<name>-api"',
         holds=_named_well,
-        reported_at="metadata.name",
+        field="metadata.name",
     ),
 )
 
@@ -160,6 +162,8 @@ def _block_rule(source_type: str, block: str) -> Rule:
         cel=f"self.type != '{source_type}' || has(self.{block})",
         message=f'spec.source.{block} is required when spec.source.type is "{source_type}"',
         holds=lambda source: source.get("type") != source_type or block in source,
+        field=block,
+        required=True,
     )
 
 
@@ -184,16 +188,13 @@ _SOURCE_RULES = (
 # ---------------------------------------------------------------- durations
 
 
+_well_formed = _matching(DURATION_PATTERN)
+
+
 def _within(shortest: str, longest: str) -> Predicate:
+    """What is no duration at all is left to the schema, which says so better."""
     least, most = parse_duration(shortest), parse_duration(longest)
-
-    def holds(text: str) -> bool:
-        try:
-            return least <= parse_duration(text) <= most
-        except ThvError:
-            return False
-
-    return holds
+    return lambda text: not _well_formed(text) or least <= parse_duration(text) <= most
 
 
 def _duration_rule(id_: str, path: str, shortest: str, longest: str) -> Rule:
@@ -201,7 +202,10 @@ def _duration_rule(id_: str, path: str, shortest: str, longest: str) -> Rule:
     return Rule(
         id=id_,
         path=path,
-        cel=f"duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}')",
+        cel=(
+            f"!self.matches(r'{DURATION_PATTERN}') || "
+            f"(duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}'))"
+        ),
         message=f"{subject} must be at least {shortest} and at most {longest}",
         holds=_within(shortest, longest),
         on_text=True,
@@ -250,6 +254,7 @@ _POLICY_RULES = (
         cel="!has(self.promotionCriteria) || self.trustLevel != 'raw'",
         message='promotionCriteria requires trustLevel "tested" or "trusted"',
         holds=lambda spec: "promotionCriteria" not in spec or spec.get("trustLevel") != "raw",
+        field="promotionCriteria",
     ),
     Rule(
         id="V2",
@@ -257,6 +262,7 @@ _POLICY_RULES = (
         cel="!has(self.validationPolicy) || self.trustLevel != 'raw' || !(self.validationPolicy.approvalRequired || self.validationPolicy.securityScanRequired)",
         message='approvalRequired and securityScanRequired require trustLevel "tested" or "trusted"',
         holds=_may_gate,
+        field="validationPolicy",
     ),
     Rule(
         id="V3",
@@ -264,6 +270,7 @@ _POLICY_RULES = (
         cel="!has(self.api) || !self.api.anonymousRead || self.api.enabled",
         message="spec.api.anonymousRead has no effect while spec.api.enabled is false; remove one",
         holds=_anonymous_read_has_effect,
+        field="api.anonymousRead",
     ),
     Rule(
         id="V4",
@@ -271,6 +278,8 @@ _POLICY_RULES = (
         cel="self.trustLevel != 'trusted' || !has(self.source.oci) || has(self.source.oci.verify)",
         message="a trusted registry from an OCI artifact must be verified: set spec.source.oci.verify.keySecret",
         holds=_trusted_artifact_is_verified,
+        field="source.oci.verify",
+        required=True,
     ),
     Rule(
         id="V5",
@@ -278,6 +287,8 @@ _POLICY_RULES = (
         cel="!has(self.onTimeout) || self.onTimeout != 'escalate' || has(self.escalateTo)",
         message='spec.validationPolicy.review.escalateTo is required when onTimeout is "escalate"',
         holds=lambda review: review.get("onTimeout") != "escalate" or "escalateTo" in review,
+        field="escalateTo",
+        required=True,
     ),
 )
 
@@ -290,16 +301,20 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check_rules(obj: JsonObject) -> list[FieldError]:
-    """What the rules refuse of an MCPRegistry whose defaults are written."""
-    return [error for rule in RULES for error in _broken(rule, obj)]
+def check_rules(obj: JsonObject, rules: tuple[Rule, ...] = RULES) -> list[FieldError]:
+    """What the rules refuse of an object, by default an MCPRegistry, whose defaults are written."""
+    return [error for rule in rules for error in _broken(rule, obj)]
 
 
 def _broken(rule: Rule, obj: JsonObject) -> Iterator[FieldError]:
     expected = str if rule.on_text else dict
     for path, value in _values_at(obj, rule.path):
         if isinstance(value, expected) and not rule.holds(value):
-            yield FieldError(rule.reported_at or path, _refusal(rule, value), _scalar(value))
+            yield FieldError(_reported_at(rule, path), _refusal(rule, value), _scalar(value))
+
+
+def _reported_at(rule: Rule, path: str) -> str:
+    return ".".join(part for part in (path, rule.field) if part)
 
 
 def _refusal(rule: Rule, value: Any) -> str:
@@ -314,14 +329,16 @@ def _scalar(value: Any) -> Any:
 
 def _values_at(obj: JsonObject, path: str) -> Iterator[tuple[str, Any]]:
     """The values at a path and where each is; nothing where a part of the path is absent."""
+    plain = path.removesuffix("[]").removesuffix("{}")
     value: Any = obj
-    for part in path.removesuffix("[]").split(".") if path else ():
+    for part in plain.split(".") if plain else ():
         value = value.get(part) if isinstance(value, dict) else None
-    if not path.endswith("[]"):
-        yield path, value
-    elif isinstance(value, list):
-        plain = path.removesuffix("[]")
+    if path.endswith("[]") and isinstance(value, list):
         yield from ((f"{plain}[{index}]", item) for index, item in enumerate(value))
+    elif path.endswith("{}") and isinstance(value, dict):
+        yield from ((f"{plain}[{key}]", item) for key, item in value.items())
+    elif path == plain:
+        yield path, value
 
 
 # ---------------------------------------------------------------- warnings

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 TOOLHIVE_PREFIX = "io.github.stacklok/"
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_KEPT = 4096
+"""Characters of an expression that `re` may keep for the next time."""
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -52,7 +54,13 @@ def official_name(key: str) -> str:
 def glob_matcher(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """One expression for all patterns: `*` any run of characters (`/` too), `?` one; None without patterns."""
     parts = [_glob(pattern) for pattern in patterns]
-    return re.compile("|".join(parts), re.DOTALL) if parts else None
+    if not parts:
+        return None
+    expression = "|".join(parts)
+    compiled = re.compile(expression, re.DOTALL)
+    if len(expression) > _KEPT:
+        re.purge()  # it keeps the last 512, of which each may take a megabyte
+    return compiled
 
 
 def _glob(pattern: str) -> str:

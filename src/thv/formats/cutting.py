@@ -10,6 +10,7 @@ document for one large integer, and replaces lone surrogates silently.)
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import TypeAlias
@@ -47,12 +48,23 @@ class TrailingTextError(MalformedError):
     """A whole document, and then something else: perhaps one document a line."""
 
 
+# Before 3.11.5 a possessive group that matches in part moves on all the same (python/cpython#106052); there an atomic
+# group around a greedy one says the same and needs more memory.
+_HAS_POSSESSIVE_GROUPS = sys.version_info >= (3, 11, 5)
+
+
+def _repeated(group: bytes) -> bytes:
+    """The group as often as it matches, without a way back."""
+    return b"(?:%b)*+" % group if _HAS_POSSESSIVE_GROUPS else b"(?>(?:%b)*)" % group
+
+
 _SPACE = re.compile(rb"[ \t\r\n]*+")
+_REST_OF_STRING = rb'[^"\\]*+' + _repeated(rb'\\.[^"\\]*+')
 # Both can go on where they stopped at the end of the buffer.
-_IN_STRING = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
+_IN_STRING = re.compile(rb"(?s)" + _REST_OF_STRING)
 _IN_WORD = re.compile(rb"[-+.0-9A-Za-z]*+")
 # Everything up to and including the next bracket that is not inside a string.
-_PLAIN = rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
+_PLAIN = rb'[^"{}\[\]]*+' + _repeated(b'"' + _REST_OF_STRING + rb'"[^"{}\[\]]*+')
 _TO_BRACKET = re.compile(rb"(?s)" + _PLAIN + rb"[{}\[\]]")
 _NO_BRACKET = re.compile(rb"(?s)" + _PLAIN)
 _QUOTE = ord('"')

@@ -95,6 +95,7 @@ class Pager:
         self.now = session.now
         self.resolved = endpoint.resolved(session.url)
         self._session = session
+        self._answered = False
 
     async def page(
         self,
@@ -125,6 +126,7 @@ class Pager:
         if etag:
             headers["If-None-Match"] = etag
         async with self._session.get(url, headers) as response:
+            self._answered = True
             response.require(*((200, 304) if etag else (200,)))
             date = parse_http_date(response.headers.get("date", ""))
             if response.status == 304:
@@ -139,10 +141,15 @@ class Pager:
                 return await read()
             except ThvError as e:
                 wait = pause(e, attempt, self.settings)
-                if wait is None:
+                if wait is None or self._nobody_is_there(e, attempt):
                     raise
                 await self.settings.sleep(wait)
         return await read()
+
+    def _nobody_is_there(self, error: ThvError, attempt: int) -> bool:
+        """A server that restarts in the middle of a run is waited for; one that was never there holds up others."""
+        absent = not self._answered and error.details.get("connected") is False
+        return absent and attempt + 1 >= self.settings.costly_tries
 
 
 class Trail:

@@ -17,10 +17,12 @@ import msgspec
 from thv.clients.http.client import HttpClient
 from thv.clients.http.errors import (
     AddressDeniedError,
+    ConnectError,
     DecodingError,
     EchoedError,
     HeaderInvalidError,
     HttpError,
+    NameUnknownError,
     RedirectRefusedError,
     StatusError,
     TimedOutError,
@@ -178,7 +180,8 @@ def translated(error: HttpError, *, denied_hint: str, now: datetime) -> ThvError
         details = {"host": error.host, "port": error.port}
         return ThvError(code, error.message, hint=hint, details=details)
     hint = _ECHOED_HINT if isinstance(error, EchoedError) else _HINTS.get(code, "")
-    return ThvError(code, error.message, hint=hint)
+    details = {"connected": False} if isinstance(error, NameUnknownError | ConnectError) else {}
+    return ThvError(code, error.message, hint=hint, details=details)
 
 
 def _of_status(error: StatusError, now: datetime) -> ThvError:

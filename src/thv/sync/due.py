@@ -11,16 +11,19 @@ from datetime import datetime, timedelta
 import msgspec
 
 from thv.domain.durations import parse_duration
-from thv.domain.errors import Next, ThvError
+from thv.domain.errors import Code, Next, ThvError
 from thv.domain.registry import Registry, SourceType
 from thv.domain.registry_status import Trigger
 from thv.domain.resources import OLD_PREFIX, PREFIX
 from thv.domain.times import parse_time
 
 BACKOFF_LIMIT = timedelta(minutes=15)
+STORE_BACKOFF_LIMIT = timedelta(seconds=8)
 JITTER = 0.05
 FILE_POLL = timedelta(seconds=1)
 _REQUESTS = ("sync-requested-at", "sync-trigger", "manual-sync")
+_OF_OUR_STORE = frozenset({Code.STORE_UNAVAILABLE, Code.CONFLICT})
+"""Trouble of the place where everything is kept: it passes by itself, and no source is to be spared for it."""
 FORCED = "sync-forced-at"
 """Annotation that makes the request of the same value one that ignores validators and incremental state."""
 
@@ -48,7 +51,8 @@ def sync_due(registry: Registry, now: datetime, *, source_changed: bool = False)
     if not policy.enabled:
         return Later(None)
     if status.observed_generation != registry.generation:
-        return Due(trigger=Trigger.SPEC_CHANGED, not_before=_freshness(registry, now))
+        fresh = now if source_changed else _freshness(registry, now)
+        return Due(trigger=Trigger.SPEC_CHANGED, not_before=fresh)
     if source_changed:
         return Due(trigger=Trigger.SOURCE_CHANGED, not_before=now)
     due = parse_time(status.sync_status.next_sync_time)
@@ -69,9 +73,15 @@ def _forced(registry: Registry) -> bool:
 
 
 def _freshness(registry: Registry, now: datetime) -> datetime:
-    """Registries of one source share a fetch that is younger than a tenth of the interval."""
+    """Registries of one source share a fetch that is younger than a tenth of the interval.
+
+    But none from before an attempt that failed: what that one was made for may have come since.
+    """
     interval = parse_duration(registry.spec.sync_policy.interval)
-    return now - timedelta(seconds=interval / 10)
+    young = now - timedelta(seconds=interval / 10)
+    sync = registry.status.sync_status
+    tried = parse_time(sync.last_attempt) if sync.attempt_count else None
+    return young if tried is None else max(young, tried + timedelta(seconds=1))  # as it is cut
 
 
 def next_interval(registry: Registry, now: datetime) -> datetime:
@@ -105,6 +115,9 @@ def after_failure(registry: Registry, error: ThvError, now: datetime, *, gained:
     """When the next attempt is made. `gained`: the attempt brought pages, which renews the budget of retries."""
     policy = registry.spec.sync_policy.retry
     attempts = 1 if gained else registry.status.sync_status.attempt_count + 1
+    if error.code in _OF_OUR_STORE:
+        wait = min(timedelta(seconds=2) * 2 ** min(attempts - 1, 8), STORE_BACKOFF_LIMIT)
+        return Retry(at=now + _spread(wait, registry, attempts), attempts=attempts, exhausted=False)
     if error.next is Next.NEVER or attempts > policy.max_retries:
         return Retry(at=next_interval(registry, now), attempts=attempts, exhausted=True)
     if error.retry_after is not None:
@@ -112,9 +125,12 @@ def after_failure(registry: Registry, error: ThvError, now: datetime, *, gained:
             at=now + timedelta(seconds=error.retry_after), attempts=attempts, exhausted=False
         )
     wait = timedelta(seconds=parse_duration(policy.backoff_interval)) * 2 ** (attempts - 1)
-    share = (
-        int.from_bytes(hashlib.sha256(f"{registry.uid}\0{attempts}".encode()).digest()[:2], "big")
-        / 0xFFFF
-    )
-    jittered = min(wait, BACKOFF_LIMIT) * (1 + JITTER * (2 * share - 1))
-    return Retry(at=now + jittered, attempts=attempts, exhausted=False)
+    at = now + _spread(min(wait, BACKOFF_LIMIT), registry, attempts)
+    return Retry(at=at, attempts=attempts, exhausted=False)
+
+
+def _spread(wait: timedelta, registry: Registry, attempts: int) -> timedelta:
+    """Moved by up to 5 % either way, the same each time that it is asked."""
+    seed = f"{registry.uid}\0{attempts}".encode()
+    share = int.from_bytes(hashlib.sha256(seed).digest()[:2], "big") / 0xFFFF
+    return wait * (1 + JITTER * (2 * share - 1))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -33,6 +34,9 @@ T = TypeVar("T")
 
 BATCH = 100
 FOLDER_FILE_LIMIT = 4 << 20
+_LARGE_FILE = 64 << 10
+_READING = ThreadPoolExecutor(1, "reading")
+"""Its one thread begins with the first large file; several at once would take several times the memory."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,9 +221,10 @@ class _Reading:
 
     async def _items(self, part: Part, folder: FolderReader | None) -> AsyncIterator[Item]:
         if folder is not None:
-            yield folder.read_file(part.path, await self._whole(part))
+            yield await _aside(folder.read_file, part.path, await self._whole(part))
         elif part.path.endswith((".yaml", ".yml")):
-            for item in self._yaml(part.path, await self._whole(part)):
+            value, text = await _aside(_yaml, part.path, await self._whole(part))
+            for item in self._yaml(part.path, value, text):
                 yield item
         else:
             async with _closing(self._document(part)) as items:
@@ -239,19 +244,15 @@ class _Reading:
             yield _ONE_PAGE
         self._noted(document)
 
-    def _yaml(self, path: str, content: bytes) -> Iterator[Item]:
+    def _yaml(self, path: str, value: Any, text: bytes) -> Iterator[Item]:
         """One ToolHive entry in YAML, or any document that JSON could hold as well."""
-        try:
-            value = parse_file(path, content)
-        except UnreadableFileError as error:
-            raise ThvError(Code.FORMAT_INVALID, f"{path} is not valid YAML: {error}") from error
         if isinstance(value, dict) and value.keys().isdisjoint(
             ("servers", "remote_servers", "data")
         ):
             yield FolderReader(self._expected).read(path, value)
             return
         document = DocumentReader(self._expected)
-        yield from document.feed(msgspec.json.encode(value))
+        yield from document.feed(text)
         yield from document.close()
         self._noted(document)
 
@@ -269,6 +270,24 @@ class _Reading:
                     f"{part.path} is larger than {FOLDER_FILE_LIMIT} bytes",
                 )
         return bytes(content)
+
+
+async def _aside(read: Callable[[str, bytes], T], path: str, content: bytes) -> T:
+    """What is large is read beside everything else that goes on, one file after the other."""
+    if len(content) < _LARGE_FILE:
+        return read(path, content)
+    return await asyncio.get_running_loop().run_in_executor(_READING, read, path, content)
+
+
+def _yaml(path: str, content: bytes) -> tuple[Any, bytes]:
+    """The value, and the same as JSON."""
+    try:
+        value = parse_file(path, content)
+        return value, msgspec.json.encode(value)
+    except UnreadableFileError as error:
+        raise ThvError(Code.FORMAT_INVALID, f"{path} is not valid YAML: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ThvError(Code.FORMAT_INVALID, f"{path} holds what JSON cannot say") from error
 
 
 async def _batches(items: AsyncIterator[Item]) -> AsyncIterator[list[Item]]:

@@ -123,10 +123,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 async def sync(run: Run, tools: Tools) -> Outcome:
     """Fetch, filter, snapshot."""
     opened = await tools.open_source(run.registry)
-    mirror = tools.mirrors.open(opened.mirror_key)
-    async with tools.locks.of(opened.mirror_key), asyncio.timeout(run.patience) as limit:
-        fetched = await _fetched(_renewing(run, limit), opened.source, mirror, tools)
-    return await _Making(run, opened.mirror_key, mirror, tools, fetched=fetched).outcome()
+    with (
+        tools.mirrors.using(opened.mirror_key) as mirror,
+        tools.selections.using(run.registry.uid) as selection,
+    ):
+        async with tools.locks.of(opened.mirror_key), asyncio.timeout(run.patience) as limit:
+            fetched = await _fetched(_renewing(run, limit), opened.source, mirror, tools)
+        held = Held(opened.mirror_key, mirror, selection)
+        return await _Making(run, held, tools, fetched=fetched).outcome()
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What is held open for one sync."""
+
+    mirror_key: str
+    mirror: Mirror
+    selection: Selection
 
 
 def _renewing(run: Run, limit: asyncio.Timeout) -> Run:
@@ -176,22 +188,20 @@ def spec_digest(spec: RegistrySpec) -> str:
 class _Making:
     """The steps after the fetch: brings selection and chunks in step with the mirror."""
 
-    def __init__(
-        self, run: Run, mirror_key: str, mirror: Mirror, tools: Tools, *, fetched: bool
-    ) -> None:
+    def __init__(self, run: Run, held: Held, tools: Tools, *, fetched: bool) -> None:
         registry = run.registry
         self._registry = registry
         self._owner = Owner(registry.namespace, registry.name, registry.uid)
-        self._mirror = mirror
-        self._state = mirror.state()
+        self._mirror = held.mirror
+        self._state = held.mirror.state()
         self._tools = tools
         self._fetched = fetched
         self._force = run.force
-        self._selection: Selection = tools.selections.open(registry.uid)
+        self._selection = held.selection
         self._before = registry.status.candidates if registry.governed else registry.status.snapshot
         self._now = tools.clock()
         self._basis = Basis(
-            mirror=mirror_key,
+            mirror=held.mirror_key,
             incarnation=self._state.incarnation,
             sequence=self._state.sequence,
             spec_digest=spec_digest(registry.spec),

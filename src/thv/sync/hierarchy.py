@@ -6,7 +6,7 @@ In the flow: asked when a source is opened, and when a snapshot changed, to find
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
@@ -14,6 +14,9 @@ from thv.domain.registry import Registry
 _SERVICE = re.compile(
     r"https?://(?P<name>[a-z0-9-]+)-api(?:\.(?P<namespace>[a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]+)?)?)?(?::\d+)?(?:[/?#]|$)"
 )
+
+_LONGEST_ROW = 32
+"""Registries that read one another, one after the other."""
 
 
 def neighbour_of(registry: Registry) -> str:
@@ -38,32 +41,24 @@ def is_reference(registry: Registry) -> bool:
     return source is not None and source.registry_ref is not None
 
 
-def dependents(registries: Iterable[Registry], name: str, namespace: str) -> list[tuple[str, str]]:
-    """Namespace and name of the registries that read this one."""
-    return [
-        (registry.namespace, registry.name)
-        for registry in registries
-        if registry.namespace == namespace and neighbour_of(registry) == name
-    ]
+async def require_no_cycle(
+    registry: Registry, find: Callable[[str], Awaitable[Registry | None]]
+) -> None:
+    """Raises REGISTRY_CYCLE when the registry reads itself, directly or through others.
 
-
-def require_no_cycle(registry: Registry, find: Callable[[str], Registry | None]) -> None:
-    """Raises REGISTRY_CYCLE when the registry reads itself, directly or through others."""
-    trail = [registry.name]
-    step = find(neighbour_of(registry))
-    while step is not None:
-        trail.append(step.name)
-        if step.name == registry.name:
+    Each registry of the namespace is found by its name alone: how many others there are, and how large, is nobody's
+    concern. A row that is longer than any that makes sense is not followed to its end.
+    """
+    trail, name = [registry.name], neighbour_of(registry)
+    while name and len(trail) <= _LONGEST_ROW:
+        trail.append(name)
+        if name == registry.name:
             raise ThvError(
                 Code.REGISTRY_CYCLE,
                 f"the registry reads itself: {' -> '.join(trail)}",
                 hint="Let one of them read another source.",
             )
-        if trail.count(step.name) > 1:
+        if trail.count(name) > 1:
             return  # a circle of others, which they report themselves
-        step = find(neighbour_of(step))
-
-
-def by_name(registries: Iterable[Registry], namespace: str) -> Mapping[str, Registry]:
-    """The registries of one namespace."""
-    return {registry.name: registry for registry in registries if registry.namespace == namespace}
+        step = await find(name)
+        name = neighbour_of(step) if step is not None else ""

@@ -14,21 +14,23 @@ import msgspec
 
 from thv.domain.durations import parse_duration
 from thv.domain.errors import Code, InvalidError, ThvError
-from thv.domain.registry import Registry, dump_status, load_registry
-from thv.domain.registry_status import ApiStatus, RegistryStatus, Trigger
+from thv.domain.registry import Registry, load_refused, load_registry
+from thv.domain.registry_status import RegistryStatus, Trigger
 from thv.domain.resources import MCP_REGISTRY
 from thv.domain.rules import check_rules
 from thv.domain.snapshot import SnapshotRef
 from thv.domain.times import parse_time
 from thv.sources.base import Glancing
-from thv.stores.chunks.base import Owner
 from thv.stores.resources.base import ResourceStore
+from thv.sync.api import Api, ApiState
+from thv.sync.chunks import ChunkKeeper
 from thv.sync.due import Due, Later, after_failure, look_again, next_interval, requested, sync_due
 from thv.sync.fetch import Progress
-from thv.sync.flow import Outcome, Run, Tools, sync
-from thv.sync.status import Attempted, failed, succeeded, suspended, syncing
+from thv.sync.flow import Counts, Outcome, Run, Tools, sync
+from thv.sync.news import Announcer, Silent, drift, news_of
+from thv.sync.record import StatusRecord
+from thv.sync.status import Attempted, failed, served, succeeded, suspended, syncing
 
-MANAGER = "toolhive-registry"
 PROGRESS_EVERY = timedelta(seconds=5)
 CHUNK_GRACE = timedelta(minutes=10)
 QUIET = timedelta(minutes=10)
@@ -36,11 +38,11 @@ QUIET = timedelta(minutes=10)
 Key = tuple[str, str]
 """Namespace and name."""
 
-ApiOf = Callable[[Registry], ApiStatus | None]
-"""The state of a registry's API where this process serves it, else None."""
-
 Watcher = Callable[[Registry, Progress], None]
 """Told about the progress of a sync; must not block."""
+
+Ended = Callable[[Registry, Attempted, Outcome | ThvError], None]
+"""Told of each sync that ended, and how; must not block."""
 
 
 class RegistryReconciler:
@@ -51,32 +53,65 @@ class RegistryReconciler:
         store: ResourceStore,
         tools: Tools,
         *,
-        api_of: ApiOf,
+        api: Api,
+        announcer: Announcer | None = None,
         watcher: Watcher = lambda *_: None,
+        ended: Ended = lambda *_: None,
+        chunk_grace: timedelta = CHUNK_GRACE,
     ) -> None:
+        """`chunk_grace` is how long a chunk that no pointer names any more may still be read."""
         self._store = store
         self._tools = tools
-        self._api_of = api_of
+        self._api = api
+        self._announcer = announcer or Silent()
         self._watcher = watcher
+        self._ended = ended
+        self._keeper = ChunkKeeper(tools.chunks, chunk_grace)
         self._next: dict[str, datetime] = {}  # due times that were not worth a write
         self._sights: dict[str, str] = {}  # what the last looks saw
 
-    async def reconcile(self, key: Key, *, source_changed: bool = False) -> datetime | None:
+    async def reconcile(
+        self, key: Key, *, source_changed: bool = False, chunks_lost: bool = False
+    ) -> datetime | None:
         """Does what is due for this registry; returns when to come again, None: not before something changes."""
         registry = await self._load(key)
         if registry is None or registry.deleting:
             return None
+        visit = _Visit(
+            registry=registry,
+            record=StatusRecord(self._store, registry),
+            api=await self._ensured(registry),
+        )
         now = self._tools.clock()
+        again = await self._act(visit, now, source_changed=source_changed, chunks_lost=chunks_lost)
+        moments = (again, self._keeper.due(registry.uid), _look_at_api(visit.api, now))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    async def _act(
+        self, visit: _Visit, now: datetime, *, source_changed: bool, chunks_lost: bool
+    ) -> datetime | None:
+        registry = visit.registry
         sight = await self._sight(registry)
         looks_new = sight != self._sights.get(registry.uid, "")
         due = sync_due(registry, now, source_changed=source_changed or looks_new)
+        if await self._keeper.lost(registry, now, suspected=chunks_lost):
+            due = Due(trigger=Trigger.SOURCE_CHANGED, not_before=now, force=True)
         if isinstance(due, Later):
-            return await self._rest(registry, due, now)
+            return await self._rest(visit, due, now)
         if due.trigger is Trigger.SOURCE_CHANGED:
             self._sights[registry.uid] = sight  # other triggers may be content with an older fetch
         if not due.force and self._not_yet(registry, due, now):
+            await self._tell_api(visit, now)
             return self._next[registry.uid]
-        return await self._attempt(registry, due, now)
+        return await self._attempt(visit, due, now)
+
+    async def _ensured(self, registry: Registry) -> ApiState | None:
+        """The state of the API, after it was made what the spec says."""
+        state = await self._api.ensure(registry)
+        if state is not None and state.drifted:
+            news = drift(state.drifted, self._tools.clock())
+            await self._announcer.announce(registry, news)
+        return state
 
     async def _sight(self, registry: Registry) -> str:
         """What a source that is looked at all the time shows; `""` for every other one.
@@ -100,68 +135,91 @@ class RegistryReconciler:
             obj = await self._store.get(MCP_REGISTRY, *key)
         except ThvError as error:
             if error.code is Code.NOT_FOUND:
+                await self._api.left(*key)
                 return None
             raise
-        registry = load_registry(obj)
-        wrong = check_rules(obj)
-        if wrong:
+        try:
+            registry = load_registry(obj)
+            wrong = check_rules(obj)
+        except ThvError as error:
+            await self._refuse(load_refused(obj), error)
+            return None
+        if wrong and not registry.deleting:
             await self._refuse(registry, InvalidError(MCP_REGISTRY.subject(registry.name), wrong))
             return None
         return registry
 
     async def _refuse(self, registry: Registry, error: ThvError) -> None:
         now = self._tools.clock()
-        attempt = self._attempted(registry, Due(trigger=Trigger.SPEC_CHANGED, not_before=now), now)
+        visit = _Visit(registry=registry, record=StatusRecord(self._store, registry), api=None)
+        due = Due(trigger=Trigger.SPEC_CHANGED, not_before=now)
         retry = after_failure(registry, error, now, gained=False)
-        await self._write(registry, failed(registry, attempt, error, retry))
+        status = failed(registry, self._attempted(visit, due, now), error, retry)
+        if _settled(registry.status) != _settled(status):
+            await self._write(visit, status)
 
-    async def _rest(self, registry: Registry, later: Later, now: datetime) -> datetime | None:
-        """Nothing is due; a registry that was just suspended says so, and one whose door moved too."""
-        api = self._api_of(registry)
+    async def _rest(self, visit: _Visit, later: Later, now: datetime) -> datetime | None:
+        """Nothing is due; a registry that was just suspended says so, and one whose API moved too."""
+        registry = visit.registry
         if later.at is None and registry.status.observed_generation != registry.generation:
-            await self._write(registry, suspended(registry, now, api))
+            await self._write(visit, suspended(registry, now, visit.api))
+        else:
+            await self._tell_api(visit, now)
         times = [moment for moment in (later.at, look_again(registry, now)) if moment is not None]
         return min(times, default=None)
+
+    async def _tell_api(self, visit: _Visit, now: datetime) -> None:
+        """Writes what became of the API, when that is anything new."""
+        if visit.api is None or visit.registry.status.observed_generation == 0:
+            return
+        status = served(visit.registry, now, visit.api)
+        if status != visit.registry.status:
+            await self._write(visit, status)
 
     def _not_yet(self, registry: Registry, due: Due, now: datetime) -> bool:
         planned = self._next.get(registry.uid)
         return due.trigger is Trigger.INTERVAL and planned is not None and planned > now
 
-    async def _attempt(self, registry: Registry, due: Due, began: datetime) -> datetime | None:
-        progress = _ProgressWriter(self, registry, due, began)
+    async def _attempt(self, visit: _Visit, due: Due, began: datetime) -> datetime | None:
+        progress = _ProgressWriter(self, visit, due, began)
         run = Run(
-            registry=registry,
+            registry=visit.registry,
             not_before=due.not_before,
             force=due.force,
             report=progress.report,
-            patience=_patience(registry),
+            patience=_patience(visit.registry),
         )
+        self._keeper.doubt(visit.registry.uid)
         try:
             outcome = await sync(run, self._tools)
         except (ThvError, TimeoutError) as error:
             await progress.stop()
             return await self._failed(
-                registry, due, began, _translated(error, registry), gained=progress.gained
+                visit, due, began, _translated(error, visit.registry), gained=progress.gained
             )
         await progress.stop()
-        return await self._succeeded(registry, due, began, outcome)
+        return await self._succeeded(visit, due, began, outcome)
 
     async def _succeeded(
-        self, registry: Registry, due: Due, began: datetime, outcome: Outcome
+        self, visit: _Visit, due: Due, began: datetime, outcome: Outcome
     ) -> datetime | None:
-        attempt = self._attempted(registry, due, began)
+        registry = visit.registry
+        attempt = self._attempted(visit, due, began)
         next_sync = next_interval(registry, attempt.ended)
         status = succeeded(registry, attempt, outcome, next_sync)
+        flips = _pointers(status) != _pointers(registry.status)
+        if flips:
+            await self._api.admit(registry, _pointers(status))
         if _worth_writing(registry.status, status, attempt.ended, due):
-            await self._write(registry, status)
+            await self._write(visit, status, outcome.counts)
             self._next.pop(registry.uid, None)
         elif due.trigger is Trigger.INTERVAL:
             self._next[registry.uid] = next_sync
-        if (
-            status.snapshot != registry.status.snapshot
-            or status.candidates != registry.status.candidates
-        ):
-            await self._collect(registry, status)
+        self._ended(registry, attempt, outcome)
+        if flips:
+            await self._keeper.collect(registry, _pointers(status), self._tools.clock())
+        else:
+            self._keeper.trust(registry.uid)
         again = [
             next_sync
             if due.trigger is not Trigger.SOURCE_CHANGED
@@ -171,29 +229,29 @@ class RegistryReconciler:
         return min((moment for moment in again if moment is not None), default=None)
 
     async def _failed(
-        self, registry: Registry, due: Due, began: datetime, error: ThvError, *, gained: bool
+        self, visit: _Visit, due: Due, began: datetime, error: ThvError, *, gained: bool
     ) -> datetime:
-        attempt = self._attempted(registry, due, began)
-        retry = after_failure(registry, error, attempt.ended, gained=gained)
-        await self._write(registry, failed(registry, attempt, error, retry))
+        attempt = self._attempted(visit, due, began)
+        retry = after_failure(visit.registry, error, attempt.ended, gained=gained)
+        await self._write(visit, failed(visit.registry, attempt, error, retry))
+        self._ended(visit.registry, attempt, error)
         return retry.at
 
-    def _attempted(self, registry: Registry, due: Due, began: datetime) -> Attempted:
+    def _attempted(self, visit: _Visit, due: Due, began: datetime) -> Attempted:
         return Attempted(
             trigger=due.trigger,
             began=began,
             ended=self._tools.clock(),
-            handled_request=requested(registry),
-            api=self._api_of(registry),
+            handled_request=requested(visit.registry),
+            api=visit.api,
         )
 
     async def write_progress(
-        self, registry: Registry, due: Due, began: datetime, progress: Progress
+        self, visit: _Visit, due: Due, began: datetime, progress: Progress
     ) -> None:
         """Says in the status how far a long sync has come."""
-        await self._write(
-            registry, syncing(registry, due.trigger, began, self._tools.clock(), progress)
-        )
+        status = syncing(visit.registry, due.trigger, began, self._tools.clock(), progress)
+        await visit.record.write(status)
 
     def now(self) -> datetime:
         """The present moment."""
@@ -203,42 +261,37 @@ class RegistryReconciler:
         """Passes progress on to whoever watches."""
         self._watcher(registry, progress)
 
-    async def _write(self, registry: Registry, status: RegistryStatus) -> None:
-        """Writes the whole status; the registry may be gone by now."""
-        obj = {
-            "apiVersion": MCP_REGISTRY.api_version,
-            "kind": MCP_REGISTRY.kind,
-            "metadata": {
-                "namespace": registry.namespace,
-                "name": registry.name,
-                "uid": registry.uid,
-            },
-            "status": dump_status(status),
-        }
-        try:
-            await self._store.apply_status(obj, manager=MANAGER)
-        except ThvError as error:
-            if error.code is not Code.NOT_FOUND:
-                raise
+    async def _write(
+        self, visit: _Visit, status: RegistryStatus, counts: Counts | None = None
+    ) -> None:
+        """Tells the news, then writes the whole status; a crash in between tells it again under the same name."""
+        registry = visit.registry
+        for news in news_of(registry.status, status, self._tools.clock(), counts):
+            await self._announcer.announce(registry, news)
+        await visit.record.write(status)
 
-    async def _collect(self, registry: Registry, status: RegistryStatus) -> None:
-        """Removes chunks that no pointer names, once nobody can still be reading them."""
-        owner = Owner(registry.namespace, registry.name, registry.uid)
-        named = _chunk_names(status.snapshot, status.previous_snapshot, status.candidates)
-        limit = (self._tools.clock() - CHUNK_GRACE).timestamp()
-        for chunk in await self._tools.chunks.list(owner):
-            if chunk.name not in named and chunk.created_at < limit:
-                await self._tools.chunks.delete(owner, chunk.name)
+
+class _Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One reconcile of one registry."""
+
+    registry: Registry
+    record: StatusRecord
+    api: ApiState | None
+
+
+def _look_at_api(api: ApiState | None, now: datetime) -> datetime | None:
+    """When the API is worth another look though nothing tells of a change."""
+    return None if api is None or api.again is None else now + timedelta(seconds=api.again)
 
 
 class _ProgressWriter:
     """Writes progress into the status every few seconds while a sync runs, and never two writes at once."""
 
     def __init__(
-        self, reconciler: RegistryReconciler, registry: Registry, due: Due, began: datetime
+        self, reconciler: RegistryReconciler, visit: _Visit, due: Due, began: datetime
     ) -> None:
         self._reconciler = reconciler
-        self._registry = registry
+        self._visit = visit
         self._due = due
         self._began = began
         self._last = began
@@ -248,12 +301,12 @@ class _ProgressWriter:
     def report(self, progress: Progress) -> None:
         """Called after each batch."""
         self.gained = self.gained or progress.pages > 0
-        self._reconciler.tell(self._registry, progress)
+        self._reconciler.tell(self._visit.registry, progress)
         now = self._reconciler.now()
         if now - self._last >= PROGRESS_EVERY and (self._task is None or self._task.done()):
             self._last = now
             self._task = asyncio.ensure_future(
-                self._reconciler.write_progress(self._registry, self._due, self._began, progress)
+                self._reconciler.write_progress(self._visit, self._due, self._began, progress)
             )
 
     async def stop(self) -> None:
@@ -315,5 +368,7 @@ def _settled(status: RegistryStatus) -> RegistryStatus:
 _STEADY = {"NotModified": "Fetched", "Unchanged": "Succeeded"}
 
 
-def _chunk_names(*pointers: SnapshotRef | None) -> set[str]:
-    return {ref.name for pointer in pointers if pointer is not None for ref in pointer.chunks}
+def _pointers(status: RegistryStatus) -> list[SnapshotRef]:
+    """Every snapshot that a reader may be reading."""
+    each = (status.snapshot, status.previous_snapshot, status.candidates)
+    return [pointer for pointer in each if pointer is not None]

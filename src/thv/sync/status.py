@@ -16,7 +16,7 @@ from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
 from thv.domain.registry_status import (
     HISTORY_LIMIT,
-    ApiStatus,
+    ApiPhase,
     CatalogState,
     Conversion,
     Phase,
@@ -35,6 +35,7 @@ from thv.domain.registry_status import (
 from thv.domain.snapshot import SnapshotRef
 from thv.domain.times import render_time
 from thv.stores.mirrors.base import MirrorState, Totals
+from thv.sync.api import ApiState
 from thv.sync.due import Retry
 from thv.sync.fetch import Progress
 from thv.sync.flow import Outcome
@@ -77,8 +78,8 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime
     handled_request: str
     """Value of the sync annotation that this attempt answers."""
-    api: ApiStatus | None
-    """State of the registry's API as the door knows it; None where no door serves."""
+    api: ApiState | None
+    """State of the registry's API; None where nothing serves it."""
 
 
 def succeeded(
@@ -115,11 +116,12 @@ def succeeded(
         previous_snapshot=old.snapshot if changed and old.snapshot else old.previous_snapshot,
         candidates=candidates,
         last_handled_sync_request=attempt.handled_request or old.last_handled_sync_request,
-        api_status=attempt.api or old.api_status,
+        api_status=attempt.api.status if attempt.api else old.api_status,
     )
     if outcome.totals is not None:
         status = _with_figures(status, registry, outcome.totals, attempt)
-    return _with_conditions(status, registry, _good(registry, status, outcome), attempt.ended)
+    conditions = _good(registry, status, outcome, attempt.api)
+    return _with_conditions(status, registry, conditions, attempt.ended)
 
 
 def failed(registry: Registry, attempt: Attempted, error: ThvError, retry: Retry) -> RegistryStatus:
@@ -147,9 +149,10 @@ def failed(registry: Registry, attempt: Attempted, error: ThvError, retry: Retry
         phase=Phase.READY if old.snapshot else Phase.FAILED,
         sync_status=sync,
         last_handled_sync_request=attempt.handled_request or old.last_handled_sync_request,
-        api_status=attempt.api or old.api_status,
+        api_status=attempt.api.status if attempt.api else old.api_status,
     )
-    return _with_conditions(status, registry, _bad(registry, status, error, retry), attempt.ended)
+    conditions = _bad(registry, status, error, retry, attempt.api)
+    return _with_conditions(status, registry, conditions, attempt.ended)
 
 
 def syncing(
@@ -175,19 +178,19 @@ def syncing(
     return _with_conditions(status, registry, conditions, now)
 
 
-def suspended(registry: Registry, now: datetime, api: ApiStatus | None) -> RegistryStatus:
+def suspended(registry: Registry, now: datetime, api: ApiState | None) -> RegistryStatus:
     """The status of a registry whose automatic sync is off."""
     status = msgspec.structs.replace(
         registry.status,
         observed_generation=registry.generation,
         phase=Phase.READY if registry.status.snapshot else Phase.PENDING,
         sync_status=msgspec.structs.replace(registry.status.sync_status, next_sync_time=""),
-        api_status=api or registry.status.api_status,
+        api_status=api.status if api else registry.status.api_status,
     )
     message = "automatic sync is off; ask for one with: thv registry sync " + registry.name
     conditions = [
         _condition(registry, "SyncSucceeded", "Unknown", "Suspended", message),
-        *_api(registry, status.api_status),
+        *_api(registry, status, api),
     ]
     if not registry.status.snapshot:
         conditions.append(
@@ -196,12 +199,43 @@ def suspended(registry: Registry, now: datetime, api: ApiStatus | None) -> Regis
     return _with_conditions(status, registry, conditions, now)
 
 
+def served(registry: Registry, now: datetime, api: ApiState) -> RegistryStatus:
+    """The status of a registry of which only the API moved."""
+    old = registry.status
+    status = msgspec.structs.replace(old, api_status=api.status)
+    conditions = [*_kept(old, "Reconciling", "Stalled"), *_api(registry, status, api)]
+    ready = next((each for each in old.conditions if each.type == "Ready"), None)
+    if ready is not None and (ready.status == "True" or ready.reason == _API_NOT_READY):
+        conditions.append(_ready(registry, status, api, *_last_word(status)))
+    return _with_conditions(status, registry, conditions, now)
+
+
+def _kept(status: RegistryStatus, *kinds: str) -> list[Condition]:
+    """Abnormal conditions that still hold; those about the API are made anew."""
+    return [
+        each for each in status.conditions if each.type in kinds and each.reason != _API_NOT_READY
+    ]
+
+
+def _last_word(status: RegistryStatus) -> tuple[str, str]:
+    """Reason and message of Ready, as the last sync left them, API aside."""
+    last = next((each for each in status.conditions if each.type == "SyncSucceeded"), None)
+    if last is not None and last.status == "False":
+        return "ServingLastGood", last.message
+    return "Succeeded", _counted(status.server_count, "server")
+
+
 # Conditions ------------------------------------------------------------------------------------------------
 
 Truth = Literal["True", "False", "Unknown"]
 
 
-def _good(registry: Registry, status: RegistryStatus, outcome: Outcome) -> list[Condition]:
+_API_NOT_READY = "APINotReady"
+
+
+def _good(
+    registry: Registry, status: RegistryStatus, outcome: Outcome, api: ApiState | None
+) -> list[Condition]:
     count = _counted(status.server_count, "server")
     source_reason = "Fetched" if outcome.fetched else "NotModified"
     if outcome.known.resolved_url:
@@ -217,8 +251,8 @@ def _good(registry: Registry, status: RegistryStatus, outcome: Outcome) -> list[
             "Unchanged" if outcome.totals is None else "Succeeded",
             count,
         ),
-        *_api(registry, status.api_status),
-        _condition(registry, "Ready", "True", "Succeeded", count),
+        *_api(registry, status, api),
+        _ready(registry, status, api, "Succeeded", count),
     ]
     if registry.governed:
         waiting = status.catalog_state.pending_promotion if status.catalog_state else 0
@@ -250,10 +284,14 @@ def _counted(count: int, thing: str) -> str:
 
 
 def _bad(
-    registry: Registry, status: RegistryStatus, error: ThvError, retry: Retry
+    registry: Registry,
+    status: RegistryStatus,
+    error: ThvError,
+    retry: Retry,
+    api: ApiState | None,
 ) -> list[Condition]:
     message = error.message
-    conditions = _api(registry, status.api_status)
+    conditions = _api(registry, status, api)
     if error.code in _STALLED:
         reason = _STALLED[error.code]
         conditions.append(_condition(registry, "Stalled", "True", reason, message))
@@ -263,12 +301,12 @@ def _bad(
     reason = "Failed" if retry.exhausted else "Retrying"
     conditions.append(_condition(registry, "SyncSucceeded", "False", reason, message))
     if status.snapshot:
-        conditions.append(_condition(registry, "Ready", "True", "ServingLastGood", message))
+        conditions.append(_ready(registry, status, api, "ServingLastGood", message))
     else:
         ready = "SnapshotTooLarge" if error.code is Code.SNAPSHOT_TOO_LARGE else "SourceNotReady"
         conditions.append(_condition(registry, "Ready", "False", ready, message))
-    if not status.snapshot or not retry.exhausted:
-        conditions.append(_condition(registry, "Reconciling", "True", "Retrying", message))
+    # What is served is not what the source holds: whoever waits for that goes on waiting, however long it takes.
+    conditions.append(_condition(registry, "Reconciling", "True", "Retrying", message))
     return conditions
 
 
@@ -282,12 +320,33 @@ def _topic(registry: Registry, error: ThvError) -> Condition:
     return _condition(registry, "SourceAvailable", "False", reason, error.message)
 
 
-def _api(registry: Registry, api: ApiStatus) -> list[Condition]:
+def _api(registry: Registry, status: RegistryStatus, api: ApiState | None) -> list[Condition]:
+    """What there is to say of the API; nothing where nobody knows of one."""
     if not registry.spec.api.enabled:
         return [_condition(registry, "APIReady", "True", "Disabled", "")]
-    if api.endpoint:
-        return [_condition(registry, "APIReady", "True", "Available", api.endpoint)]
-    return []
+    known = status.api_status
+    if api is None or api.reason == "Available":
+        return (
+            [_condition(registry, "APIReady", "True", "Available", known.endpoint)]
+            if known.endpoint
+            else []
+        )
+    conditions = [_condition(registry, "APIReady", "False", api.reason, known.message)]
+    if known.phase is ApiPhase.DEPLOYING:
+        conditions.append(
+            _condition(registry, "Reconciling", "True", _API_NOT_READY, known.message)
+        )
+    return conditions
+
+
+def _ready(
+    registry: Registry, status: RegistryStatus, api: ApiState | None, reason: str, message: str
+) -> Condition:
+    """Ready, unless the API that should serve the content does not."""
+    if registry.spec.api.enabled and api is not None and api.reason != "Available":
+        why = status.api_status.message or "the API does not answer yet"
+        return _condition(registry, "Ready", "False", _API_NOT_READY, why)
+    return _condition(registry, "Ready", "True", reason, message)
 
 
 def _condition(
@@ -307,7 +366,18 @@ def _with_conditions(
 ) -> RegistryStatus:
     drop = () if registry.governed else ("PolicySatisfied",)
     merged = merge_conditions(status.conditions, conditions, now=render_time(now), drop=drop)
-    return msgspec.structs.replace(status, conditions=merged)
+    phase = _phase(status.phase, merged)
+    return msgspec.structs.replace(status, conditions=merged, phase=phase)
+
+
+def _phase(asked: Phase | None, conditions: tuple[Condition, ...]) -> Phase | None:
+    """A registry whose content is there but whose API is not is pending."""
+    waits = any(each.type == "Ready" and each.reason == _API_NOT_READY for each in conditions)
+    if waits:
+        return Phase.PENDING
+    was_waiting = asked is Phase.PENDING
+    ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
+    return Phase.READY if was_waiting and ready else asked
 
 
 # Figures ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.resource_store.kinds import KINDS, Place
+from tests.contracts.resource_store.kinds import CLUSTER, KINDS, Opener, Place, kubernetes
 from thv.stores.resources.base import ResourceStore
 
 
@@ -14,11 +14,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=KINDS)
-async def place(
-    request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
-) -> AsyncIterator[Place]:
-    async with KINDS[request.param](tmp_path) as opened:
+@pytest.fixture(params=[*KINDS, pytest.param(CLUSTER, marks=pytest.mark.e2e)])
+def opener(request: pytest.FixtureRequest) -> Opener:
+    if request.param == CLUSTER:
+        return kubernetes(request.getfixturevalue("control_plane"))
+    return KINDS[request.param]
+
+
+@pytest.fixture
+async def place(opener: Opener, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Place]:
+    async with opener(tmp_path) as opened:
         yield opened
 
 

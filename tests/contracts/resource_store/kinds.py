@@ -11,7 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from tests.contracts.cluster import a_client, a_namespace, install_kinds
+from tests.control_plane.plane import ControlPlane
 from thv.stores.resources.base import ResourceStore
+from thv.stores.resources.kubernetes import KubernetesStore
 from thv.stores.resources.memory import MemoryStore
 from thv.stores.resources.sqlite import SqliteStore
 
@@ -40,7 +43,21 @@ async def sqlite(folder: Path) -> AsyncIterator[Place]:
     await store.close()
 
 
+def kubernetes(plane: ControlPlane) -> Opener:
+    @asynccontextmanager
+    async def opened(_: Path) -> AsyncIterator[Place]:
+        install_kinds(plane)
+        store = KubernetesStore(a_client(plane))
+        with a_namespace(plane) as namespace:
+            yield Place(store, namespace)
+        await store.close()
+
+    return opened
+
+
 KINDS: dict[str, Opener] = {
     "memory": memory,
     "sqlite": sqlite,
 }
+CLUSTER = "kubernetes"
+"""The kind that needs a control plane."""

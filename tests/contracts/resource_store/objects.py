@@ -14,8 +14,8 @@ from thv.domain.errors import Code, ThvError
 from thv.domain.resources import Kind
 from thv.stores.resources.base import EventType, ResourceStore, WatchEvent
 
-PATIENCE = 20.0
-"""Seconds after which a test that waits has failed."""
+PATIENCE = 60.0
+"""Seconds after which a test that waits has failed: a cluster collects what new kinds owned only after 30 s."""
 
 SOURCE = {"type": "url", "url": {"url": "https://example.com/servers.json"}}
 
@@ -123,12 +123,23 @@ class refused:  # noqa: N801 # reads as a statement
 
 
 async def changes(
-    store: ResourceStore, kind: Kind, namespace: str | None, since: str, count: int
+    store: ResourceStore,
+    kind: Kind,
+    namespace: str | None,
+    since: str,
+    count: int,
+    *,
+    selector: str = "",
+    name: str = "",
+    partial: bool = False,
 ) -> list[WatchEvent]:
     """The next changes; bookmarks are left out."""
     found: list[WatchEvent] = []
     with anyio.fail_after(PATIENCE):
-        async with aclosing(_changes(store, kind, namespace, since)) as events:
+        told = _changes(
+            store, kind, namespace, since, selector=selector, name=name, partial=partial
+        )
+        async with aclosing(told) as events:
             async for event in events:
                 found.append(event)
                 if len(found) == count:
@@ -137,9 +148,17 @@ async def changes(
 
 
 async def _changes(
-    store: ResourceStore, kind: Kind, namespace: str | None, since: str
+    store: ResourceStore,
+    kind: Kind,
+    namespace: str | None,
+    since: str,
+    *,
+    selector: str = "",
+    name: str = "",
+    partial: bool = False,
 ) -> AsyncGenerator[WatchEvent, None]:
-    async with aclosing(store.watch(kind, namespace, since=since)) as events:
+    told = store.watch(kind, namespace, since=since, selector=selector, name=name, partial=partial)
+    async with aclosing(told) as events:
         async for event in events:
             if event.type is not EventType.BOOKMARK:
                 yield event

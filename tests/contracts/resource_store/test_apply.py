@@ -9,6 +9,7 @@ from tests.contracts.resource_store.objects import (
     a_config_map,
     a_part,
     a_registry,
+    a_status,
     fields_by_manager,
     refused,
     version,
@@ -31,6 +32,20 @@ async def test_apply_creates_what_is_missing_and_owns_what_it_says(
     assert fields_by_manager(applied) == {
         "one Apply": {"f:spec": {"f:displayName": {}, "f:source": source}}
     }
+
+
+CHARACTERS = '\x01\x1b\x7f\x80\x85\x9f\xa0 \u200b\u2028\u2029\ufeff\ufffd\ufffe\uffff 😀\U0010ffff \t\n\r " \\ / <<: *a &b'
+"""Some are written as they are in JSON and may not be in YAML, which an API server takes an apply for."""
+
+
+async def test_a_text_of_any_characters_is_kept_as_it_is(
+    store: ResourceStore, namespace: str
+) -> None:
+    sent = a_registry(namespace, description=CHARACTERS)
+    assert (await store.apply(sent, manager="one"))["spec"]["description"] == CHARACTERS
+    status = {"lastHandledSyncRequest": CHARACTERS}
+    told = await store.apply_status(a_status(namespace, **status), manager="one")
+    assert told["status"] == status
 
 
 async def test_apply_again_changes_nothing(store: ResourceStore, namespace: str) -> None:

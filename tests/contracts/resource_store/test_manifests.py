@@ -12,7 +12,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.registry import load_registry
 from thv.stores.resources.base import ResourceStore
 
-MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
+MANIFESTS = Path(__file__).parents[3] / "examples" / "spec"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("REG-01", "REG-13")]
 

@@ -16,6 +16,7 @@ from tests.contracts.resource_store.objects import (
     refused,
     version,
 )
+from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 from thv.domain.resources import CONFIG_MAP, MCP_REGISTRY
 from thv.stores.resources.base import EventType, ResourceStore
@@ -159,6 +160,50 @@ async def test_watch_of_all_namespaces_tells_of_each(store: ResourceStore, names
     seen = await changes(store, MCP_REGISTRY, None, since, 2)
     assert {event.object["metadata"]["namespace"] for event in seen} == {namespace, "default"}
     await store.delete(MCP_REGISTRY, "default", "contract-elsewhere")
+
+
+async def test_watch_with_a_selector_tells_what_matches_and_what_ceases_to(
+    store: ResourceStore, namespace: str
+) -> None:
+    since = (await store.list(CONFIG_MAP, namespace)).resource_version
+    await store.create(a_config_map(namespace, "other"), manager="test")
+    mine = a_config_map(namespace, "mine", metadata={"labels": {"whose": "ours"}})
+    await store.create(mine, manager="test")
+    lost: JsonObject = {"metadata": {"labels": {"whose": "theirs"}}}
+    await store.merge(CONFIG_MAP, namespace, "mine", lost, manager="test")
+    seen = await changes(store, CONFIG_MAP, namespace, since, 2, selector="whose=ours")
+    assert [(event.type, event.object["metadata"]["name"]) for event in seen] == [
+        (EventType.ADDED, "mine"),
+        (EventType.DELETED, "mine"),
+    ]
+
+
+async def test_one_object_is_read_by_name_alone(store: ResourceStore, namespace: str) -> None:
+    since = (await store.list(CONFIG_MAP, namespace)).resource_version
+    await _make(store, namespace, "a", "ab", "b")
+    await store.merge(CONFIG_MAP, namespace, "ab", {"data": {"k": "new"}}, manager="test")
+    await store.merge(CONFIG_MAP, namespace, "a", {"data": {"k": "new"}}, manager="test")
+    (listed,) = (await store.list(CONFIG_MAP, namespace, name="a")).items
+    assert listed["metadata"]["name"] == "a"
+    seen = await changes(store, CONFIG_MAP, namespace, since, 2, name="a")
+    assert [(event.type, event.object["metadata"]["name"]) for event in seen] == [
+        (EventType.ADDED, "a"),
+        (EventType.MODIFIED, "a"),
+    ]
+
+
+async def test_partial_reading_keeps_metadata(store: ResourceStore, namespace: str) -> None:
+    since = (await store.list(CONFIG_MAP, namespace)).resource_version
+    labelled = a_config_map(namespace, "a", metadata={"labels": {"x": "y"}}, data={"k": "v"})
+    made = await store.create(labelled, manager="test")
+    (listed,) = (await store.list(CONFIG_MAP, namespace, name="a", partial=True)).items
+    (event,) = await changes(store, CONFIG_MAP, namespace, since, 1, partial=True)
+    for obj in (listed, event.object):
+        assert {**obj["metadata"], "managedFields": None} == {
+            **made["metadata"],
+            "managedFields": None,
+        }
+        assert (obj["apiVersion"], obj["kind"]) == ("v1", "ConfigMap")
 
 
 async def test_watch_waits_for_what_is_written_later(store: ResourceStore, namespace: str) -> None:

@@ -124,7 +124,7 @@ _REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a broken rule": (
         {"source": {"type": "git"}},
-        "spec.source",
+        "spec.source.git",
         'spec.source.git is required when spec.source.type is "git"',
     ),
 }

@@ -61,17 +61,19 @@ def what_to_do(shelf: Shelf, code: Code) -> list[str]:
     if code is Code.SOURCE_UNREACHABLE:
         lines.append(f"check that {place_of(shelf.registry)} answers")
     if code in (Code.FORMAT_INVALID, Code.FORMAT_UNSUPPORTED) and _is_file(shelf.registry):
-        path = shelf.local.home.root / path_of(shelf.registry)
+        path = shelf.place.models.parent / path_of(shelf.registry)
         lines.append(shelf.command("registry", "validate", str(path)))
     if code in _EDITED:
         lines.append(f"correct spec.source: {_edit(shelf)}")
     return [*lines, shelf.command("registry", "sync", shelf.name)]
 
 
-def next_step(error: SyncError) -> str:
+def next_step(shelf: Shelf, error: SyncError) -> str:
     """What happens by itself."""
     if error.next == "never":
         return "nothing is tried again before something changes, or the next interval"
+    if shelf.place.on_cluster:
+        return "the operator tries again by itself"
     return "it is tried again by itself while a thv serve runs"
 
 

@@ -45,10 +45,11 @@ def command(
     default: str = "",
     hidden: bool = False,
     loop: str = "",
+    local: bool = False,
 ) -> Callable[[Story], Command]:
     """Declares a command. `default` is the output format without `-o`, the first one if it is not said.
 
-    `loop` is where the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
+    `local` is for commands that are about this machine, whatever keeps the registries. `loop` is where the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
     """
 
     def declare(story: Story) -> Command:
@@ -64,14 +65,27 @@ def command(
                 outputs,
                 default or (*outputs, "")[0],
                 new_loop=load(loop) if loop else None,
+                local=local,
             )
             return code
 
-        shown = with_common_options(callback, outputs)
-        if outputs and not _has_format(story):
+        own = _own_options(story)
+        shown = with_common_options(callback, outputs, own)
+        if outputs and "--format" not in own:  # else it is the format of data
             shown = _FORMAT_ALIAS(shown)
         made = click.command(name, cls=Command, hidden=hidden)(shown)
         made.examples, made.outputs = tuple(examples), tuple(outputs)
+        return made
+
+    return declare
+
+
+def role(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., int]], Command]:
+    """Declares a long-lived process of a cluster: it takes its own options alone and returns its exit code."""
+
+    def declare(run: Callable[..., int]) -> Command:
+        made = click.command(name, cls=Command, hidden=True)(run)
+        made.examples = tuple(examples)
         return made
 
     return declare
@@ -83,7 +97,7 @@ _FORMAT_ALIAS = option(
 )
 
 
-def _has_format(story: Story) -> bool:
-    """Whether the command calls the format of data `--format`."""
-    given: list[click.Option] = getattr(story, "__click_params__", [])
-    return any("--format" in parameter.opts for parameter in given)
+def _own_options(story: Story) -> set[str]:
+    """What the command declares itself."""
+    given: list[click.Parameter] = getattr(story, "__click_params__", [])
+    return {word for parameter in given for word in parameter.opts}

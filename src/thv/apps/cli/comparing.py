@@ -90,7 +90,7 @@ def served(shelf: Shelf, snapshot: SnapshotRef | None) -> AsyncIterator[Record]:
     """What a registry serves, or served."""
     registry = shelf.registry
     owner = Owner(registry.namespace, registry.name, registry.uid)
-    return _nothing() if snapshot is None else read_snapshot(shelf.local.chunks, owner, snapshot)
+    return _nothing() if snapshot is None else read_snapshot(shelf.place.chunks, owner, snapshot)
 
 
 @asynccontextmanager

@@ -54,8 +54,9 @@ def _known(ctx: click.Context) -> Mapping[str, Any]:
     common = _common(ctx)
     try:
         settings = load("thv.apps.cli.settings:read_settings")(common)
-        file = settings.data / "completion.json"
-        return _read(file, settings.namespace) or _collect(common, file, settings.namespace)
+        file = (settings.cache if settings.on_cluster else settings.data) / "completion.json"
+        where = _where(common, settings)
+        return _read(file, where) or _collect(common, file, where)
     except Exception:  # noqa: BLE001 # see above
         return {}
 
@@ -71,26 +72,34 @@ def _beginning(ctx: click.Context, incomplete: str) -> list[str]:
 def _common(ctx: click.Context) -> Common:
     """The options that were typed before the word that is completed."""
     common = ctx.ensure_object(Common)
-    for param in ("data", "namespace"):
+    for param in ("data", "namespace", "backend", "kubeconfig", "context", "acts_as"):
         for context in (ctx, ctx.parent):
             if context is not None and context.params.get(param):
                 setattr(common, param, context.params[param])
     return common
 
 
-def _read(file: Path, namespace: str) -> Mapping[str, Any] | None:
+def _where(common: Common, settings: Any) -> str:
+    """Tells one set of names from another: the namespace, on a cluster also which one and as whom."""
+    if not settings.on_cluster:
+        return str(settings.namespace)
+    named = settings.kubeconfig or common.around.environ.get("KUBECONFIG", "")
+    return json.dumps([settings.namespace, named, settings.context, settings.acts_as])
+
+
+def _read(file: Path, where: str) -> Mapping[str, Any] | None:
     try:
         if time.time() - file.stat().st_mtime > FRESH:
             return None
         known = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None
-    return known if known.get("namespace") == namespace else None
+    return known if known.get("where") == where else None
 
 
-def _collect(common: Common, file: Path, namespace: str) -> Mapping[str, Any]:
+def _collect(common: Common, file: Path, where: str) -> Mapping[str, Any]:
     collected: dict[str, Any] = load("thv.apps.cli.names:collect")(common)
-    known = {"namespace": namespace, **collected}
+    known = {"where": where, **collected}
     if file.parent.is_dir():
         file.write_text(json.dumps(known))
     return known

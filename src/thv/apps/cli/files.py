@@ -19,6 +19,7 @@ from thv.domain.resources import MCP_REGISTRY, name_of, uid_of
 from thv.domain.text import object_name
 from thv.sources.file import FileSource
 from thv.stores.mirrors.sqlite import SqliteMirrors, SqliteSelections
+from thv.sync.api import KnownApi
 from thv.sync.flow import Locks, Opened, Tools
 from thv.sync.reconcile import RegistryReconciler
 
@@ -97,7 +98,7 @@ async def _sync(local: Local, wanted: dict[str, Path], folder: Path) -> None:
         clock=local.clock,
         locks=Locks(),
     )
-    reconciler = RegistryReconciler(local.resources, tools, api_of=lambda _: None)
+    reconciler = RegistryReconciler(local.resources, tools, api=KnownApi())
     try:
         for name in sorted(wanted):
             await reconciler.reconcile((FILES, name), source_changed=True)

@@ -16,7 +16,8 @@ def shown_resource(obj: JsonObject, *, managed_fields: bool = False) -> JsonObje
     """The resource to print."""
     left_out = () if managed_fields else ("managedFields",)
     metadata = {key: value for key, value in metadata_of(obj).items() if key not in left_out}
-    shown = {**obj, "metadata": metadata}
+    shown: JsonObject = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind")}
+    shown |= {**obj, "metadata": metadata}
     if find_kind(str(obj.get("apiVersion")), str(obj.get("kind"))) is not SECRET:
         return shown
     for field in ("data", "stringData"):

@@ -7,7 +7,9 @@ entries are merged in the order of their keys, two at a time, so that a document
 
 from __future__ import annotations
 
+import base64
 import tempfile
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from thv.apps.cli.carrying import own_config_map
 from thv.apps.cli.documents import Paper
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.progress import ProgressLine
@@ -36,6 +39,7 @@ from thv.stores.mirrors.sqlite import SqliteMirrors
 
 CONFIG_MAP_LIMIT = 900 * 1024
 _MODE = 0o600
+_PACKED_KEY = "registry.json.gz"
 
 
 class Imported(msgspec.Struct, kw_only=True):
@@ -80,7 +84,7 @@ async def put_entries(
     """Writes old and new entries as the document of the registry; `replace` drops the old ones."""
     home = session.local.home.make()
     own = home.import_of(session.namespace, name)
-    config_map = target.registry.spec.source.config_map if target else None
+    config_map = _config_map_of(session, name, target)
     with (
         tempfile.TemporaryDirectory(prefix="import-", dir=home.root) as scratch,
         _mirrors(Path(scratch)) as mirrors,
@@ -102,17 +106,37 @@ async def put_entries(
     return done
 
 
-async def store_registry(session: Session, name: str) -> Shelf:
+def _config_map_of(session: Session, name: str, target: Shelf | None) -> ConfigMapSource | None:
+    """Where the entries are, if not in a file of this machine."""
+    if target is not None:
+        return target.registry.spec.source.config_map
+    if not session.settings.on_cluster:
+        return None
+    return ConfigMapSource(name=own_config_map(name), key=_PACKED_KEY)
+
+
+def _own_source(session: Session, name: str) -> JsonObject:
+    """The source of a new registry with imported entries."""
+    place = _config_map_of(session, name, None)
+    if place is None:
+        return {"type": "file", "file": {"path": import_path(session.namespace, name)}}
+    return {"type": "configmap", "configMap": {"name": place.name, "key": place.key}}
+
+
+async def store_registry(session: Session, name: str, annotations: JsonObject) -> Shelf:
     """A new registry whose entries are those that were imported."""
-    path = import_path(session.namespace, name)
     manifest: JsonObject = {
         "apiVersion": MCP_REGISTRY.api_version,
         "kind": MCP_REGISTRY.kind,
-        "metadata": {"name": name, "namespace": session.namespace},
-        "spec": {"source": {"type": "file", "file": {"path": path}}},
+        "metadata": {
+            "name": name,
+            "namespace": session.namespace,
+            "annotations": annotations,
+        },
+        "spec": {"source": _own_source(session, name)},
     }
-    obj = await session.local.resources.apply(manifest, manager=MANAGER)
-    return Shelf(obj=obj, registry=load_registry(obj), local=session.local, program=session.program)
+    obj = await session.place.resources.apply(manifest, manager=MANAGER)
+    return Shelf(obj=obj, registry=load_registry(obj), place=session.place, program=session.program)
 
 
 async def check_name(session: Session, name: str) -> None:
@@ -121,9 +145,9 @@ async def check_name(session: Session, name: str) -> None:
         "apiVersion": MCP_REGISTRY.api_version,
         "kind": MCP_REGISTRY.kind,
         "metadata": {"name": name, "namespace": session.namespace},
-        "spec": {"source": {"type": "file", "file": {"path": "/"}}},
+        "spec": {"source": _own_source(session, name)},
     }
-    await session.local.resources.apply(manifest, manager=MANAGER, dry_run=True)
+    await session.place.resources.apply(manifest, manager=MANAGER, dry_run=True)
 
 
 def _begun(new: Mirror, *, strict: bool, title: str) -> Imported:
@@ -147,16 +171,17 @@ async def _before(session: Session, target: Shelf | None, own: Path, scratch: Pa
     if config_map is None:
         return _paper_of(own) if target is not None else None
     try:
-        obj = await session.local.resources.get(CONFIG_MAP, session.namespace, config_map.name)
+        obj = await session.place.resources.get(CONFIG_MAP, session.namespace, config_map.name)
     except ThvError as error:
         if error.code is Code.NOT_FOUND:
             return None
         raise
-    text = (obj.get("data") or {}).get(config_map.key)
-    if text is None:
+    held = (obj.get("data") or {}).get(config_map.key, "").encode()
+    packed = (obj.get("binaryData") or {}).get(config_map.key, "")
+    if not held and not packed:
         return None
-    copy = scratch / "before.json"
-    copy.write_text(text, encoding="utf-8")
+    copy = scratch / f"before{''.join(Path(config_map.key).suffixes)}"
+    copy.write_bytes(held or base64.b64decode(packed))
     return Paper(copy, f"configmap/{config_map.name}")
 
 
@@ -172,28 +197,39 @@ def _put_file(own: Path, pieces: Iterator[bytes]) -> None:
 async def _put_config_map(
     session: Session, place: ConfigMapSource, pieces: Iterator[bytes]
 ) -> None:
-    content = bytearray()
-    for piece in pieces:
-        content += piece
-        if len(content) > CONFIG_MAP_LIMIT or place.key.endswith(".gz"):
-            raise CommandError(
-                Code.SIZE_LIMIT_EXCEEDED,
-                f"the entries do not fit into the ConfigMap {place.name} (at most {CONFIG_MAP_LIMIT // 1024} KiB of text)",
-                tries=["import into another registry: --registry OTHER"],
-            )
-    patch: JsonObject = {"data": {place.key: content.decode()}}
+    content = _bounded(place, pieces)
+    patch: JsonObject = (
+        {"binaryData": {place.key: base64.b64encode(content).decode()}}
+        if place.key.endswith(".gz")
+        else {"data": {place.key: content.decode()}}
+    )
     try:
-        await session.local.resources.merge(
+        await session.place.resources.merge(
             CONFIG_MAP, session.namespace, place.name, patch, manager=MANAGER
         )
     except ThvError as error:
         if error.code is not Code.NOT_FOUND:
             raise
         metadata = {"name": place.name, "namespace": session.namespace}
-        await session.local.resources.apply(
+        await session.place.resources.apply(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **patch},
             manager=MANAGER,
         )
+
+
+def _bounded(place: ConfigMapSource, pieces: Iterator[bytes]) -> bytes:
+    """The document as the ConfigMap keeps it, compressed where its key says so."""
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31) if place.key.endswith(".gz") else None
+    content = bytearray()
+    for piece in pieces:
+        content += squeeze.compress(piece) if squeeze else piece
+        if len(content) > CONFIG_MAP_LIMIT:
+            raise CommandError(
+                Code.SIZE_LIMIT_EXCEEDED,
+                f"the entries do not fit into the ConfigMap {place.name} (at most {CONFIG_MAP_LIMIT // 1024} KiB)",
+                tries=["import into another registry: --registry OTHER"],
+            )
+    return bytes(content + squeeze.flush() if squeeze else content)
 
 
 @contextmanager

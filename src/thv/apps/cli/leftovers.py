@@ -19,6 +19,8 @@ from thv.stores.mirrors.sqlite import SqliteMirrors, SqliteSelections
 
 async def clear_away(session: Session, gone: Iterable[tuple[str, str]]) -> None:
     """The content of these registries (namespace and name); while another process synchronizes, that one does it."""
+    if session.settings.on_cluster:  # the operator does
+        return
     local = session.local
     for namespace, name in gone:
         local.home.import_of(namespace, name).unlink(missing_ok=True)
@@ -49,7 +51,10 @@ async def sweep(
 
 def last_mirror(selections: SqliteSelections, uid: str) -> str:
     """The mirror that a registry used last, `""` when it was never synchronized."""
-    return selections.open(uid).basis().mirror if uid in selections.uids() else ""
+    if uid not in selections.uids():
+        return ""
+    with selections.using(uid) as selection:
+        return selection.basis().mirror
 
 
 async def _mirrors_in_use(local: Local, selections: SqliteSelections) -> set[str] | None:

@@ -24,6 +24,7 @@ _REGISTRY = {
     "status": Lazy(_AT + "registry_status:status", "How a registry is doing, and what to do."),
     "show": Lazy(_AT + "registry_show:show_registry", "What a registry is and what it holds."),
     "history": Lazy(_AT + "registry_status:history", "The last syncs of a registry."),
+    "events": Lazy(_AT + "registry_events:events", "What a cluster tells of a registry."),
     "diff": Lazy(_AT + "registry_diff:diff", "Compare a registry with a file or another one."),
     "remove": Lazy(_AT + "registry_remove:remove", "Remove registries."),
     "suspend": Lazy(_AT + "registry_switch:suspend", "Stop synchronizing by itself."),
@@ -45,6 +46,12 @@ _SECRET = {
     "create": Lazy(_AT + "secret:create", "Keep credentials for sources."),
 }
 
+_AUTH = {
+    "whoami": Lazy(_AT + "auth:whoami", "Who a cluster takes you for."),
+    "can-i": Lazy(_AT + "auth:can_i", "Whether a cluster lets you do something."),
+    "token": Lazy(_AT + "auth:token", "Make a token for the API of a registry."),
+}
+
 _CONFIG = {
     "view": Lazy(_AT + "config:view", "What is set, and by whom."),
     "set": Lazy(_AT + "config:set_value", "Set a default."),
@@ -57,12 +64,17 @@ _COMMANDS = {
     "show": Lazy(_AT + "show:show", "Everything about one server."),
     "registry": Lazy("thv.apps.cli.main:registry", "Registries: where servers come from."),
     "secret": Lazy("thv.apps.cli.main:secret", "Credentials for sources."),
+    "auth": Lazy("thv.apps.cli.main:auth", "Who you are on a cluster, and what you may do."),
     "get": Lazy(_AT + "resources:get", "Print resources."),
     "apply": Lazy(_AT + "apply:apply", "Create or change resources from manifests."),
     "delete": Lazy(_AT + "resources:delete", "Delete resources."),
     "explain": Lazy(_AT + "explain:explain", "What the fields of a resource mean."),
     "dev": Lazy(_AT + "serve:dev", "Try everything out: a filled service in one process."),
     "serve": Lazy(_AT + "serve:serve", "Keep registries in sync and serve them."),
+    "operator": Lazy(_AT + "operator:operator", "Keep the registries of a cluster.", hidden=True),
+    "registry-api": Lazy(
+        _AT + "registry_api:registry_api", "Serve registries of a cluster.", hidden=True
+    ),
     "backup": Lazy(_AT + "backup:backup", "Save the data folder in one file."),
     "restore": Lazy(_AT + "backup:restore", "Bring the data folder back."),
     "config": Lazy("thv.apps.cli.main:config", "Defaults of this program."),
@@ -89,6 +101,12 @@ def registry() -> None:
 @common_options
 def secret() -> None:
     """Credentials for sources."""
+
+
+@click.group(cls=LazyGroup, lazy=_AUTH)
+@common_options
+def auth() -> None:
+    """Who you are on a cluster, and what you may do."""
 
 
 @click.group(cls=LazyGroup, lazy=_CONFIG)

@@ -60,7 +60,7 @@ async def _collect(session: Session) -> dict[str, Any]:
             "more": len(names) >= SERVERS,
         }
     finally:
-        await session.local.close()
+        await session.close()
 
 
 async def _beginning(session: Session, text: str) -> list[str]:
@@ -72,4 +72,4 @@ async def _beginning(session: Session, text: str) -> list[str]:
                 names |= dict.fromkeys(key for (key,) in rows.fetchall())
         return list(names)
     finally:
-        await session.local.close()
+        await session.close()

@@ -47,6 +47,9 @@ async def open_address(
 
     `flags` are those of the two that were given.
     """
+    if session.settings.on_cluster:
+        _require_no_flags(flags)
+        return
     allow = AllowList((*allowed(session.settings.allow), *opened(session.local.home)))
     if allow.opens(target.host, target.port):
         return
@@ -64,6 +67,16 @@ async def open_address(
         "note",
         f"{target.entry} may be reached from this machine now ({session.local.home.allowed_hosts})",
     )
+
+
+def _require_no_flags(flags: Sequence[str]) -> None:
+    """What the operator may reach is judged where it runs, and opened by whoever runs it."""
+    if flags:
+        raise CommandError(
+            Code.INVALID,
+            f"{' and '.join(flags)} open a host for this machine; on a cluster the operator fetches",
+            tries=["set THV_ALLOW of the operator to HOST:PORT   (see docs/reference/settings.md)"],
+        )
 
 
 def target_of(source: JsonObject) -> Target | None:

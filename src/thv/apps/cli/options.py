@@ -9,10 +9,10 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import click
 
@@ -56,6 +56,10 @@ class Common:
         self.output: str | None = None
         self.data: str | None = None
         self.backend: str | None = None
+        self.kubeconfig: str | None = None
+        self.context: str | None = None
+        self.acts_as: str | None = None
+        self.acts_as_groups: tuple[str, ...] = ()
         self.color: str | None = None
         self.no_headers = False
         self.no_input = False
@@ -89,6 +93,10 @@ _NAMES = (
     "output",
     "data",
     "backend",
+    "kubeconfig",
+    "context",
+    "acts_as",
+    "acts_as_groups",
     "color",
     "no_headers",
     "no_input",
@@ -99,7 +107,11 @@ _NAMES = (
 )
 
 
-def _options(outputs: Sequence[str]) -> tuple[Callable[[Any], Any], ...]:
+Declared: TypeAlias = tuple[tuple[str, ...], Callable[[Any], Any]]
+"""The words of an option, and what adds it."""
+
+
+def _options(outputs: Sequence[str]) -> tuple[Declared, ...]:
     formats = ", ".join(outputs) or "json, for errors"
     return (
         _common("-n", "--namespace", metavar="NS", help="Namespace of the registries."),
@@ -108,7 +120,17 @@ def _options(outputs: Sequence[str]) -> tuple[Callable[[Any], Any], ...]:
         _common(
             "--backend",
             type=click.Choice(["auto", "kubernetes", "local"]),
-            help="Where registries are kept.",
+            help="Where registries are kept: auto is local, unless a cluster is named.",
+        ),
+        _common("--kubeconfig", metavar="FILE", help="Of the cluster that keeps registries."),
+        _common("--context", metavar="NAME", help="Context of the kubeconfig."),
+        _common("--as", "acts_as", metavar="USER", help="Act as this user of the cluster."),
+        _common(
+            "--as-group",
+            "acts_as_groups",
+            multiple=True,
+            metavar="GROUP",
+            help="And as one of this group; may be repeated.",
         ),
         _common("--color", type=click.Choice(["auto", "always", "never"]), help="Colours."),
         _common("--no-headers", is_flag=True, help="Tables without the line of titles."),
@@ -120,14 +142,20 @@ def _options(outputs: Sequence[str]) -> tuple[Callable[[Any], Any], ...]:
     )
 
 
-def _common(*declarations: str, **attributes: Any) -> Callable[[Any], Any]:
-    return option(*declarations, section=COMMON, **attributes)
+def _common(*declarations: str, **attributes: Any) -> Declared:
+    return declarations, option(*declarations, section=COMMON, **attributes)
 
 
-def with_common_options(command: Any, outputs: Sequence[str]) -> Any:
-    """Adds the common options; `take_common` takes their values out again."""
-    for each in reversed(_options(outputs)):
-        command = each(command)
+def with_common_options(
+    command: Any, outputs: Sequence[str], own: Collection[str] = frozenset()
+) -> Any:
+    """Adds the common options; `take_common` takes their values out again.
+
+    `own` are options that the command has with another meaning.
+    """
+    for words, add in reversed(_options(outputs)):
+        if not set(words) & set(own):
+            command = add(command)
     return command
 
 
@@ -148,6 +176,6 @@ def take_common(kwargs: dict[str, Any]) -> Common:
     common = click.get_current_context().ensure_object(Common)
     for name in _NAMES:
         value = kwargs.pop(name, None)
-        if value not in (None, False, 0):
+        if value not in (None, False, 0, ()):
             setattr(common, name, value)
     return common

@@ -150,7 +150,7 @@ class Portrait:
         book = self._sitter.book
         registry, info = book.shelf.registry, object_of(self._sitter.toolhive, "registry_info")
         sync = registry.status.sync_status
-        synced = age(sync.last_sync_time, book.shelf.local.clock())
+        synced = age(sync.last_sync_time, book.shelf.place.clock())
         self._title("Registry")
         self._pairs(
             [

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from thv.apps.cli.console import Console
 from thv.apps.cli.output import took
+from thv.domain.registry_status import RegistryStatus
 from thv.sync.fetch import Progress
 
 PATIENCE = 0.3
@@ -18,6 +19,12 @@ PATIENCE = 0.3
 EVERY = 0.1
 _BAR = 24
 _WAITED_FOR = 2.0
+
+
+def so_far(status: RegistryStatus) -> Progress:
+    """What an operator tells in the status of a registry while it reads a long source."""
+    told = status.sync_status.progress
+    return Progress(pages=told.pages, entries=told.entries) if told else Progress()
 
 
 class ProgressLine:

@@ -7,6 +7,7 @@ one, the command that looks does it first.
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from functools import partial
 from pathlib import Path
@@ -80,8 +81,10 @@ async def open_book(session: Session, shelf: Shelf) -> Book | None:
     ref = shelf.registry.status.snapshot
     if ref is None:
         return None
-    folder = shelf.local.home.models / shelf.registry.uid
+    folder = shelf.place.models / shelf.registry.uid
     model = _opened(folder)
+    if shelf.place.on_cluster and model is not None:
+        os.utime(folder)  # what nobody looks into for a while is removed
     if model is None or model.current.content != content_tag(ref):
         model = await _brought_up(session, shelf, folder, ref, model)
     return Book(shelf=shelf, view=model.view())
@@ -122,12 +125,12 @@ async def _apply(shelf: Shelf, folder: Path, ref: SnapshotRef) -> None:
     """Imported only when it is needed: most commands find the model as it should be."""
     apply = load("thv.stores.models.apply:apply")
     moment = load("thv.stores.models.work:Moment")
-    local, registry = shelf.local, shelf.registry
-    now = local.clock()
+    place, registry = shelf.place, shelf.registry
+    now = place.clock()
     await apply(
         folder,
         ref,
-        partial(local.chunks.get, Owner(registry.namespace, registry.name, registry.uid)),
-        taxonomy=local.taxonomy,
+        partial(place.chunks.get, Owner(registry.namespace, registry.name, registry.uid)),
+        taxonomy=place.taxonomy,
         at=moment(render_time(now, milliseconds=True), now.timestamp()),
     )

@@ -1,6 +1,6 @@
-"""The registries that commands know: those of the data folder, and the files of the registry folder.
+"""The registries that commands know: those of the data folder or the cluster, and the files of the registry folder.
 
-In the flow: between a name that was typed and the registry it means. Where both have a name, the data folder wins.
+In the flow: between a name that was typed and the registry it means. Where both have a name, the files lose.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 from thv import __version__
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.loader import load
+from thv.apps.cli.places import Place
 from thv.apps.cli.session import Session
-from thv.apps.cli.wiring import Local
 from thv.domain.canonical import JsonObject, digest_of
 from thv.domain.errors import Code
 from thv.domain.registry import Registry, load_registry
@@ -30,15 +30,15 @@ REGISTRY_SUFFIXES = (".json", ".yaml", ".yml", ".json.gz")
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
-    """A registry and the data folder that holds its content."""
+    """A registry and the place that holds its content."""
 
     obj: JsonObject
     registry: Registry
-    local: Local
+    place: Place
     file: str = ""
-    """The file that this registry is, `""` for one of the data folder."""
+    """The file that this registry is, `""` for every other one."""
     program: str = "thv"
-    """How a command begins that finds this data folder again."""
+    """How a command begins that finds this place again."""
 
     @property
     def name(self) -> str:
@@ -56,7 +56,8 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     def command(self, *words: str) -> str:
         """A command on this registry that works from everywhere."""
         line = f"{self.program} {shlex.join(words)}"
-        return line if self.file or self.namespace == "default" else f"{line} -n {self.namespace}"
+        known = self.file or self.namespace == self.place.namespace
+        return line if known else f"{line} -n {self.namespace}"
 
 
 async def every(
@@ -64,7 +65,7 @@ async def every(
 ) -> list[Shelf]:
     """The registries of the namespace, or of all, then the files that none of them hides."""
     namespace = None if all_namespaces else session.namespace
-    stored = await _stored(session.local, namespace, selector, session.program)
+    stored = await _stored(session.place, namespace, selector, session.program)
     files = [shelf for shelf in await _files(session) if _selected(shelf, selector)]
     taken = set() if all_namespaces else {shelf.name for shelf in stored}
     for shelf in files:
@@ -97,7 +98,7 @@ async def find_stored(session: Session, name: str) -> Shelf:
 
 async def again(shelf: Shelf) -> Shelf:
     """The registry as it is now."""
-    obj = await shelf.local.resources.get(MCP_REGISTRY, shelf.namespace, shelf.name)
+    obj = await shelf.place.resources.get(MCP_REGISTRY, shelf.namespace, shelf.name)
     return msgspec.structs.replace(shelf, obj=obj, registry=load_registry(obj))
 
 
@@ -112,10 +113,10 @@ def names_of(shelves: Iterable[Shelf]) -> str:
     return ", ".join(shelf.name for shelf in shelves)
 
 
-async def _stored(local: Local, namespace: str | None, selector: str, program: str) -> list[Shelf]:
-    listed = await local.resources.list(MCP_REGISTRY, namespace, selector=selector)
+async def _stored(place: Place, namespace: str | None, selector: str, program: str) -> list[Shelf]:
+    listed = await place.resources.list(MCP_REGISTRY, namespace, selector=selector)
     return [
-        Shelf(obj=obj, registry=load_registry(obj), local=local, program=program)
+        Shelf(obj=obj, registry=load_registry(obj), place=place, program=program)
         for obj in listed.items
     ]
 

@@ -12,6 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -19,7 +20,9 @@ import msgspec
 from thv.apps.cli.console import Console, open_console
 from thv.apps.cli.exits import CommandError, Exit, exit_of, show_error
 from thv.apps.cli.interrupting import interruptible
+from thv.apps.cli.loader import load
 from thv.apps.cli.options import Common
+from thv.apps.cli.places import Place
 from thv.apps.cli.settings import Settings, read_settings
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.home import Home
@@ -30,12 +33,13 @@ __all__ = ["Session", "open_session", "run_story"]
 Story = Callable[["Session"], Coroutine[Any, Any, Exit | None]]
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One run of one command."""
 
     settings: Settings
     console: Console
     local: Local
+    """The data folder of this machine, wherever registries are kept."""
     common: Common
     output: str
     headers: bool
@@ -44,15 +48,44 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     asks: bool
     """Somebody is there to be asked."""
 
+    @cached_property
+    def place(self) -> Place:
+        """Where registries are kept, opened when it is first asked for."""
+        if self.settings.on_cluster:
+            cluster: Place = load("thv.apps.cli.cluster:open_cluster")(self)
+            return cluster
+        self.console.detail(f"registries are kept in {self.local.home.root} ({self.settings.why})")
+        return self.local
+
     @property
     def namespace(self) -> str:
-        return self.settings.namespace
+        settings = self.settings
+        return settings.namespace if settings.has_own_namespace else self.place.namespace
+
+    def there(self, namespace: str) -> str:
+        """What a command that we suggest ends with, so that it finds this namespace."""
+        return "" if namespace == self.place.namespace else f" -n {shlex.quote(namespace)}"
 
     @property
     def program(self) -> str:
-        """How a command that we suggest begins, so that it finds the same data folder."""
-        data = self.common.data
-        return shlex.join([*self.common.program.split(), *(["--data", data] if data else [])])
+        """How a command that we suggest begins, so that it finds the same registries."""
+        common = self.common
+        given = {
+            "--data": common.data,
+            "--backend": common.backend if common.backend != "auto" else None,
+            "--kubeconfig": common.kubeconfig,
+            "--context": common.context,
+            "--as": common.acts_as,
+        }
+        flags = [word for flag, value in given.items() if value for word in (flag, value)]
+        groups = [word for group in common.acts_as_groups for word in ("--as-group", group)]
+        return shlex.join([*common.program.split(), *flags, *groups])
+
+    async def close(self) -> None:
+        """Releases what was opened."""
+        if self.settings.on_cluster and "place" in self.__dict__:
+            await self.place.close()
+        await self.local.close()
 
     def confirm(self, question: str) -> None:
         """Asks before something is destroyed; raises when the answer is no, or nobody is there."""
@@ -80,11 +113,12 @@ def run_story(
     default: str,
     *,
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    local: bool = False,
 ) -> int:
     """Runs what a command does; the exit code."""
     console = open_console(common.around, "auto", None)
     try:
-        session = open_session(common, outputs, default)
+        session = open_session(common, outputs, default, local=local)
         console = session.console
         with asyncio.Runner(loop_factory=new_loop) as runner:
             code = runner.run(_told(story, session))
@@ -107,20 +141,26 @@ async def _told(story: Story, session: Session) -> Exit | None:
     try:
         code = await story(session)
         session.console.out.flush()
+    except ThvError as error:
+        if not session.settings.on_cluster:
+            raise
+        raise load("thv.apps.cli.refusals:explained")(session, error) from error
+    else:
         return code
     finally:
-        await session.local.close()
+        await session.close()
 
 
-def open_session(common: Common, outputs: Sequence[str], default: str) -> Session:
-    """The session of a command line; raises INVALID for settings that none may have."""
+def open_session(
+    common: Common, outputs: Sequence[str], default: str, *, local: bool = False
+) -> Session:
+    """The session of a command line; raises INVALID for settings that none may have.
+
+    `local`: the command is about this machine, whatever keeps the registries.
+    """
     settings = read_settings(common)
-    if settings.backend == "kubernetes":
-        raise ThvError(
-            Code.INVALID,
-            "this version keeps registries on this machine only",
-            hint="Use --backend local, or leave --backend and THV_BACKEND out.",
-        )
+    if local:
+        settings = msgspec.structs.replace(settings, on_cluster=False)
     if common.output not in (None, *outputs, "json"):
         raise _unknown_output(common.output, outputs)
     console = open_console(

@@ -53,13 +53,27 @@ KEYS: tuple[Key, ...] = (
         flag="--backend",
         choices=("auto", "kubernetes", "local"),
         default="auto",
-        meaning="Where registries are kept.",
+        meaning="Where registries are kept; auto: a cluster if one is named, else this machine.",
+    ),
+    Key(
+        name="kubeconfig",
+        variable="THV_KUBECONFIG",
+        flag="--kubeconfig",
+        default="as kubectl: KUBECONFIG, else ~/.kube/config",
+        meaning="Kubeconfig of the cluster that keeps registries.",
+    ),
+    Key(
+        name="context",
+        variable="THV_CONTEXT",
+        flag="--context",
+        default="the current one",
+        meaning="Context of that kubeconfig.",
     ),
     Key(
         name="namespace",
         variable="THV_NAMESPACE",
         flag="--namespace",
-        default="default",
+        default="default; on a cluster that of the context",
         meaning="Namespace of what is named without one.",
     ),
     Key(
@@ -94,7 +108,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config: Path
     """Configuration file. THV_CONFIG; default: toolhive-registry/config.yaml in the XDG configuration folder."""
     registry_dir: Path
+    cache: Path
+    """What is made again when it is lost: read models of clusters."""
     backend: Backend = "auto"
+    on_cluster: bool = False
+    """What `backend` comes to."""
+    why: str = "default"
+    """What decided that."""
+    kubeconfig: str = ""
+    context: str = ""
+    acts_as: str = ""
+    acts_as_groups: tuple[str, ...] = ()
     namespace: str = "default"
     color: Color = "auto"
     fetch_backoff: float = 0.1
@@ -148,13 +172,22 @@ def read_settings(common: Common) -> Settings:
         values[key.name], origins[key.name] = _value(key, common, written)
         _check(key, values[key.name], origins[key.name])
     data_root = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    cache_root = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
+    on_cluster, why = _chosen(common, values, origins)
     default = data_root / "toolhive-registry"
     return Settings(
         data=Path(values["data"] or _found(default)).expanduser(),
         default_data=default,
         config=config,
         registry_dir=Path(values["registry-dir"] or config.parent / "registries").expanduser(),
+        cache=cache_root / "toolhive-registry",
         backend=values["backend"] or "auto",  # type: ignore[arg-type] # it was checked
+        on_cluster=on_cluster,
+        why=why,
+        kubeconfig=values["kubeconfig"],
+        context=values["context"],
+        acts_as=common.acts_as or "",
+        acts_as_groups=common.acts_as_groups,
         namespace=values["namespace"] or "default",
         color=values["color"] or "auto",  # type: ignore[arg-type] # it was checked
         fetch_backoff=parse_duration(values["fetch-backoff"] or "100ms"),
@@ -198,6 +231,35 @@ def key_named(name: str) -> Key:
 def check_value(key: Key, value: str) -> None:
     """Raises INVALID when a setting cannot have this value."""
     _check(key, value, key.name)
+
+
+def _chosen(
+    common: Common, values: Mapping[str, str], origins: Mapping[str, str]
+) -> tuple[bool, str]:
+    """Whether a cluster keeps the registries, and what says so; a kubeconfig that merely exists does not."""
+    by_flag = [name for name in ("kubeconfig", "context") if origins[name] == f"--{name}"]
+    flag = (
+        "--as" if common.acts_as or common.acts_as_groups else f"--{by_flag[0]}" if by_flag else ""
+    )
+    backend, origin = values["backend"] or "auto", origins["backend"]
+    if backend == "local" and origin == "--backend" and flag:
+        raise ThvError(
+            Code.INVALID,
+            f"{flag} is about a cluster, and --backend is local",
+            hint="Leave out one of them.",
+        )
+    if backend == "kubernetes" and origin == "--backend":
+        return True, origin
+    if flag:
+        return True, flag
+    if backend != "auto":
+        return backend == "kubernetes", origin
+    if origins["data"] == "--data":
+        return False, "--data"
+    named = next((name for name in ("context", "kubeconfig") if values[name]), "")
+    if named:
+        return True, f"{named} of {origins[named]}"
+    return (True, common.program) if common.program.startswith("kubectl") else (False, "default")
 
 
 def _value(key: Key, common: Common, written: Mapping[str, str]) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """One sync of some registries, asked for by a person who waits for it.
 
 In the flow: behind `thv registry sync`, `add` and `import`. The request is written into the registry first, by the
-same annotation as on a cluster. Then whoever holds the lock of the data folder answers it: this process when
-nobody does, else the running `thv serve`, whose answer is awaited.
+same annotation everywhere. On a cluster the operator answers it. Of a data folder whoever holds its lock does: this
+process when nobody else, or the running `thv serve`, whose answer is awaited.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from thv.apps.cli.advice import sync_error
 from thv.apps.cli.exits import CommandError, Exit
+from thv.apps.cli.following import LOOK_EVERY, followed
 from thv.apps.cli.loader import load
 from thv.apps.cli.output import counted, took
 from thv.apps.cli.registries import Shelf, again
@@ -33,11 +35,12 @@ from thv.sync.hierarchy import neighbour_of
 if TYPE_CHECKING:
     from thv.apps.cli.foreground import Foreground
 
-LOOK_EVERY = 0.1
 COMMAND = "thv registry"
 """How the note of a lock begins that a command holds for a moment."""
 OTHERS_PATIENCE = 600.0
 """Seconds that another process may take, unless --timeout says otherwise."""
+SILENCE = 60.0
+"""Seconds without any news of a registry, after which no operator seems to be there."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float | None = None
     force: bool = False
     """Fetch everything anew, whatever the source says of changes."""
+    asked: bool = False
+    """The registries were stored together with the request."""
 
 
 class Synced(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +80,11 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
 async def synchronize(session: Session, shelves: Sequence[Shelf], order: Order) -> list[Synced]:
     """Asks for the syncs and waits for them, those that others read first."""
     ordered = _ordered(shelves)
-    asked = [await _request(session, shelf, force=order.force) for shelf in ordered]
+    asked = (
+        ordered
+        if order.asked
+        else [await _request(session, shelf, force=order.force) for shelf in ordered]
+    )
     if not order.wait:
         return [_left_to_others(session, shelf) for shelf in asked]
     waiting = _Waiting(session, order)
@@ -123,6 +132,8 @@ class _Waiting:
         )
 
     async def _answered(self, shelf: Shelf, line: Any) -> Shelf:
+        if shelf.place.on_cluster:
+            return await _told(shelf, line)
         loop = asyncio.get_running_loop()
         patience = loop.time() + OTHERS_PATIENCE
         while not is_answered(shelf):
@@ -161,6 +172,36 @@ class _Waiting:
         if self._here is not None:
             await self._here.close()
             self._session.local.lock.release()
+
+
+async def _told(shelf: Shelf, line: Any) -> Shelf:
+    """The registry once the operator has answered; raises when nobody does anything."""
+    loop = asyncio.get_running_loop()
+    silence = asyncio.timeout(SILENCE)
+    try:
+        async with silence, aclosing(followed(shelf)) as states:
+            async for now in states:
+                silence.reschedule(loop.time() + SILENCE)
+                if is_answered(now):
+                    line.clear()
+                    return now
+                if now.registry.status.sync_status.progress is not None:
+                    line.report(load("thv.apps.cli.progress:so_far")(now.registry.status))
+    except TimeoutError:
+        if not silence.expired():
+            raise
+        raise _nobody_there(shelf) from None
+    raise CommandError(Code.NOT_FOUND, f"{shelf.title} was deleted before it was synchronized")
+
+
+def _nobody_there(shelf: Shelf) -> CommandError:
+    return CommandError(
+        Code.STORE_UNAVAILABLE,
+        f"nobody answered the request to synchronize {shelf.title} within {took(SILENCE)}",
+        cause=f'no operator seems to keep the namespace "{shelf.namespace}"',
+        tries=["kubectl get deployments -A -l app.kubernetes.io/name=toolhive-registry-operator"],
+        exit_code=Exit.PENDING,
+    )
 
 
 def is_answered(shelf: Shelf) -> bool:
@@ -236,13 +277,16 @@ def require_good(results: Sequence[Synced]) -> None:
     )
 
 
-async def _request(session: Session, shelf: Shelf, *, force: bool) -> Shelf:
-    """Writes the annotation that asks for a sync."""
+def request_now(session: Session, *, force: bool = False) -> JsonObject:
+    """The annotations that ask for a sync."""
     value = render_time(session.local.clock(), milliseconds=True)
     asks: JsonObject = {PREFIX + "sync-requested-at": value}
-    if force:
-        asks[PREFIX + FORCED] = value
-    await shelf.local.resources.merge(
+    return {**asks, PREFIX + FORCED: value} if force else asks
+
+
+async def _request(session: Session, shelf: Shelf, *, force: bool) -> Shelf:
+    asks = request_now(session, force=force)
+    await shelf.place.resources.merge(
         MCP_REGISTRY,
         shelf.namespace,
         shelf.name,
@@ -254,7 +298,7 @@ async def _request(session: Session, shelf: Shelf, *, force: bool) -> Shelf:
 
 def _left_to_others(session: Session, shelf: Shelf) -> Synced:
     session.console.step("begin", f"requested sync of {shelf.title}")
-    if not session.local.lock.holder():
+    if not shelf.place.on_cluster and not session.local.lock.holder():
         line = (
             "nobody keeps this data folder in sync; the next thv serve or thv registry sync does it"
         )

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from thv import data
+from thv.apps.cli.loader import load
 from thv.apps.cli.options import utc_now
 from thv.apps.kit.home import Home, LoopLock
 from thv.domain.taxonomy import Taxonomy
 from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.files import FileChunkStore
-from thv.stores.resources.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from thv.stores.resources.sqlite import SqliteStore
 
 Clock = Callable[[], datetime]
 
@@ -28,10 +33,21 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     home: Home
     clock: Clock = utc_now
+    on_cluster: bool = False
+    namespace: str = "default"
+    keeper: str = "a running thv serve"
+
+    @property
+    def models(self) -> Path:
+        return self.home.models
 
     @cached_property
     def resources(self) -> SqliteStore:
-        return SqliteStore(self.home.make().store, self.home.secrets)
+        """Imported when it is opened: commands on a cluster do not."""
+        store: SqliteStore = load("thv.stores.resources.sqlite:SqliteStore")(
+            self.home.make().store, self.home.secrets
+        )
+        return store
 
     @cached_property
     def chunks(self) -> FileChunkStore:

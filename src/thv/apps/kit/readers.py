@@ -20,6 +20,7 @@ from thv.domain.resources import (
     annotation,
     resource_version_of,
 )
+from thv.domain.roles import SOURCE_READER
 from thv.domain.snapshot import Record
 from thv.sources.base import ConfigMapData, SecretData
 from thv.sources.credentials import parse_allowed_hosts
@@ -31,10 +32,14 @@ from thv.sync.write import read_snapshot
 class NamespaceReader:
     """Reads objects of one namespace; no source can reach another one."""
 
-    def __init__(self, store: ResourceStore, chunks: ChunkStore, namespace: str) -> None:
+    def __init__(
+        self, store: ResourceStore, chunks: ChunkStore, namespace: str, *, reader: str = ""
+    ) -> None:
+        """`reader` is the service account that reads, as `namespace:name`, where there are such."""
         self._store = store
         self._chunks = chunks
         self._namespace = namespace
+        self._reader = reader
 
     async def config_map_data(self, name: str) -> ConfigMapData:
         """Data and binaryData of a ConfigMap, with its version; raises SOURCE_NOT_FOUND."""
@@ -49,13 +54,31 @@ class NamespaceReader:
 
     async def secret(self, name: str) -> SecretData:
         """The values of a Secret and the hosts it is bound to; raises SECRET_NOT_FOUND."""
-        obj = await self._get(SECRET, name, Code.SECRET_NOT_FOUND)
+        try:
+            obj = await self._get(SECRET, name, Code.SECRET_NOT_FOUND)
+        except ThvError as error:
+            if error.code is not Code.FORBIDDEN or not self._reader:
+                raise
+            raise self._forbidden(name) from error
         values = {key: _decoded(value) for key, value in (obj.get("data") or {}).items()}
         return SecretData(values, parse_allowed_hosts(annotation(obj, "allowed-hosts") or ""))
 
-    async def registries(self) -> list[Registry]:
-        """The registries of the namespace that can be read."""
-        return readable((await self._store.list(MCP_REGISTRY, self._namespace)).items)
+    def _forbidden(self, name: str) -> ThvError:
+        """Owners of namespaces decide which Secrets are read; the message has the command that lets us."""
+        command = (
+            f"kubectl create rolebinding -n {self._namespace} source-reader"
+            f" --clusterrole={SOURCE_READER} --serviceaccount={self._reader}"
+        )
+        return ThvError(Code.SECRET_FORBIDDEN, f'Secret "{name}": {command}', hint=command)
+
+    async def find(self, registry: str) -> Registry | None:
+        """The registry of this name; None when there is none that can be read."""
+        try:
+            return load_registry(await self._store.get(MCP_REGISTRY, self._namespace, registry))
+        except ThvError as error:
+            if error.code not in (Code.NOT_FOUND, Code.INVALID):
+                raise
+            return None
 
     async def digest(self, registry: str) -> str:
         """Digest of what a registry serves, `""` before its first snapshot."""

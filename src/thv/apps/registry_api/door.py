@@ -18,7 +18,7 @@ from thv.apps.kit.http.dispatch import Authorize, Dispatcher, Mount
 from thv.apps.kit.http.endpoints import Call, Endpoint, Handler, routes_of
 from thv.apps.kit.http.message import Answer, encode
 from thv.apps.kit.http.problems import Family
-from thv.apps.kit.http.server import HttpServer
+from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.registry_api import endpoints, official
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.documents import document
@@ -46,6 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
     """Host names that are ours; None: any."""
+    meter: Meter | None = None
+    """Counts requests."""
     compressed_bytes: int = 4 << 20
     """Memory for compressed answers."""
 
@@ -59,9 +61,21 @@ def single(
         served = registries.find(*owner)
         return served is not None and served.model is not None
 
-    rows = registry_rows(clock) + endpoints.operations(is_ready)
-    site = SingleSite(registries.find, owner, routes_of(rows))
-    return _server(site.locate, options)
+    return singles(registries, options, clock, is_ready)(owner)
+
+
+def singles(
+    registries: Registries, options: Options, clock: Clock, is_ready: Callable[[], bool]
+) -> Callable[[tuple[str, str]], HttpServer]:
+    """Puts one registry at a root, as often as it is asked to: all of them share routes and memory."""
+    routes = routes_of(registry_rows(clock) + endpoints.operations(is_ready))
+    compressor = Compressor(options.compressed_bytes)
+
+    def make(owner: tuple[str, str]) -> HttpServer:
+        site = SingleSite(registries.find, owner, routes)
+        return _server(site.locate, options, compressor)
+
+    return make
 
 
 def many(
@@ -78,7 +92,7 @@ def many(
         hint=aggregate.hint,
     )
     site = ManySite(registries.find, routes_of(registry_rows(clock)), root)
-    return _server(site.locate, options)
+    return _server(site.locate, options, Compressor(options.compressed_bytes))
 
 
 def registry_rows(clock: Clock) -> tuple[Endpoint, ...]:
@@ -116,7 +130,9 @@ def _document_answer(call: Call, body: bytes, content_type: bytes) -> Answer:
     return Answer(200, ((b"content-type", content_type), *headers), body)
 
 
-def _server(locate: Callable[[bytes], tuple[Mount, bytes]], options: Options) -> HttpServer:
+def _server(
+    locate: Callable[[bytes], tuple[Mount, bytes]], options: Options, compressor: Compressor
+) -> HttpServer:
     cors = Cors(options.cors_origins)
     dispatcher = Dispatcher(locate, cors=cors, authorize=options.authorize, hosts=options.hosts)
-    return HttpServer(dispatcher, cors=cors, compressor=Compressor(options.compressed_bytes))
+    return HttpServer(dispatcher, cors=cors, compressor=compressor, meter=options.meter)

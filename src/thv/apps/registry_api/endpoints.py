@@ -212,6 +212,7 @@ def health(clock: Callable[[], float]) -> Endpoint:
         answers=("Health",),
         other_answers=((503, "Health"),),
         public=True,
+        tells_more=True,
     )
 
 

@@ -20,7 +20,7 @@ from typing import TypeAlias
 from thv.apps.kit.memory import release
 from thv.apps.registry_api.served import Served
 from thv.domain.canonical import JsonObject
-from thv.domain.errors import ThvError
+from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry, load_registry
 from thv.domain.resources import name_of, namespace_of
 from thv.domain.snapshot import SnapshotRef
@@ -36,8 +36,15 @@ log = logging.getLogger(__name__)
 Key: TypeAlias = tuple[str, str]
 """Namespace and name."""
 
+Updated: TypeAlias = Callable[[Registry, SnapshotRef], None]
+"""Told of a snapshot that is served in place of another one; must not block."""
+
 _AT_ONCE = 2
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 60.0
+_SOON = {Code.FORBIDDEN: 5.0, Code.STORE_UNAVAILABLE: 5.0}
+"""The longest pause where somebody else is about to help: rights reach an API server a little after they are given."""
+_TOLD_FROM = 1.0
+"""Pauses that are shorter are not worth a line."""
 
 
 class Follower:
@@ -51,19 +58,21 @@ class Follower:
         pool: Pool,
         taxonomy: Taxonomy,
         clock: Callable[[], datetime],
+        updated: Updated = lambda *_: None,
     ) -> None:
-        """`models` is the folder that has a folder for each registry."""
+        """`models` is the folder that has a folder for each registry; `updated` is told of later snapshots."""
         self._chunks = chunks
         self._models = models
         self._pool = pool
         self._taxonomy = taxonomy
         self._clock = clock
+        self._updated = updated
         self._served: dict[Key, Served] = {}
         self._working: dict[Key, asyncio.Task[None]] = {}
         self._checked: weakref.WeakSet[Served] = weakref.WeakSet()
         """Whose model this process has looked at once: files may be of another edition, or damaged."""
         self._room = asyncio.Semaphore(_AT_ONCE)
-        self._again = asyncio.Event()
+        self._again: dict[Key, asyncio.Event] = {}
 
     def find(self, namespace: str, name: str) -> Served | None:
         """A registry that has an API."""
@@ -73,6 +82,10 @@ class Follower:
     def every(self) -> Iterable[Served]:
         """All registries that have an API, by namespace and name."""
         return [self._served[key] for key in sorted(self._served) if self.find(*key)]
+
+    def is_at_rest(self) -> bool:
+        """Whether every registry is served as its pointer says, or cannot be for now."""
+        return all(task.done() or self._served[key].trouble for key, task in self._working.items())
 
     async def run(self, events: AsyncIterator[tuple[JsonObject, bool]]) -> None:
         """Follows the events, each an object and whether it is gone, until it is cancelled or they end."""
@@ -95,7 +108,7 @@ class Follower:
         task = self._working.get(key)
         if (task is None or task.done()) and self._wanted(self._served[key]):
             self._working[key] = group.create_task(self._catch_up(key))
-        self._again.set()
+        self._again.setdefault(key, asyncio.Event()).set()
 
     async def _describe(self, key: Key, registry: Registry) -> None:
         served = self._served.get(key)
@@ -111,6 +124,7 @@ class Follower:
     async def _drop(self, key: Key) -> None:
         served = self._served.pop(key, None)
         task = self._working.pop(key, None)
+        self._again.pop(key, None)
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -129,21 +143,25 @@ class Follower:
                 pause = _FIRST_PAUSE
             except ThvError as error:
                 served.trouble = error.message
-                log.warning("%s/%s: %s; again in %.0f s", *key, error.message, pause)
-                await self._pause(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause, _SOON.get(error.code, _LONGEST_PAUSE))
+                if pause >= _TOLD_FROM:
+                    log.warning("%s/%s: %s; again in %.0f s", *key, error.message, pause)
+                await self._pause(key, pause)
+                pause *= 2
             except Exception:
                 served.trouble = "The read model could not be built; the log has the details."
-                log.exception("%s/%s: again in %.0f s", *key, pause)
-                await self._pause(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause, _LONGEST_PAUSE)
+                log.exception("%s/%s: again in %.1f s", *key, pause)
+                await self._pause(key, pause)
+                pause *= 2
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, key: Key, seconds: float) -> None:
         """An event ends it early: a snapshot that cannot be read is often followed by one that can."""
-        self._again.clear()
+        again = self._again.setdefault(key, asyncio.Event())
+        again.clear()
         with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
             async with asyncio.timeout(seconds):
-                await self._again.wait()
+                await again.wait()
 
     async def _apply(self, served: Served, ref: SnapshotRef) -> None:
         registry = served.registry
@@ -157,8 +175,11 @@ class Follower:
             at=Moment(_rfc3339(now), now.timestamp()),
         )
         served.trouble = ""
+        is_update = served in self._checked
         self._checked.add(served)
         served.changed(rebuilt=outcome.how == "full")
+        if is_update:
+            self._updated(registry, ref)
         if outcome.how == "full":
             release()
 

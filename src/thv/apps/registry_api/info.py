@@ -79,14 +79,17 @@ def _source(served: Served) -> JsonObject:
 
 
 def read_health(clock: Callable[[], float]) -> Callable[[Call], Answer]:
-    """M3: whether content is served, and whether it is fresh."""
+    """M3: whether content is served, and whether it is fresh; what is wrong is told to those who may read it."""
 
     def handler(call: Call) -> Answer:
         served = place_of(call)
         checks = _checks(served)
+        told = {"checks": checks} if call.may_read else {}
         if served.model is None:
-            return json_answer({"status": "unavailable", "checks": checks}, status=503)
+            return json_answer({"status": "unavailable", **told}, status=503)
         status = "ok" if all(check["status"] == "ok" for check in checks) else "degraded"
+        if not call.may_read:
+            return json_answer({"status": status})
         view = served.view()
         age = max(0, int(clock()) - micros(view.generation.created_at) // 1_000_000)
         body = {

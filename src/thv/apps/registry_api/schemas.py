@@ -326,7 +326,7 @@ class Health(msgspec.Struct, omit_defaults=True):
     """Whether content is served, and whether it is fresh."""
 
     status: Literal["ok", "degraded", "unavailable"]
-    checks: list[Check]
+    checks: list[Check] | msgspec.UnsetType = msgspec.UNSET
     registry: str = ""
     snapshot: SnapshotAge | msgspec.UnsetType = msgspec.UNSET
     version: str = ""

@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from thv.apps.kit.http.dispatch import Authorize
-from thv.apps.kit.http.server import HttpServer
-from thv.apps.kit.loop import observed
+from thv.apps.kit.http.server import HttpServer, Meter
+from thv.apps.kit.loop import View, observed
 from thv.apps.registry_api.aggregate import Aggregate, Visible
 from thv.apps.registry_api.door import Options, many, single
-from thv.apps.registry_api.follow import Follower, Key
+from thv.apps.registry_api.follow import Follower, Key, Updated
 from thv.apps.registry_api.settings import Settings
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
@@ -58,7 +58,7 @@ class Door:
             await asyncio.sleep(1)
 
     async def _events(self) -> AsyncIterator[tuple[JsonObject, bool]]:
-        async for obj, gone in observed(self._resources, MCP_REGISTRY):
+        async for obj, gone in observed(self._resources, View(kind=MCP_REGISTRY)):
             if self._only in (None, (namespace_of(obj), name_of(obj))):
                 yield obj, gone
 
@@ -74,18 +74,27 @@ def registries(
     only: Key | None = None,
     authorize: Authorize | None = None,
     visible: Visible | None = None,
+    meter: Meter | None = None,
+    updated: Updated = lambda *_: None,
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
-    `only` is the one registry that is served, at the root; None serves all of them below it.
+    `only` is the one registry that is served, at the root; None serves all of them below it. `meter` counts
+    requests, `updated` is told of snapshots that take the place of others.
     """
     follower = Follower(
-        chunks, models, pool=Pool(Cache(RESULT_BYTES)), taxonomy=taxonomy, clock=clock
+        chunks,
+        models,
+        pool=Pool(Cache(RESULT_BYTES)),
+        taxonomy=taxonomy,
+        clock=clock,
+        updated=updated,
     )
     options = Options(
         authorize=authorize,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
+        meter=meter,
     )
 
     def seconds() -> float:

@@ -5,6 +5,7 @@ In the flow: asked before every answer of a process that listens to more than th
 
 from __future__ import annotations
 
+from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.served import Served
@@ -20,10 +21,11 @@ class PublicOnly:
     def __init__(self, resources: ResourceStore) -> None:
         self._resources = resources
 
-    async def authorize(self, _request: Request, namespace: str, name: str) -> ProblemError | None:
+    async def authorize(self, _request: Request, access: Access) -> ProblemError | None:
         """None where everybody may read; the same answer whether or not the registry exists."""
+        key = (access.namespace, access.name)
         try:
-            registry = load_registry(await self._resources.get(MCP_REGISTRY, namespace, name))
+            registry = load_registry(await self._resources.get(MCP_REGISTRY, *key))
         except ThvError as error:
             if error.code is not Code.NOT_FOUND:
                 raise

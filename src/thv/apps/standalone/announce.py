@@ -43,6 +43,9 @@ async def announce(session: Session, settings: Settings) -> None:
         console.step(
             "begin", f"  {settings.base_url}/v0.1/servers   (official API over all of them)"
         )
+    if settings.operations:
+        host, port = settings.operations
+        console.step("begin", f"  http://{host}:{port}/metrics   (health and metrics)")
     if not found:
         console.step(
             "note", "add a registry from another terminal: thv registry add NAME --file FILE"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from thv.apps.cli.console import Console
 from thv.apps.cli.output import counted
-from thv.apps.kit.loop import observed
+from thv.apps.kit.loop import View, observed
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
 from thv.domain.registry import Registry, load_registry
@@ -29,7 +29,7 @@ class Reporter:
         """Goes on until it is cancelled; what is known when it begins is not said."""
         for obj in (await self._resources.list(MCP_REGISTRY)).items:
             self._said[namespace_of(obj), name_of(obj)] = _news(obj).about
-        async for obj, gone in observed(self._resources, MCP_REGISTRY):
+        async for obj, gone in observed(self._resources, View(kind=MCP_REGISTRY)):
             self._say(obj, gone=gone)
 
     def _say(self, obj: JsonObject, *, gone: bool) -> None:

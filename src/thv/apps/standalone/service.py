@@ -11,19 +11,22 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.http.serve import server_of
 from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.operations import told
 from thv.apps.registry_api.wiring import Door, registries
 from thv.apps.standalone.access import PublicOnly
+from thv.apps.standalone.figures import Figures
 from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
 from thv.domain.registry_status import ApiPhase, ApiStatus
+from thv.sync.api import KnownApi
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +48,23 @@ async def running(
     keep_buffers()
     if not settings.read_only:
         _take_lock(local, settings)
-    engine = Engine(local, settings.engine, api_of=lambda registry: _api(settings, registry))
-    door = _door(local, settings)
+    figures = Figures.of(local)
+    engine = Engine(
+        local,
+        settings.engine,
+        api=KnownApi(lambda registry: _api(settings, registry)),
+        ended=figures.registries.ended,
+    )
+    door = _door(local, settings, figures)
     server = server_of(door.app, access_log=settings.api.access_log)
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(door.follow())]
     if not settings.read_only:
-        work.append(asyncio.ensure_future(_synchronize(local, settings, engine)))
+        work.append(asyncio.ensure_future(_synchronize(local, settings, engine, figures)))
     together = asyncio.gather(serving, *work)
     try:
-        yield together
+        async with _operations(settings, figures):
+            yield together
     finally:
         server.should_exit = True
         for task in work:
@@ -81,11 +91,18 @@ def _take_lock(local: Local, settings: Settings) -> bool:
     return False
 
 
-async def _synchronize(local: Local, settings: Settings, engine: Engine) -> None:
+async def _synchronize(local: Local, settings: Settings, engine: Engine, figures: Figures) -> None:
     while not _take_lock(local, settings):  # noqa: ASYNC110 # another process holds it
         await asyncio.sleep(_LOCK_PAUSE)
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_registries(local.resources, engine.reconciler.reconcile, local.clock))
+        group.create_task(
+            run_registries(
+                local.resources,
+                engine.reconciler.reconcile,
+                local.clock,
+                saw_registry=figures.registries.saw,
+            )
+        )
         group.create_task(_housekeeping(engine))
 
 
@@ -99,7 +116,14 @@ async def _housekeeping(engine: Engine) -> None:
         await asyncio.sleep(SWEEP_EVERY)
 
 
-def _door(local: Local, settings: Settings) -> Door:
+def _operations(settings: Settings, figures: Figures) -> AbstractAsyncContextManager[None]:
+    """Health and figures, where they are asked for."""
+    if settings.operations is None:
+        return nullcontext()
+    return told(settings.operations, lambda: True, figures.metrics)
+
+
+def _door(local: Local, settings: Settings, figures: Figures) -> Door:
     public = PublicOnly(local.resources) if settings.is_guarded else None
     return registries(
         local.resources,
@@ -109,8 +133,10 @@ def _door(local: Local, settings: Settings) -> Door:
         settings=settings.api,
         clock=local.clock,
         only=settings.only,
-        authorize=public.authorize if public else None,
+        authorize=figures.requests.watched(public.authorize) if public else None,
         visible=public.visible if public else None,
+        meter=figures.requests if settings.operations else None,
+        updated=figures.updates.applied,
     )
 
 

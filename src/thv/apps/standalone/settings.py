@@ -13,6 +13,7 @@ import msgspec
 
 from thv.apps.cli.engine import EngineSettings, engine_settings
 from thv.apps.cli.session import Session
+from thv.apps.kit.addresses import is_loopback, listen_address
 from thv.apps.registry_api.follow import Key
 from thv.apps.registry_api.settings import Settings as ApiSettings
 from thv.apps.registry_api.settings import read_settings as read_api_settings
@@ -33,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Serve what is there, synchronize nothing. --read-only."""
     anonymous_read: bool = False
     """Whoever reaches the port reads every registry, not only those that say so. --anonymous-read."""
+
+    operations: tuple[str, int] | None = None
+    """Host and port of health and metrics, None for none. THV_LISTEN_OPERATIONS, --listen-operations."""
 
     @property
     def is_guarded(self) -> bool:
@@ -60,6 +64,7 @@ def settings_of(
     anonymous_read: bool = False,
     allow: tuple[str, ...] = (),
     fetch_backoff: str = "",
+    listen_operations: str = "",
     **flags: Any,
 ) -> Settings:
     """Flags over the environment over defaults; raises INVALID for what none may have."""
@@ -73,13 +78,16 @@ def settings_of(
     if fetch_backoff:
         engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
     engine = msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow))
+    environ = session.common.around.environ
+    operations = listen_operations or environ.get("THV_LISTEN_OPERATIONS", "")
     return Settings(
-        api=_api(read_api_settings(session.common.around.environ), **flags),
+        api=_api(read_api_settings(environ), **flags),
         engine=engine,
         only=(session.namespace, registry) if registry else None,
         files=tuple(Path(file) for file in files),
         read_only=read_only,
         anonymous_read=anonymous_read,
+        operations=listen_address(operations) if operations else None,
     )
 
 
@@ -107,21 +115,3 @@ def _api(
     return msgspec.structs.replace(
         made, any_host=not (is_loopback(made.host) or made.allowed_hosts)
     )
-
-
-def listen_address(text: str) -> tuple[str, int]:
-    """Host and port of `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `8080`; raises INVALID for anything else."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not port.isdecimal() or int(port) > 65535 or ("[" not in text and ":" in host):
-        raise ThvError(
-            Code.INVALID,
-            f'"{text}" is no address to listen on',
-            hint="Write host:port, such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080.",
-        )
-    return host or ("0.0.0.0" if ":" in text else "127.0.0.1"), int(port)  # noqa: S104 # `:8080` asks for it
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -139,7 +139,7 @@ class MirrorRun(Protocol):
 class Mirrors(Protocol):
     """The mirrors of one process."""
 
-    def open(self, key: str) -> Mirror:
+    def using(self, key: str) -> AbstractContextManager[Mirror]:
         """The mirror of that key, made when missing."""
         ...
 
@@ -221,7 +221,7 @@ class Selection(Protocol):
         ...
 
     def names(self) -> Iterator[str]:
-        """Every name, in byte order."""
+        """Every name of which something is selected or excluded, in byte order."""
         ...
 
     def removed_before(self, time: str) -> list[str]:
@@ -274,7 +274,7 @@ class SelectionEdit(Protocol):
 class Selections(Protocol):
     """The selections of one process."""
 
-    def open(self, uid: str) -> Selection:
+    def using(self, uid: str) -> AbstractContextManager[Selection]:
         """The selection of that registry, made when missing."""
         ...
 

@@ -7,11 +7,13 @@ written, and every change carries a sequence number by which the registries find
 from __future__ import annotations
 
 import hashlib
+import heapq
+import itertools
 import secrets
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from thv.stores.mirrors.base import (
     Selected,
     Totals,
 )
+from thv.stores.mirrors.shelf import Shelf
 
 _PROBLEM_LIMIT = 200
 
@@ -70,10 +73,14 @@ _encode = msgspec.json.encode
 class SqliteMirror:
     """One mirror; `path` None keeps it in memory."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(
+        self, path: Path | None, key: str = "", looks: dict[str, str] | None = None
+    ) -> None:
+        """`looks` holds when mirrors were last looked at, newer than their files; it outlives this object."""
         self._path = path
+        self._key = key
+        self._looks = {} if looks is None else looks
         self._db = open_derived(path, _MIRROR_STEPS)
-        self._looked_at = ""  # newer than in the file, where it is written only with something else
         with translated(path):
             self._db.execute(
                 "INSERT OR IGNORE INTO state VALUES ('incarnation', ?)", (secrets.token_hex(8),)
@@ -88,7 +95,7 @@ class SqliteMirror:
             incarnation=values["incarnation"],
             sequence=values.get("sequence", 0),
             known=values.get("known", b""),
-            looked_at=max(values.get("looked_at", ""), self._looked_at),
+            looked_at=max(values.get("looked_at", ""), self._looks.get(self._key, "")),
             whole=bool(values.get("whole", 0)),
             format=values.get("format", ""),
             read=values.get("read", 0),
@@ -108,7 +115,7 @@ class SqliteMirror:
 
     def looked(self, known: bytes, at: str) -> None:
         """The source answered and nothing changed; written only when it gave new validators."""
-        self._looked_at = at
+        self._looks[self._key] = at
         if known != self.state().known:
             with transaction(self._db, self._path):
                 _put_state(self._db, {"known": known, "looked_at": at})
@@ -393,9 +400,14 @@ class SqliteSelection:
             return [_selected(row) for row in rows]
 
     def names(self) -> Iterator[str]:
-        """Every name, in byte order."""
+        """Every name of which something is selected or excluded, in byte order."""
+        queries = (
+            "SELECT DISTINCT name FROM item ORDER BY name",
+            "SELECT name FROM excluded ORDER BY name",
+        )
         with translated(self._path):
-            for (name,) in self._db.execute("SELECT DISTINCT name FROM item ORDER BY name"):
+            rows = heapq.merge(*(self._db.execute(query) for query in queries))
+            for (name,), _ in itertools.groupby(rows):
                 yield name
 
     def removed_before(self, time: str) -> list[str]:
@@ -510,32 +522,43 @@ class SqliteSelectionEdit:
 # Both in one folder ----------------------------------------------------------------------------------------
 
 
+MOST_IDLE = 8
+"""Files of each sort that stay open without being in use."""
+
+
 class SqliteMirrors:
     """The mirrors below one folder; None keeps them in memory."""
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
-        self._open: dict[str, SqliteMirror] = {}
+        self._looks: dict[str, str] = {}
+        self._shelf = Shelf(self._made, MOST_IDLE if root else None)
 
     def open(self, key: str) -> SqliteMirror:
-        """The mirror of that key."""
-        if key not in self._open:
-            self._open[key] = SqliteMirror(self._root / f"{key}.db" if self._root else None)
-        return self._open[key]
+        """The mirror of that key, until all are closed."""
+        return self._shelf.open(key)
+
+    def using(self, key: str) -> AbstractContextManager[SqliteMirror]:
+        """The mirror of that key, made when missing."""
+        return self._shelf.using(key)
 
     def prune(self, keep: set[str]) -> None:
-        """Removes the mirrors that nobody uses any more."""
-        for key in self._open.keys() - keep:
-            self._open.pop(key).close()
+        """Removes the mirrors that nobody uses any more; one that is being read is left for the next time."""
+        kept = keep | self._shelf.in_use()
+        for key in self._shelf.keys() - kept:
+            self._shelf.drop(key)
         for path in self._root.glob("*.db") if self._root else ():
-            if path.stem not in keep:
+            if path.stem not in kept:
                 remove_database(path)
+        for key in self._looks.keys() - kept:
+            del self._looks[key]
 
     def close(self) -> None:
         """Lets go of all files."""
-        for mirror in self._open.values():
-            mirror.close()
-        self._open.clear()
+        self._shelf.close()
+
+    def _made(self, key: str) -> SqliteMirror:
+        return SqliteMirror(self._root / f"{key}.db" if self._root else None, key, self._looks)
 
 
 class SqliteSelections:
@@ -543,32 +566,34 @@ class SqliteSelections:
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
-        self._open: dict[str, SqliteSelection] = {}
+        self._shelf = Shelf(self._made, MOST_IDLE if root else None)
 
     def open(self, uid: str) -> SqliteSelection:
-        """The selection of that registry."""
-        if uid not in self._open:
-            self._open[uid] = SqliteSelection(self._root / f"{uid}.db" if self._root else None)
-        return self._open[uid]
+        """The selection of that registry, until all are closed."""
+        return self._shelf.open(uid)
+
+    def using(self, uid: str) -> AbstractContextManager[SqliteSelection]:
+        """The selection of that registry, made when missing."""
+        return self._shelf.using(uid)
 
     def forget(self, uid: str) -> None:
         """Removes the selection of a registry that is gone."""
-        if uid in self._open:
-            self._open.pop(uid).close()
+        self._shelf.drop(uid)
         if self._root:
             remove_database(self._root / f"{uid}.db")
 
     def uids(self) -> set[str]:
         """The registries that have a selection here."""
-        return set(self._open) | {
+        return self._shelf.keys() | {
             path.stem for path in (self._root.glob("*.db") if self._root else ())
         }
 
     def close(self) -> None:
         """Lets go of all files."""
-        for selection in self._open.values():
-            selection.close()
-        self._open.clear()
+        self._shelf.close()
+
+    def _made(self, uid: str) -> SqliteSelection:
+        return SqliteSelection(self._root / f"{uid}.db" if self._root else None)
 
 
 def _put_state(db: sqlite3.Connection, values: dict[str, Any]) -> None:

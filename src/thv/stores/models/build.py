@@ -36,7 +36,8 @@ async def build(path: Path, work: Work, previous: sqlite3.Connection | None) -> 
     try:
         _prepare(connection)
         generation = 1 if previous is None else _generation(previous) + 1
-        comparison = Comparison(_living(previous)) if previous else None
+        # A log with more changes than it holds is forgotten as a whole, so that no more are gathered.
+        comparison = Comparison(_living(previous), log.CHANGES) if previous else None
         writer = Writer(connection, path, generation, work.taxonomy)
         ends = await _rows(writer, work, comparison)
         await asyncio.to_thread(_index, connection, generation)
@@ -62,14 +63,18 @@ def _prepare(connection: sqlite3.Connection) -> None:
 async def _rows(writer: Writer, work: Work, comparison: Comparison | None) -> list[Key]:
     """Writes every record; returns the last key of each base chunk."""
     digest, pace, ends = SnapshotDigest(), Pace(), list[Key]()
-    async for group in names(work.ref, work.fetch, ends):
-        versions = sum(not item.gone for item in group)
-        for item in group:
-            row = writer.put(item, versions)
-            digest.add(row.name, row.version, item.record.digest)
-            if comparison is not None:
-                comparison.step((row.name, row.version), seen(row))
-        await pace.step(len(group))
+    try:
+        async for group in names(work.ref, work.fetch, ends):
+            versions = sum(not item.gone for item in group)
+            for item in group:
+                row = writer.put(item, versions)
+                digest.add(row.name, row.version, item.record.digest)
+                if comparison is not None:
+                    comparison.step((row.name, row.version), seen(row))
+            await pace.step(len(group))
+    except BaseException:
+        writer.abandon()
+        raise
     writer.close()
     if comparison is not None:
         comparison.finish()

@@ -63,8 +63,10 @@ class Changed(msgspec.Struct, frozen=True):
 class Comparison:
     """Walks along what was served while new rows come in, both in key order."""
 
-    def __init__(self, old: Iterator[tuple[Key, Seen]]) -> None:
+    def __init__(self, old: Iterator[tuple[Key, Seen]], most: int) -> None:
+        """`most` changes are gathered, and one more that tells that there were more."""
         self._old = old
+        self._most = most
         self._next = next(old, None)
         self.found: list[Changed] = []
 
@@ -86,7 +88,8 @@ class Comparison:
             self._next = next(self._old, None)
 
     def _note(self, key: Key, old: Seen | None, new: Seen | None) -> None:
-        note(self.found, key, old, new)
+        if len(self.found) <= self._most:
+            note(self.found, key, old, new)
 
 
 def note(found: list[Changed], key: Key, old: Seen | None, new: Seen | None) -> None:

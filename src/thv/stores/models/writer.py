@@ -69,6 +69,11 @@ class Writer:
         """Writes a ToolHive body anew that only counts its versions differently; returns the new id."""
         return self.tables.renew(server, self._toolhive.add(body), len(body), versions)
 
+    def abandon(self) -> None:
+        """Lets go of the files of a model that nobody will read."""
+        self._official.close()
+        self._toolhive.close()
+
     def close(self) -> None:
         """Ends the body files and notes how long they are."""
         self.tables.flush()

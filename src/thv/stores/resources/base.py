@@ -68,18 +68,31 @@ class ResourceStore(Protocol):
         namespace: str | None = None,
         *,
         selector: str = "",
+        name: str = "",
         limit: int = 0,
         continue_: str = "",
+        partial: bool = False,
     ) -> ResourceList:
-        """The objects of one namespace or of all; raises EXPIRED when `continue_` is too old."""
+        """The objects of one namespace or of all; raises EXPIRED when `continue_` is too old.
+
+        `name` asks for the object of that name alone, as one must who may read no other. `partial` asks for metadata only; a store to which that saves nothing may give whole objects.
+        """
         ...
 
     def watch(
-        self, kind: Kind, namespace: str | None = None, *, since: str
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        since: str,
+        selector: str = "",
+        name: str = "",
+        partial: bool = False,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Every change after the version `since`, for ever; raises EXPIRED when that is too old.
 
-        Close it (`contextlib.aclosing`) when leaving it early.
+        An object that ceases to match the `selector` is told as DELETED. Close the watch
+        (`contextlib.aclosing`) when leaving it early.
         """
         ...
 

@@ -8,17 +8,21 @@ live object, let the machinery make the next one, write it with its event. The k
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from itertools import islice
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
+from thv.domain.access import OWNER, Caller
+from thv.domain.admission import Operation, Write, admit
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import (
+    GROUP,
     SECRET,
     Kind,
     find_kind,
@@ -50,6 +54,18 @@ DEFAULT_NAMESPACE = "default"
 News: TypeAlias = tuple[list[WatchEvent], int]
 """The next events of a watch, and how far they reach."""
 
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which objects a read asks for."""
+
+    selector: Selector
+    name: str = ""
+
+    def matches(self, obj: JsonObject) -> bool:
+        """Whether an object is asked for."""
+        return self.name in ("", name_of(obj)) and self.selector.matches(labels_of(obj))
+
+
 NAME_ATTEMPTS = 8
 BATCH = 200
 
@@ -69,6 +85,13 @@ class EmbeddedStore:
         self._chances = chances
         self._retention = retention
         self._bookmarks = bookmarks
+        self._caller = OWNER
+
+    def acting_as(self, caller: Caller) -> Self:
+        """The same store for somebody else, whose writes the admission policies judge by their rights."""
+        other = copy.copy(self)
+        other._caller = caller  # noqa: SLF001 # of a copy of ourselves
+        return other
 
     # ------------------------------------------------------------ reading
 
@@ -81,24 +104,34 @@ class EmbeddedStore:
         namespace: str | None = None,
         *,
         selector: str = "",
+        name: str = "",
         limit: int = 0,
         continue_: str = "",
+        partial: bool = False,  # noqa: ARG002 # whole objects cost nothing here
     ) -> ResourceList:
-        wanted = parse_selector(selector)
+        wanted = Wanted(parse_selector(selector), name)
         page = _page(continue_) if continue_ else None
         return self._backend.read(
             lambda tables: _listed(tables, kind, namespace, wanted, limit=limit, page=page)
         )
 
     async def watch(
-        self, kind: Kind, namespace: str | None = None, *, since: str
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        since: str,
+        selector: str = "",
+        name: str = "",
+        partial: bool = False,  # noqa: ARG002 # whole objects cost nothing here
     ) -> AsyncGenerator[WatchEvent, None]:
+        wanted = Wanted(parse_selector(selector), name)
         cursor = told = _version(since)
         told_at = self._chances.now()
         while True:
             beats = self._backend.pulse.beats
             events, cursor = self._news(kind, namespace or None, cursor)
-            for event in events:
+            for event in _selected(events, wanted):
                 yield event
             now = self._chances.now()
             if events:
@@ -124,6 +157,7 @@ class EmbeddedStore:
             named = self._named(tables, definition, obj)
             new = machinery.created(definition, named, request, uid=self._chances.uid())
             _must_not_exist(tables, definition.kind, new)
+            self._admit("CREATE", definition, new, None)
             return new if dry_run else self._stored(tables, definition, new)
 
     async def replace(
@@ -133,6 +167,7 @@ class EmbeddedStore:
         with self._writing() as tables:
             live = _live(tables, definition, obj)
             new = machinery.replaced(definition, live, obj, request)
+            self._admit("UPDATE", definition, new, live)
             return new if dry_run or new is live else self._stored(tables, definition, new)
 
     async def apply(
@@ -151,6 +186,7 @@ class EmbeddedStore:
             live = row.object if row is not None else None
             uid = self._chances.uid() if live is None else ""
             new = machinery.apply(definition, live, placed, request, uid=uid)
+            self._admit("CREATE" if live is None else "UPDATE", definition, new, live)
             return new if dry_run or new is live else self._stored(tables, definition, new)
 
     async def merge(
@@ -161,6 +197,7 @@ class EmbeddedStore:
         with self._writing() as tables:
             live = _existing(tables, kind, namespace, name).object
             new = machinery.merged(definition, live, patch, request)
+            self._admit("UPDATE", definition, new, live)
             return new if new is live else self._stored(tables, definition, new)
 
     async def apply_status(
@@ -171,6 +208,7 @@ class EmbeddedStore:
         with self._writing() as tables:
             live = _live(tables, definition, obj)
             new = machinery.status_applied(definition, live, _placed(obj), request)
+            self._admit("UPDATE", definition, new, live, part="/status")
             return new if new is live else self._stored(tables, definition, new)
 
     async def delete(
@@ -188,6 +226,7 @@ class EmbeddedStore:
             machinery.check_preconditions(
                 definition, live, uid=uid, resource_version=resource_version
             )
+            self._admit("DELETE", definition, None, live)
             self._deleted(tables, definition, live)
 
     async def close(self) -> None:
@@ -201,6 +240,29 @@ class EmbeddedStore:
     ) -> tuple[Definition, Request]:
         request = Request(manager=manager, now=self._time(), strict=strict, force=force)
         return definition_of(kind_of(obj)), request
+
+    def _admit(
+        self,
+        operation: Operation,
+        definition: Definition,
+        new: JsonObject | None,
+        live: JsonObject | None,
+        *,
+        part: str = "",
+    ) -> None:
+        """Raises FORBIDDEN or INVALID for what the caller must not write."""
+        if definition.kind.group != GROUP:
+            return
+        admit(
+            Write(
+                operation=operation,
+                resource=definition.kind.plural + part,
+                namespace=namespace_of(new or live or {}),
+                object=new,
+                old=live,
+                caller=self._caller,
+            )
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[Tables]:
@@ -368,6 +430,15 @@ def _shown(tables: Tables, event: Event) -> WatchEvent | None:
     return WatchEvent(event.type, row.object) if row is not None and current else None
 
 
+def _selected(events: list[WatchEvent], wanted: Wanted) -> Iterator[WatchEvent]:
+    """What a watch with a selector tells: an object that ceases to match is gone for it."""
+    for event in events:
+        if wanted.matches(event.object):
+            yield event
+        elif event.type is EventType.MODIFIED and wanted.name in ("", name_of(event.object)):
+            yield WatchEvent(EventType.DELETED, event.object)
+
+
 def _bookmark(kind: Kind, version: int) -> WatchEvent:
     obj = {
         "apiVersion": kind.api_version,
@@ -405,7 +476,7 @@ def _listed(
     tables: Tables,
     kind: Kind,
     namespace: str | None,
-    wanted: Selector,
+    wanted: Wanted,
     *,
     limit: int,
     page: Page | None,
@@ -414,7 +485,7 @@ def _listed(
     page = page or Page(tables.version())
     _must_know(tables, page.version, "the list began")
     rows = tables.scan(kind.resource, namespace or None, page.after)
-    matching = (row for row in rows if wanted.matches(labels_of(row.object)))
+    matching = (row for row in rows if wanted.matches(row.object))
     found = list(islice(matching, limit + 1)) if limit else list(matching)
     items = found[:limit] if limit else found
     rest = _token(page.version, items[-1].key) if len(found) > len(items) else ""

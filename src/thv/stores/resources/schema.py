@@ -4,8 +4,8 @@ In the flow: the first step of every write. An object is pruned (or refused, whe
 checks), filled with defaults, and validated; all errors are found at once and each names its field. Pure: no
 function here changes what it is given.
 
-A schema is the JSON of a CustomResourceDefinition. One word is ours: `x-secret: true` marks values that no
-message may show.
+A schema is the JSON of a CustomResourceDefinition. Two words are ours: `x-secret: true` marks values that no
+message may show, `x-shape` says in words what a pattern means.
 """
 
 from __future__ import annotations
@@ -224,9 +224,14 @@ def _text_errors(schema: Schema, value: str, path: str) -> Iterator[FieldError]:
         plural = "character" if shortest == 1 else "characters"
         yield _invalid(schema, value, path, f"must have at least {shortest} {plural}")
     elif "pattern" in schema and not re2(schema["pattern"]).search(value):
-        yield _invalid(schema, value, path, f"must match '{schema['pattern']}'")
+        yield _invalid(schema, value, path, _meant_by(schema))
     elif "format" in schema and not _has_format(value, schema["format"]):
         yield _invalid(schema, value, path, f"must be {_FORMATS[schema['format']]}")
+
+
+def _meant_by(schema: Schema) -> str:
+    shape = schema.get("x-shape")
+    return f"must be {shape}" if shape else f"must match '{schema['pattern']}'"
 
 
 _FORMATS = {

@@ -125,7 +125,7 @@ async def _apply(
     wanted = _in_namespace(session, manifest)
     before = await _live(session, kind, wanted)
     try:
-        now = await session.local.resources.apply(
+        now = await session.place.resources.apply(
             wanted, manager=manager, force=force, dry_run=dry, strict=strict
         )
     except ThvError as error:
@@ -152,7 +152,7 @@ def _in_namespace(session: Session, manifest: Manifest) -> JsonObject:
 
 async def _live(session: Session, kind: Kind, obj: JsonObject) -> JsonObject | None:
     try:
-        return await session.local.resources.get(kind, namespace_of(obj), name_of(obj))
+        return await session.place.resources.get(kind, namespace_of(obj), name_of(obj))
     except ThvError as error:
         if error.code is Code.NOT_FOUND:
             return None
@@ -192,11 +192,10 @@ def _print_objects(session: Session, objects: list[JsonObject]) -> None:
 def _remark(session: Session, applied: list[tuple[Kind, JsonObject, str]]) -> None:
     """Who synchronizes what was applied."""
     changed = [obj for kind, obj, verb in applied if kind is MCP_REGISTRY and verb != "unchanged"]
-    if changed and not session.local.lock.holder():
+    if changed and not session.settings.on_cluster and not session.local.lock.holder():
         names = " ".join(name_of(obj) for obj in changed)
-        space = namespace_of(changed[0])
-        there = "" if space == "default" else f" -n {space}"
-        session.console.hint(f"Synchronize now: thv registry sync {names}{there}")
+        there = session.there(namespace_of(changed[0]))
+        session.console.hint(f"Synchronize now: {session.program} registry sync {names}{there}")
 
 
 def _placed(error: ThvError, manifest: Manifest) -> ThvError:

@@ -12,19 +12,20 @@ import msgspec
 from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.exits import CommandError
+from thv.apps.cli.loader import load
 from thv.apps.cli.manifests import Wanted, manifest_of
 from thv.apps.cli.opening import HTTP, PRIVATE, open_address, target_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value
 from thv.apps.cli.registries import Shelf, again
 from thv.apps.cli.session import Session
-from thv.apps.cli.syncing import Order, require_good, synchronize
+from thv.apps.cli.syncing import Order, request_now, require_good, synchronize
 from thv.apps.cli.times import DURATION, DURATION_TEXT
 from thv.apps.cli.verbs import LINES, MANAGER, print_done
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, InvalidError, ThvError
 from thv.domain.registry import load_registry
-from thv.domain.resources import MCP_REGISTRY
+from thv.domain.resources import MCP_REGISTRY, name_of
 
 _NO_NAME = re.compile("[^a-z0-9]+")
 _SIDES = ("names", "tags", "tiers", "transports", "categories")
@@ -200,7 +201,7 @@ async def add(
     An address that is private or speaks plain http is refused without --allow-private-ip and --allow-http, which
     open that one host and port on this machine.
     """
-    manifest = manifest_of(_wanted(given), session.namespace)
+    manifest, content = _carried(session, manifest_of(_wanted(given), session.namespace))
     target = target_of(manifest["spec"]["source"])
     flags = [flag for flag, on in ((PRIVATE, allow_private_ip), (HTTP, allow_http)) if on]
     await _require_new(session, str(given["name"]))
@@ -210,13 +211,16 @@ async def add(
     if dry_run:
         _print_manifest(session, manifest)
         return
-    shelf = await _store(session, manifest)
+    if content is not None:
+        await session.place.resources.apply(content, manager=MANAGER)
+        session.console.step("note", f"{name_of(content)} holds a copy of the file on the cluster")
+    shelf = await _store(session, manifest, request=not no_sync)
     if no_sync:
         print_done(session, [shelf], "added")
         return
     session.console.step("ok", f"{shelf.title} added")
     try:
-        results = await synchronize(session, [shelf], Order(wait=wait, timeout=timeout))
+        results = await synchronize(session, [shelf], Order(wait=wait, timeout=timeout, asked=True))
         require_good(results)
     except ThvError as error:
         raise _stored_anyway(shelf, error) from error
@@ -232,9 +236,20 @@ def _wanted(given: dict[str, Any]) -> Wanted:
     return Wanted(**given)
 
 
+def _carried(session: Session, manifest: JsonObject) -> tuple[JsonObject, JsonObject | None]:
+    """On a cluster a file of this machine becomes a ConfigMap, which is given back, too."""
+    spec = manifest["spec"]
+    if not session.settings.on_cluster or spec["source"]["type"] != "file":
+        return manifest, None
+    path = str(spec["source"]["file"]["path"])
+    carried = load("thv.apps.cli.carrying:carried")
+    content, source = carried(session, path, name_of(manifest))
+    return {**manifest, "spec": {**spec, "source": source}}, content
+
+
 async def _require_new(session: Session, name: str) -> None:
     try:
-        obj = await session.local.resources.get(MCP_REGISTRY, session.namespace, name)
+        obj = await session.place.resources.get(MCP_REGISTRY, session.namespace, name)
     except ThvError as error:
         if error.code is Code.NOT_FOUND:
             return
@@ -250,18 +265,22 @@ async def _require_new(session: Session, name: str) -> None:
     )
 
 
-async def _store(session: Session, manifest: JsonObject) -> Shelf:
-    return _shelf(session, await session.local.resources.apply(manifest, manager=MANAGER))
+async def _store(session: Session, manifest: JsonObject, *, request: bool) -> Shelf:
+    """With the request for its first sync, so that whoever synchronizes by itself does not do it twice."""
+    if request:
+        metadata = {**manifest["metadata"], "annotations": request_now(session)}
+        manifest = {**manifest, "metadata": metadata}
+    return _shelf(session, await session.place.resources.apply(manifest, manager=MANAGER))
 
 
 def _shelf(session: Session, obj: JsonObject) -> Shelf:
-    return Shelf(obj=obj, registry=load_registry(obj), local=session.local, program=session.program)
+    return Shelf(obj=obj, registry=load_registry(obj), place=session.place, program=session.program)
 
 
 async def _require_valid(session: Session, manifest: JsonObject) -> None:
     """Raises INVALID in the words of the command line."""
     try:
-        await session.local.resources.apply(manifest, manager=MANAGER, dry_run=True)
+        await session.place.resources.apply(manifest, manager=MANAGER, dry_run=True)
     except InvalidError as error:
         name = str(manifest["metadata"]["name"])
         named = any(field.path == "metadata.name" for field in error.errors)

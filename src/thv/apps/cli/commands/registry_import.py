@@ -19,7 +19,7 @@ from thv.apps.cli.options import option
 from thv.apps.cli.output import OUTPUT_VERSION, counted, print_value
 from thv.apps.cli.registries import Shelf, find_stored, plain_name
 from thv.apps.cli.session import Session
-from thv.apps.cli.syncing import Order, require_good, result_of, synchronize
+from thv.apps.cli.syncing import Order, request_now, require_good, result_of, synchronize
 from thv.apps.cli.times import DURATION
 from thv.apps.cli.verbs import LINES
 from thv.domain.canonical import JsonObject
@@ -94,10 +94,11 @@ async def import_file(
     if dry_run:
         _print(session, name, done, "would be imported", {})
         return
-    shelf = target or await store_registry(session, name)
+    asks = {} if no_sync else request_now(session)
+    shelf = target or await store_registry(session, name, asks)
     result: JsonObject = {}
     if not no_sync:
-        synced = await synchronize(session, [shelf], Order(timeout=timeout))
+        synced = await synchronize(session, [shelf], Order(timeout=timeout, asked=target is None))
         require_good(synced)
         result = result_of(synced[0])
     _print(session, name, done, "imported", result)

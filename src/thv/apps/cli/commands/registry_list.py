@@ -105,13 +105,13 @@ async def list_registries(
 
 async def _follow(session: Session, shown: Listing[Shelf], namespace: str | None) -> None:
     """Prints each change until somebody stops it."""
-    local = session.local
-    since = (await local.resources.list(MCP_REGISTRY, namespace)).resource_version
+    place = session.place
+    since = (await place.resources.list(MCP_REGISTRY, namespace)).resource_version
     session.console.out.flush()
-    async with aclosing(local.resources.watch(MCP_REGISTRY, namespace, since=since)) as events:
+    async with aclosing(place.resources.watch(MCP_REGISTRY, namespace, since=since)) as events:
         async for event in events:
             if event.type in (EventType.ADDED, EventType.MODIFIED):
-                shelf = Shelf(obj=event.object, registry=load_registry(event.object), local=local)
+                shelf = Shelf(obj=event.object, registry=load_registry(event.object), place=place)
                 print_list(shown, [shelf], session.output, session.console, headers=False)
                 session.console.out.flush()
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 import msgspec
 
+from thv.apps.cli.carrying import content, survey
 from thv.apps.cli.command import command
-from thv.apps.cli.converting import Conversion
-from thv.apps.cli.documents import STDIN, Paper, open_paper
+from thv.apps.cli.documents import STDIN, open_paper
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.manifest_files import Manifest, read_manifests
@@ -34,16 +33,6 @@ from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import MCP_REGISTRY
 from thv.domain.text import object_name
-from thv.formats.documents import Container
-
-_PIECE = 1 << 18
-_JSON_CONTAINERS = (
-    Container.TOOLHIVE,
-    Container.ENVELOPE,
-    Container.PAGE,
-    Container.ARRAY,
-    Container.SINGLE,
-)
 
 
 @command(
@@ -108,10 +97,10 @@ async def migrate(
         "syncPolicy": {"interval": interval} if interval else None,
     }
     with interruptible(), open_paper(session, file) as paper:
-        count = _survey(session, paper)
+        count = survey(session, paper)
         meta = metadata(_name(name, file), _namespace(session))
         if as_ == "configmap":
-            packed = pack(_content(paper))
+            packed = pack(content(paper))
             source = {"type": "configmap", "configMap": {"name": meta["name"], "key": packed.key}}
             objects: list[JsonObject] = [config_map(meta, packed), registry(meta, source, **more)]
             texts = None if as_json else [config_map_yaml(meta, packed), yaml_of(objects[1])]
@@ -128,52 +117,6 @@ async def migrate(
 
 
 # A registry file -------------------------------------------------------------------------------------------
-
-
-def _survey(session: Session, paper: Paper) -> int:
-    """How many entries there are; raises when it is no registry, and names what is damaged."""
-    conversion = Conversion(paper, None)
-    damaged = [remark for remark in conversion.remarks if remark.kind == "damaged"]
-    for remark in damaged[:10]:
-        session.console.step("fail", f"damaged: {remark.subject}: {remark.reason}")
-    if damaged:
-        many = counted(len(damaged), "entry is", "entries are")
-        session.console.step("note", f"{many} damaged and will not be in the registry")
-    if not conversion.read:
-        raise ThvError(
-            Code.EMPTY,
-            f"{paper.title} holds no entry",
-            hint="A registry of nothing never becomes ready; add an entry first.",
-        )
-    return conversion.read
-
-
-def _content(paper: Paper) -> Iterator[bytes]:
-    """A JSON document as it is; of anything else a document in its format."""
-    if not (paper.container in _JSON_CONTAINERS and _is_json_text(paper.path)):
-        yield from Conversion(paper, paper.format).document()
-        return
-    with paper.path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            yield piece
-
-
-def _is_json_text(path: Path) -> bool:
-    """Whether a file is not YAML, not compressed, and UTF-8 to its end: one damaged entry may hold other bytes."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
-            return False
-        file.seek(0)
-        decoder = getincrementaldecoder("utf-8")()
-        try:
-            while piece := file.read(_PIECE):
-                decoder.decode(piece)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
 
 
 def _remote_source(as_: str, url: str, repo: str, branch: str, path: str) -> JsonObject:

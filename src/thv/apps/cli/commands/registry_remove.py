@@ -39,7 +39,7 @@ async def remove(session: Session, *, names: tuple[str, ...], keep_servers: bool
         session.console.step("note", f"{reader.title} reads one of them and keeps what it has")
     session.confirm(_question(shelves))
     for shelf in shelves:
-        await shelf.local.resources.delete(
+        await shelf.place.resources.delete(
             MCP_REGISTRY, shelf.namespace, shelf.name, uid=shelf.registry.uid
         )
     await clear_away(session, [(shelf.namespace, shelf.name) for shelf in shelves])

@@ -101,7 +101,7 @@ def _facts(session: Session, shelf: Shelf, now: datetime) -> Facts:
             else "",
         ),
         ("Error", f"{error.code}: {error.message}" if error else ""),
-        ("", next_step(error) if error else ""),
+        ("", next_step(shelf, error) if error else ""),
         *(
             ("Try" if not place else "", line)
             for place, line in enumerate(what_to_do(shelf, code_of(error)) if error else ())
@@ -139,7 +139,12 @@ def _next(shelf: Shelf, now: datetime) -> str:
         return f"only by request; {shelf.command('registry', 'resume', shelf.name)}"
     moment = shelf.registry.status.sync_status.next_sync_time
     due = until(moment, now)
-    return f"{due or 'as soon as a thv serve runs'}, every {policy.interval}"
+    soon = (
+        f"as soon as {shelf.place.keeper} does it"
+        if shelf.place.on_cluster
+        else "as soon as a thv serve runs"
+    )
+    return f"{due or soon}, every {policy.interval}"
 
 
 def _condition_columns(now: datetime) -> tuple[Column[Condition], ...]:

@@ -42,7 +42,7 @@ async def resume(session: Session, *, names: tuple[str, ...]) -> None:
 async def _switch(session: Session, names: tuple[str, ...], *, on: bool) -> list[Shelf]:
     shelves = [await find_stored(session, name) for name in dict.fromkeys(names)]
     for shelf in shelves:
-        await shelf.local.resources.merge(
+        await shelf.place.resources.merge(
             MCP_REGISTRY,
             shelf.namespace,
             shelf.name,

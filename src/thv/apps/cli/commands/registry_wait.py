@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import click
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.exits import CommandError, Exit
+from thv.apps.cli.following import followed
 from thv.apps.cli.options import option
 from thv.apps.cli.output import took
 from thv.apps.cli.registries import Shelf, again, find
@@ -18,8 +20,6 @@ from thv.apps.cli.times import DURATION
 from thv.apps.cli.verbs import LINES, print_done
 from thv.domain.conditions import condition_of
 from thv.domain.errors import Code, ThvError
-
-LOOK_EVERY = 0.1
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -97,20 +97,23 @@ async def _found(session: Session, names: tuple[str, ...], goal: Goal) -> list[S
 
 
 async def _met(shelf: Shelf, goal: Goal, until: float, timeout: float) -> Shelf:
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            shelf = await again(shelf)
-        except ThvError as error:
-            if error.code is Code.NOT_FOUND and not goal.condition:
-                return shelf
-            raise
-        condition = condition_of(shelf.registry.status.conditions, goal.condition)
-        if goal.condition and condition is not None and condition.status == goal.status:
-            return shelf
-        if loop.time() >= until:
-            raise _timed_out(shelf, goal, timeout)
-        await asyncio.sleep(min(LOOK_EVERY, max(0.0, until - loop.time())))
+    """Looks at least once, however little time there is."""
+    seen = shelf
+    try:
+        if goal.condition and _reached(await again(shelf), goal):
+            return await again(shelf)
+        async with asyncio.timeout_at(until), aclosing(followed(shelf)) as states:
+            async for seen in states:
+                if goal.condition and _reached(seen, goal):
+                    return seen
+    except TimeoutError:
+        raise _timed_out(seen, goal, timeout) from None
+    return seen if not goal.condition else await again(seen)  # which says that it is gone
+
+
+def _reached(shelf: Shelf, goal: Goal) -> bool:
+    condition = condition_of(shelf.registry.status.conditions, goal.condition)
+    return condition is not None and condition.status == goal.status
 
 
 def _timed_out(shelf: Shelf, goal: Goal, timeout: float) -> CommandError:

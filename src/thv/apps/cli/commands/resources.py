@@ -91,7 +91,7 @@ async def get(
             obj
             for each in kinds
             for obj in (
-                await session.local.resources.list(each, namespace, selector=selector)
+                await session.place.resources.list(each, namespace, selector=selector)
             ).items
         ]
     _print(
@@ -137,7 +137,7 @@ async def _follow(
     """Prints each change until somebody stops it."""
     if len(kinds) > 1:
         raise CommandError(Code.INVALID, "-w follows one kind", tries=["name one kind"])
-    store, kind = session.local.resources, kinds[0]
+    store, kind = session.place.resources, kinds[0]
     since = (await store.list(kind, namespace)).resource_version
     session.console.out.flush()
     shown = _listing(session, kind, namespaces=namespace is None)
@@ -209,7 +209,7 @@ async def delete(
             f"delete {', '.join(title_of(obj, target.kind) for target, obj in present)}?"
         )
     for target, obj in present:
-        await session.local.resources.delete(
+        await session.place.resources.delete(
             target.kind, target.namespace, target.name, uid=uid_of(obj)
         )
         _print_deleted(session, target, obj)
@@ -243,7 +243,7 @@ async def _chosen(
         )
     if targets:
         return targets
-    store = session.local.resources
+    store = session.place.resources
     return [
         Target(each, namespace_of(obj), name_of(obj))
         for each in kinds
@@ -316,14 +316,14 @@ def _kind(word: str) -> Kind:
 
 async def _one(session: Session, target: Target) -> JsonObject:
     """The resource; raises NOT_FOUND with the names that are alike."""
-    store = session.local.resources
+    store = session.place.resources
     try:
         return await store.get(target.kind, target.namespace, target.name)
     except ThvError as error:
         if error.code is not Code.NOT_FOUND:
             raise
         there = (await store.list(target.kind, target.namespace)).items
-        space = "" if target.namespace == "default" else f" -n {target.namespace}"
+        space = session.there(target.namespace)
         raise CommandError(
             Code.NOT_FOUND,
             error.message,
@@ -331,9 +331,9 @@ async def _one(session: Session, target: Target) -> JsonObject:
                 target.name, [name_of(obj) for obj in there], n=3, cutoff=0.5
             ),
             tries=[
-                f"thv get {target.kind.plural}{space}"
+                f"{session.program} get {target.kind.plural}{space}"
                 if there
-                else f"thv get {target.kind.plural} -A"
+                else f"{session.program} get {target.kind.plural} -A"
             ],
             details=error.details,
         ) from error

@@ -79,7 +79,7 @@ def _secret(session: Session, name: str, values: dict[str, bytes]) -> JsonObject
 
 
 async def _store(session: Session, secret: JsonObject, *, replace: bool) -> JsonObject:
-    store = session.local.resources
+    store = session.place.resources
     name, space = secret["metadata"]["name"], session.namespace
     try:
         return await store.create(secret, manager=MANAGER)
@@ -144,8 +144,10 @@ def _print(session: Session, obj: JsonObject, verb: str) -> None:
 
 def _next_step(session: Session, name: str, values: dict[str, bytes]) -> None:
     """What uses it."""
-    there = "" if session.namespace == "default" else f" -n {session.namespace}"
+    there = session.there(session.namespace)
     known = {"token", "username", "password", "ssh-privatekey"}
     flag = "--auth-secret" if known & values.keys() else "--header-secret"
     source = "--git-repo git@HOST:REPOSITORY" if "ssh-privatekey" in values else "--url URL"
-    session.console.hint(f"Use it: thv registry add NAME {source} {flag} {name}{there}")
+    session.console.hint(
+        f"Use it: {session.program} registry add NAME {source} {flag} {name}{there}"
+    )

@@ -24,6 +24,7 @@ _ROOM = "thv.apps.standalone."
         "thv serve --registry-file registry.json --listen 127.0.0.1:8080",
     ),
     loop=_LOOP,
+    local=True,
 )
 @option(
     "--registry",
@@ -68,6 +69,12 @@ _ROOM = "thv.apps.standalone."
     metavar="TIME",
     help="Wait before a page is asked for again.  [default: 100ms]",
 )
+@option(
+    "--listen-operations",
+    default="",
+    metavar="HOST:PORT",
+    help="Where health and metrics are told.  [default: nowhere]",
+)
 @option("--access-log", is_flag=True, help="Log every request.")
 async def serve(session: Session, **flags: Any) -> None:
     """Keep the registries of the data folder in sync and serve them.
@@ -83,13 +90,21 @@ async def serve(session: Session, **flags: Any) -> None:
     "dev",
     examples=("thv dev", "thv dev --port 9000", "thv dev --data ./sandbox"),
     loop=_LOOP,
+    local=True,
 )
 @option("--port", type=click.IntRange(0, 65535), help="The port.  [default: 8080]")
-async def dev(session: Session, *, port: int | None) -> None:
+@option(
+    "--listen-operations",
+    default="",
+    metavar="HOST:PORT",
+    help="Where health and metrics are told.  [default: nowhere]",
+)
+async def dev(session: Session, *, port: int | None, listen_operations: str) -> None:
     """Try everything out: a filled service in one process.
 
     Sample registries from a file, a URL and a Git repository that this process serves itself, a filtered and a
     layered one on top. Ctrl-C leaves nothing behind; --data DIR keeps it.
     """
-    settings = load(_ROOM + "settings:settings_of")(session, port=port)
+    make = load(_ROOM + "settings:settings_of")
+    settings = make(session, port=port, listen_operations=listen_operations)
     await load(_ROOM + "main:run_dev")(session, settings, kept=session.common.data is not None)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from thv.apps.kit.http.cors import Cors
-from thv.apps.kit.http.endpoints import Call, Endpoint, Target
+from thv.apps.kit.http.endpoints import Call, Endpoint, Right, Target
 from thv.apps.kit.http.message import NO_STORE, Answer, Request
 from thv.apps.kit.http.negotiation import Offer, choose
 from thv.apps.kit.http.parameters import pairs_of
@@ -23,8 +23,17 @@ from thv.apps.kit.http.routing import Matched, Routes
 LINE_LIMIT = 8 * 1024
 HEADER_LIMIT = 16 * 1024
 
-Authorize: TypeAlias = Callable[[Request, str, str], Awaitable[ProblemError | None]]
-"""None lets the request read this registry (namespace, name); a problem is the answer."""
+
+class Access(msgspec.Struct, frozen=True):
+    """What a request asks for: to read a registry, and what its endpoint needs besides."""
+
+    namespace: str
+    name: str
+    also: tuple[Right, ...] = ()
+
+
+Authorize: TypeAlias = Callable[[Request, Access], Awaitable[ProblemError | None]]
+"""None lets the request have this; a problem is the answer."""
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -68,10 +77,7 @@ class Dispatcher:
         if request.method == "OPTIONS":
             return self._cors.preflight(target.family, request) or _options(target)
         endpoint = _endpoint(target, request)
-        if self._authorize is not None and mount.owner is not None and not endpoint.public:
-            problem = await self._authorize(request, *mount.owner)
-            if problem is not None:
-                raise problem
+        may_read = await self._may_read(request, mount, endpoint)
         call = Call(
             request=request,
             endpoint=endpoint,
@@ -80,15 +86,29 @@ class Dispatcher:
             names=_names(matched, endpoint),
             offer=_offer(endpoint, request),
             values=_values(target, endpoint, request),
+            may_read=may_read,
         )
         answer = endpoint.handle(call)
         return answer if isinstance(answer, Answer) else await answer
 
+    async def _may_read(self, request: Request, mount: Mount, endpoint: Endpoint) -> bool:
+        """Whether the caller may read what is mounted; raises where the endpoint needs that."""
+        if self._authorize is None or mount.owner is None:
+            return True
+        if endpoint.public and not endpoint.tells_more:
+            return True
+        problem = await self._authorize(request, Access(*mount.owner, endpoint.also))
+        if problem is not None and not endpoint.public:
+            raise problem
+        return problem is None
+
 
 class Context(msgspec.Struct):
-    """What is known of a request so far, for whoever must explain a failure."""
+    """What is known of a request so far, for whoever must explain a failure or counts."""
 
     family: Family = Family.API
+    route: str = ""
+    """Template of the path, `""` where there is none."""
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
@@ -124,7 +144,7 @@ def _route(
 ) -> tuple[Target, Matched] | Answer:
     found = mount.routes.find(path)
     if found is not None:
-        context.family = found[0].family
+        context.family, context.route = found[0].family, found[0].template
         return found
     context.family = family_of(path)
     if path.endswith(b"/") and mount.routes.find(path.rstrip(b"/")) is not None:

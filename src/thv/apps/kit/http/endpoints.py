@@ -32,9 +32,18 @@ class Call(msgspec.Struct, frozen=True):
     """Query parameters, read, with defaults."""
     offer: Offer
     """The representation that was chosen."""
+    may_read: bool = True
+    """Whether the caller may read the place; False only where an endpoint that is public tells more to those."""
 
 
 Handler: TypeAlias = Callable[[Call], Answer | Awaitable[Answer]]
+
+
+class Right(msgspec.Struct, frozen=True):
+    """Something to be allowed in the namespace of a registry."""
+
+    verb: str
+    resource: str
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +64,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Statuses besides 200 whose body is no error, with its schema."""
     public: bool = False
     """Needs no authorization."""
+    tells_more: bool = False
+    """Public, and tells more to those who may read the place."""
+    also: tuple[Right, ...] = ()
+    """What a caller must be allowed besides reading the place."""
     refused: bool = False
     """Its method is known and never supported: 501 for whoever asks."""
 
@@ -62,6 +75,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 class Target(msgspec.Struct, frozen=True):
     """Everything that one path can do."""
 
+    template: str
     family: Family
     methods: Mapping[str, Endpoint]
     tables: Mapping[str, Table]
@@ -73,13 +87,15 @@ def routes_of(endpoints: Iterable[Endpoint]) -> Routes[Target]:
     by_template: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_template.setdefault(endpoint.template, {})[endpoint.method] = endpoint
-    return Routes((template, _target(methods)) for template, methods in by_template.items())
+    return Routes(
+        (template, _target(template, methods)) for template, methods in by_template.items()
+    )
 
 
-def _target(methods: dict[str, Endpoint]) -> Target:
+def _target(template: str, methods: dict[str, Endpoint]) -> Target:
     supported = [method for method, endpoint in methods.items() if not endpoint.refused]
     if "GET" in supported:
         supported.insert(1, "HEAD")
     family = next(iter(methods.values())).family
     tables = {method: Table(endpoint.parameters) for method, endpoint in methods.items()}
-    return Target(family, methods, tables, ", ".join([*supported, "OPTIONS"]).encode())
+    return Target(template, family, methods, tables, ", ".join([*supported, "OPTIONS"]).encode())

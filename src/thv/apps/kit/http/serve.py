@@ -6,6 +6,7 @@ own; on Kubernetes there are replicas for that.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,7 +24,33 @@ GRACE = 10
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to whoever runs the process."""
+    """A server that leaves signals to whoever runs the process, and that takes sockets while it runs."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._begun = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, and lets those in who wait for it."""
+        await super().startup(sockets)
+        self._begun.set()
+
+    async def listen(self, listener: socket.socket) -> asyncio.AbstractServer:
+        """Serves one more bound socket, once the server runs; closing what comes back ends that."""
+        await self._begun.wait()
+        config = self.config
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn itself calls it
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        loop = asyncio.get_running_loop()
+        opened = await loop.create_server(protocol, sock=listener, backlog=config.backlog)
+        self.servers = [each for each in self.servers if each.is_serving()]
+        self.servers.append(opened)
+        return opened
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from thv.apps.kit.http.compression import Compressor
 from thv.apps.kit.http.cors import Cors
@@ -39,6 +39,14 @@ _SHAPE_BITS = 15 << 76 | 3 << 62
 _BODILESS = frozenset({204, 304})
 
 
+class Meter(Protocol):
+    """Is told of requests; must not raise."""
+
+    def begun(self) -> None: ...
+
+    def ended(self, request: Request, context: Context, status: int, seconds: float, /) -> None: ...
+
+
 class HttpServer:
     """An ASGI application over a dispatcher."""
 
@@ -49,12 +57,14 @@ class HttpServer:
         cors: Cors,
         compressor: Compressor,
         new_id: Callable[[], str] | None = None,
+        meter: Meter | None = None,
     ) -> None:
-        """`new_id` makes request ids."""
+        """`new_id` makes request ids; `meter` counts."""
         self._dispatcher = dispatcher
         self._cors = cors
         self._compressor = compressor
         self._new_id = new_id or new_request_id
+        self._meter = meter
         vary = _VARY + b", Origin" if cors.origins else _VARY
         self._always = (*_ALWAYS, (b"vary", vary))
 
@@ -63,12 +73,25 @@ class HttpServer:
         match scope["type"]:
             case "http":
                 request = request_of(scope, self._new_id)
-                answer, context = await self.answer(request)
-                await self._send(request, answer, context, send)
+                if self._meter is None:
+                    answer, context = await self.answer(request)
+                    await self._send(request, answer, context, send)
+                else:
+                    await self._metered(request, send, self._meter)
             case "lifespan":
                 await _lifespan(receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1000})
+
+    async def _metered(self, request: Request, send: Send, meter: Meter) -> None:
+        began, status, context = time.perf_counter(), 0, Context()
+        meter.begun()
+        try:
+            answer, context = await self.answer(request)
+            status = answer.status
+            await self._send(request, answer, context, send)
+        finally:
+            meter.ended(request, context, status, time.perf_counter() - began)
 
     async def answer(self, request: Request) -> tuple[Answer, Context]:
         """The answer to a request, whatever happens."""
