@@ -1,0 +1,66 @@
+"""What the operator reads from its environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from thv.apps.operator.settings import read_settings
+from thv.domain.errors import Code, ThvError
+
+IMAGE = {"THV_IMAGE": "registry.example/thv:1"}
+
+
+def test_only_the_image_must_be_said() -> None:
+    settings = read_settings(IMAGE)
+    assert settings.image == "registry.example/thv:1"
+    assert (settings.workers, settings.api_mode, settings.data) == (4, "dedicated", Path("/data"))
+    assert settings.identity  # host and process
+
+
+def test_everything_else_can_be() -> None:
+    settings = read_settings(
+        {
+            **IMAGE,
+            "POD_NAMESPACE": "system",
+            "POD_NAME": "operator-0",
+            "THV_NAMESPACES": "a, b",
+            "THV_WORKERS": "8",
+            "THV_ALLOW": "10.0.0.1:443",
+            "THV_CHUNK_GRACE": "30s",
+            "THV_API_MODE": "shared",
+            "THV_IMAGE_PULL_POLICY": "Always",
+            "THV_LOG_LEVEL": "DEBUG",
+            "THV_LOG_FORMAT": "json",
+        }
+    )
+    assert settings.namespaces == ("a", "b")
+    assert settings.chunk_grace == timedelta(seconds=30)
+    assert settings.api("system").pull_policy == "Always"
+    assert settings.api("system").mode == "shared"
+    assert settings.api("system").log_format == "json"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THV_IMAGE", ""),
+        ("THV_WORKERS", "none"),
+        ("THV_WORKERS", "0"),
+        ("THV_WORKERS", "²"),
+        ("THV_CHUNK_MIB", "1e9"),
+        ("THV_CHUNK_GRACE", "soon"),
+        ("THV_API_MODE", "both"),
+        ("THV_IMAGE_PULL_POLICY", "Sometimes"),
+        ("THV_LOG_LEVEL", "LOUD"),
+        ("THV_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_that_none_may_have_is_named(name: str, value: str) -> None:
+    with pytest.raises(ThvError) as error:
+        read_settings({**IMAGE, name: value})
+    assert error.value.code is Code.INVALID
+    assert name in error.value.message
+    assert error.value.hint
