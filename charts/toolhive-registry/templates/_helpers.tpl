@@ -1,0 +1,80 @@
+{{/* The name of the operator's objects: one in a cluster, as bindings and policies know it. */}}
+{{- define "thv.name" -}}
+toolhive-registry-operator
+{{- end }}
+
+{{- define "thv.selector" -}}
+app.kubernetes.io/name: {{ include "thv.name" . }}
+{{- end }}
+
+{{- define "thv.labels" -}}
+{{ include "thv.selector" . }}
+app.kubernetes.io/part-of: toolhive-registry
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+
+{{/* The image, by its digest if there is one. */}}
+{{- define "thv.image" -}}
+{{- $registry := .Values.global.imageRegistry | default .Values.image.registry -}}
+{{- $name := .Values.image.repository -}}
+{{- if $registry }}{{ $name = printf "%s/%s" (trimSuffix "/" $registry) $name }}{{ end -}}
+{{- if .Values.image.digest -}}
+{{ printf "%s@%s" $name .Values.image.digest }}
+{{- else -}}
+{{ printf "%s:%s" $name (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end -}}
+{{- end }}
+
+{{/* Names of pull Secrets with commas between; in the values they are names, or objects with a name. */}}
+{{- define "thv.pullSecrets" -}}
+{{- $names := list -}}
+{{- range .Values.global.imagePullSecrets -}}
+{{- $names = append $names (kindIs "map" . | ternary (get (kindIs "map" . | ternary . dict) "name") .) -}}
+{{- end -}}
+{{ join "," $names }}
+{{- end }}
+
+{{/* Whose registries are looked after, with commas between; none means all. */}}
+{{- define "thv.namespaces" -}}
+{{- if .Values.rbac.namespaces -}}
+{{ join "," .Values.rbac.namespaces }}
+{{- else if eq .Values.rbac.scope "namespace" -}}
+{{ .Release.Namespace }}
+{{- end -}}
+{{- end }}
+
+{{/* Labels as the operator reads them: a=b,c=d. */}}
+{{- define "thv.words" -}}
+{{- $words := list -}}
+{{- range $key, $value := . }}{{ $words = append $words (printf "%s=%s" $key $value) }}{{ end -}}
+{{ join "," $words }}
+{{- end }}
+
+{{/* Settings that were given; a number may have become a float on its way. */}}
+{{- define "thv.settings" -}}
+{{- $given := dict
+  "THV_NAMESPACES" (include "thv.namespaces" .)
+  "THV_IMAGE_PULL_POLICY" .Values.image.pullPolicy
+  "THV_IMAGE_PULL_SECRETS" (include "thv.pullSecrets" .)
+  "THV_WORKERS" (.Values.settings.workers | default "" | toString)
+  "THV_ALLOW" (join "," .Values.settings.allow)
+  "THV_FETCH_BACKOFF" .Values.settings.fetchBackoff
+  "THV_CHUNK_GRACE" .Values.settings.chunkGrace
+  "THV_CHUNK_MIB" (.Values.settings.chunkMiB | default "" | toString)
+  "THV_LOG_LEVEL" .Values.settings.logLevel
+  "THV_LOG_FORMAT" .Values.settings.logFormat
+  "THV_API_MODE" .Values.api.mode
+  "THV_DNS_NAMESPACE" .Values.dns.namespace
+  "THV_DNS_PODS" (include "thv.words" .Values.dns.podLabels)
+  "THV_DNS_ADDRESSES" (join "," .Values.dns.addresses)
+  "THV_METRICS_NAMESPACES" (include "thv.words" .Values.metrics.namespaceLabels)
+-}}
+{{- range $name, $value := $given }}
+{{- if $value }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}

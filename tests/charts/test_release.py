@@ -1,0 +1,165 @@
+"""The chart in a cluster whose pods run, by the commands that an administrator gives."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.charts.helm import CHART
+from tests.charts.reading import reading
+from tests.charts.releases import EARLIER, NAME, SYSTEM, Releases, earlier
+from tests.control_plane.cluster import Place
+from tests.control_plane.plane import Json
+from thv import __version__
+
+pytestmark = [pytest.mark.e2e, pytest.mark.requirement("OPS-04")]
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICKSTART = str(ROOT / "examples" / "quickstart")
+REGISTRIES = ["quickstart", "quickstart-catalog", "quickstart-staging"]
+AUTH = "toolhive-registry-api-auth"
+KINDS = "customresourcedefinitions"
+
+
+def start(place: Place) -> None:
+    """The commands of the notes."""
+    place.kubectl("apply", "-k", QUICKSTART)
+    place.wait("condition=Ready", "mcpreg", "--all", seconds=90)
+
+
+def registry(replicas: int) -> Json:
+    """An open registry with several pods."""
+    return {
+        "apiVersion": "toolhive.stacklok.io/v1alpha1",
+        "kind": "MCPRegistry",
+        "metadata": {"name": "corp"},
+        "spec": {
+            "source": {"type": "configmap", "configMap": {"name": "quickstart-servers"}},
+            "api": {"anonymousRead": True, "replicas": replicas},
+        },
+    }
+
+
+def rolled_out(place: Place, image: str) -> None:
+    """Until the pods of the registry run this image and no other."""
+    path = "jsonpath={.spec.template.spec.containers[0].image}=" + image
+    place.wait(path, "deployment/corp-api", seconds=60)
+    place.kubectl("rollout", "status", "deployment/corp-api", "--timeout=90s")
+
+
+def let_in(place: Place) -> list[str]:
+    """Accounts of the namespace that may ask about tokens; those of others come and go."""
+    subjects = place.get("clusterrolebinding", AUTH)["subjects"]
+    return [each["name"] for each in subjects if each["namespace"] == place.namespace]
+
+
+def test_four_commands_give_registries_that_answer(releases: Releases, place: Place) -> None:
+    begin = time.monotonic()
+    with releases.installed() as notes:
+        assert f"kubectl apply -n default -k {Path(QUICKSTART).relative_to(ROOT)}" in notes
+        start(place)
+        shown = place.kubectl("get", "mcpreg", "-o", "name").split()
+        assert time.monotonic() - begin < 180
+        assert [name.partition("/")[2] for name in sorted(shown)] == REGISTRIES
+        said = releases.helm("test", NAME, "-n", SYSTEM)
+        assert "Succeeded" in said
+
+
+def test_an_upgrade_and_the_way_back_fail_no_read(
+    releases: Releases, place: Place, tmp_path: Path
+) -> None:
+    with releases.installed("operator.replicas=2", chart=earlier(tmp_path)):
+        place.kubectl("apply", "-k", QUICKSTART)
+        place.apply(registry(replicas=2))
+        place.wait("condition=Ready", "mcpreg", "--all", seconds=60)
+        bound, columns = let_in(place), place.kubectl("get", "mcpreg").splitlines()[0].split()
+        with reading(place.url("corp-api"), rate=200) as client:
+            releases.upgrade("operator.replicas=2", "settings.workers=2")
+            rolled_out(place, f"{NAME}:{__version__}")
+            assert "SERVERS" in place.kubectl("get", "mcpreg").splitlines()[0].split()
+            releases.roll_back()
+            rolled_out(place, f"{NAME}:{EARLIER}")
+        print(f"{client.reads} reads, {client.rate:.0f} a second, {len(client.failures)} failed")
+        assert client.failures == []
+        assert client.rate > 100
+        assert "SERVERS" not in columns
+        assert len(bound) == 4
+        assert let_in(place) == bound
+
+
+def test_limited_to_a_namespace_it_serves_there_and_touches_nothing_elsewhere(
+    releases: Releases, place: Place, elsewhere: Place
+) -> None:
+    with releases.installed("rbac.scope=namespace", f"rbac.namespaces={{{place.namespace}}}"):
+        start(place)
+        elsewhere.kubectl("apply", "-k", QUICKSTART)
+        assert names(place, "quickstart-catalog-api") == [
+            "github",
+            "grafana",
+            "notion",
+            "playwright",
+        ]
+        assert "status" not in elsewhere.get("mcpreg", "quickstart")
+        as_operator = f"--as=system:serviceaccount:{SYSTEM}:toolhive-registry-operator"
+        asked = elsewhere.cluster.plane.kubectl("get", "mcpreg", "-A", as_operator)
+        assert "forbidden" in asked.stderr
+
+
+def test_without_a_right_on_the_cluster_it_says_what_is_missing(
+    releases: Releases, place: Place
+) -> None:
+    limits = ("rbac.scope=namespace", f"rbac.namespaces={{{place.namespace}}}")
+    with releases.installed(*limits, "rbac.clusterWide=false") as notes:
+        place.kubectl("apply", "-k", QUICKSTART)
+        place.wait("condition=APIReady=false", "mcpreg/quickstart")
+        conditions = place.get("mcpreg", "quickstart")["status"]["conditions"]
+        (said,) = [each["message"] for each in conditions if each["type"] == "APIReady"]
+        assert "helm get notes" in said
+        place.apply(registry(replicas=1))
+        place.wait("condition=Ready", "mcpreg/corp", seconds=60)
+        missing = releases.helm("template", *command_of(notes))
+        administrator = Place(place.cluster, "")
+        administrator.kubectl("apply", "--server-side", "-f", "-", stdin=missing)
+        try:
+            place.wait("condition=Ready", "mcpreg", "--all", seconds=90)
+        finally:
+            administrator.kubectl("delete", "-f", "-", stdin=missing)
+
+
+def command_of(notes: str) -> list[str]:
+    """The arguments of `helm template`, with the chart where it is here."""
+    (found,) = re.findall(r"helm template ((?:.*\\\n)?.*?) \|", notes)
+    words: list[str] = found.replace("\\\n", " ").split()
+    return [str(CHART) if word == "./toolhive-registry" else word for word in words]
+
+
+def names(place: Place, service: str) -> list[str]:
+    """What the API of a registry lists for somebody whom the namespace lets read it."""
+    place.kubectl("create", "serviceaccount", "reader")
+    subject = f"--serviceaccount={place.namespace}:reader"
+    place.kubectl("create", "rolebinding", "r", "--clusterrole=toolhive-registry-user", subject)
+    audience = f"{service}.{place.namespace}.svc"
+    token = place.kubectl("create", "token", "reader", "--audience", audience).strip()
+    answer = json.loads(place.ask(service, "/api/v1/servers", Authorization=f"Bearer {token}"))
+    return sorted(server["name"].rpartition("/")[2] for server in answer["servers"])
+
+
+def test_what_is_uninstalled_leaves_registries_and_their_kinds(
+    releases: Releases, place: Place
+) -> None:
+    with releases.installed():
+        start(place)
+    assert len(place.kubectl("get", "mcpreg", "-o", "name").split()) == 3
+    assert not releases.system.kubectl("get", "deployments", "-o", "name").split()
+    with releases.installed():
+        place.wait("condition=Ready", "mcpreg", "--all", seconds=60)
+
+
+def test_kinds_go_when_they_are_not_kept(releases: Releases, place: Place) -> None:
+    with releases.installed("crds.keep=false"):
+        place.kubectl("get", "mcpreg")
+    assert releases.objects(KINDS) == []

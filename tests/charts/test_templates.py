@@ -1,0 +1,440 @@
+"""What the charts render, without a cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.builders import registry
+from tests.charts.helm import CHART, CHARTS, KINDS_CHART, Helm, Json
+from thv import __version__
+from thv.formats.crd import registry_crd
+from thv.formats.install import render
+from thv.formats.server_crd import server_crd, tool_config_crd
+from thv.sync.serving.names import METRICS_PORT
+from thv.sync.serving.pods import own_deployment, shared_deployment
+from thv.sync.serving.settings import ApiSettings
+
+pytestmark = [pytest.mark.flows, pytest.mark.requirement("OPS-04")]
+
+OPERATOR = "toolhive-registry-operator"
+MONITORED = ("metrics.podMonitor.enabled=true", "metrics.serviceMonitor.enabled=true")
+CLUSTER_WIDE = frozenset(
+    {
+        *("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+    }
+)
+
+
+def values(*words: str) -> list[str]:
+    return [part for word in words for part in ("--set", word)]
+
+
+def named(objects: list[Json], kind: str, name: str = OPERATOR) -> Json:
+    (found,) = [o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name]
+    return found
+
+
+def of_kind(objects: list[Json], kind: str) -> list[Json]:
+    return [obj for obj in objects if obj["kind"] == kind]
+
+
+def pods(objects: list[Json]) -> Iterator[Json]:
+    for obj in objects:
+        if obj["kind"] == "Deployment":
+            yield obj["spec"]["template"]["spec"]
+        elif obj["kind"] == "Pod":
+            yield obj["spec"]
+
+
+def environment(objects: list[Json]) -> dict[str, str]:
+    (container,) = named(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each.get("value", "") for each in container["env"]}
+
+
+def key(obj: Json) -> tuple[str, str]:
+    return obj["kind"], obj["metadata"]["name"]
+
+
+# ---------------------------------------------------------------- one truth
+
+
+def test_the_chart_installs_what_the_manifests_install(helm: Helm) -> None:
+    rendered = {key(obj): obj for obj in helm.template(*values("crds.enabled=false"))}
+    manifests = {key(obj): obj for obj in render() if obj["kind"] != "Namespace"}
+    more = {("Service", OPERATOR), ("Pod", "toolhive-registry-test")}
+    assert rendered.keys() - manifests.keys() == more
+    for name, wanted in manifests.items():
+        found = rendered[name]
+        assert wanted["metadata"]["labels"].items() <= found["metadata"]["labels"].items()
+        assert found["metadata"].get("namespace") == wanted["metadata"].get("namespace"), name
+        assert _without_head(found) == _without_head(wanted), name
+
+
+def _without_head(obj: Json) -> Json:
+    return {name: part for name, part in obj.items() if name != "metadata"}
+
+
+def test_the_kinds_stay_when_the_release_goes_unless_told(helm: Helm) -> None:
+    for chart, keep in ((CHART, "crds.keep"), (KINDS_CHART, "keep")):
+        (kept,) = of_kind(helm.template(chart=chart), "CustomResourceDefinition")
+        assert kept["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+        assert kept["spec"] == registry_crd()["spec"]
+        (gone,) = of_kind(
+            helm.template(*values(f"{keep}=false"), chart=chart), "CustomResourceDefinition"
+        )
+        assert "annotations" not in gone["metadata"]
+    assert not of_kind(helm.template(*values("crds.enabled=false")), "CustomResourceDefinition")
+
+
+def test_the_kinds_of_toolhive_come_when_they_are_asked_for(helm: Helm) -> None:
+    found = helm.template(*values("toolhive.enabled=true"), chart=KINDS_CHART)
+    specs = [obj["spec"] for obj in found]
+    for crd in (registry_crd(), server_crd(), tool_config_crd()):
+        assert crd["spec"] in specs
+
+
+def test_no_kind_is_too_large_for_client_side_apply(helm: Helm) -> None:
+    for crd in helm.template(*values("toolhive.enabled=true"), chart=KINDS_CHART):
+        assert len(json.dumps(crd)) < 256 * 1024
+
+
+def test_the_charts_have_the_version_of_the_product() -> None:
+    for chart in (CHART, KINDS_CHART):
+        about = yaml.safe_load((chart / "Chart.yaml").read_text())
+        assert (about["version"], about["appVersion"]) == (__version__, __version__)
+
+
+# ---------------------------------------------------------------- values
+
+
+def test_helm_finds_nothing_wrong(helm: Helm) -> None:
+    said = helm("lint", "--strict", str(CHART), str(KINDS_CHART))
+    assert "0 chart(s) failed" in said
+
+
+def test_every_value_is_described_and_has_a_default() -> None:
+    for chart in CHARTS.iterdir():
+        schema = json.loads((chart / "values.schema.json").read_text())
+        defaults = yaml.safe_load((chart / "values.yaml").read_text())
+        assert _described(schema) == _given(schema, defaults), chart.name
+
+
+def _described(schema: Json, before: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, part in schema["properties"].items():
+        nested = part.get("properties")
+        assert nested or part.get("description"), name
+        found |= _described(part, f"{before}{name}.") if nested else {f"{before}{name}"}
+    return found
+
+
+def _given(schema: Json, defaults: Json, before: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, value in defaults.items():
+        part = schema["properties"][name]
+        nested = part.get("properties")
+        found |= _given(part, value, f"{before}{name}.") if nested else {f"{before}{name}"}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("word", "about"),
+    [
+        ("operator.replica=2", "replica"),
+        ("rbac.scope=everything", "scope"),
+        ("settings.allow={registry.example}", "allow"),
+        ("settings.chunkGrace=soon", "chunkGrace"),
+        ("settings.workers=0", "workers"),
+        ("image.digest=latest", "digest"),
+        ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("rbac.namespaces={Team}", "namespaces"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(helm: Helm, word: str, about: str) -> None:
+    done = helm.run("template", "x", str(CHART), *values(word))
+    assert done.returncode != 0
+    assert about in done.stderr
+
+
+def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
+    found = environment(
+        helm.template(
+            *values(
+                "settings.workers=8",
+                "settings.allow={git.corp:443,10.0.0.1:80}",
+                "settings.fetchBackoff=500ms",
+                "settings.chunkGrace=20m",
+                "settings.chunkMiB=256",
+                "settings.logLevel=DEBUG",
+                "settings.logFormat=json",
+                "api.mode=shared",
+                "dns.namespace=dns",
+                "dns.podLabels.app=names",
+                "dns.addresses={169.254.20.10/32}",
+                r"metrics.namespaceLabels.kubernetes\.io/metadata\.name=monitoring",
+                "rbac.namespaces={one,two}",
+                "image.pullPolicy=Always",
+            )
+        )
+    )
+    assert (
+        found.items()
+        >= {
+            "THV_WORKERS": "8",
+            "THV_ALLOW": "git.corp:443,10.0.0.1:80",
+            "THV_FETCH_BACKOFF": "500ms",
+            "THV_CHUNK_GRACE": "20m",
+            "THV_CHUNK_MIB": "256",
+            "THV_LOG_LEVEL": "DEBUG",
+            "THV_LOG_FORMAT": "json",
+            "THV_API_MODE": "shared",
+            "THV_DNS_NAMESPACE": "dns",
+            "THV_DNS_PODS": "app=names",
+            "THV_DNS_ADDRESSES": "169.254.20.10/32",
+            "THV_METRICS_NAMESPACES": "kubernetes.io/metadata.name=monitoring",
+            "THV_NAMESPACES": "one,two",
+            "THV_IMAGE_PULL_POLICY": "Always",
+        }.items()
+    )
+
+
+def test_every_setting_of_the_operator_can_be_given() -> None:
+    page = (CHART.parents[1] / "docs/reference/settings.md").read_text()
+    operator = page.partition("## `thv registry-api`")[0]
+    settings = set(re.findall(r"THV_[A-Z_]+", operator)) - {"THV_LISTEN_OPERATIONS"}
+    templates = "".join(
+        file.read_text() for file in (CHART / "templates").iterdir() if file.is_file()
+    )
+    assert {name for name in settings if name not in templates} == set()
+
+
+def test_settings_that_are_not_given_are_left_to_the_operator(helm: Helm) -> None:
+    assert {name for name in environment(helm.template()) if name.startswith("THV_")} == {
+        "THV_IMAGE",
+        "THV_DATA",
+    }
+
+
+# ---------------------------------------------------------------- images
+
+
+def test_one_value_moves_every_image(helm: Helm) -> None:
+    words = values("global.imageRegistry=registry.corp:5000/mirror", "operator.replicas=2")
+    objects = helm.template(*words)
+    images = {each["image"] for pod in pods(objects) for each in pod["containers"]}
+    wanted = f"registry.corp:5000/mirror/toolhive-registry:{__version__}"
+    assert images == {wanted}
+    assert environment(objects)["THV_IMAGE"] == wanted
+    others = re.findall(r"toolhive-registry:\d[\w.]*", json.dumps(objects))
+    assert len(others) == json.dumps(objects).count(wanted)
+
+
+def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
+    digest = "sha256:" + "ab" * 32
+    objects = helm.template(
+        *values(f"image.digest={digest}", "image.tag=latest", "image.registry=r.io")
+    )
+    assert environment(objects)["THV_IMAGE"] == f"r.io/toolhive-registry@{digest}"
+
+
+@pytest.mark.parametrize(
+    "given", ["global.imagePullSecrets={pull,other}", "global.imagePullSecrets[0].name=pull"]
+)
+def test_pull_secrets_reach_the_pods_that_the_operator_makes(helm: Helm, given: str) -> None:
+    objects = helm.template(*values(given))
+    secrets = environment(objects)["THV_IMAGE_PULL_SECRETS"].split(",")
+    assert secrets[0] == "pull"
+    for pod in pods(objects):
+        assert [each["name"] for each in pod["imagePullSecrets"]] == secrets
+
+
+# ---------------------------------------------------------------- rights
+
+
+def test_limited_to_namespaces_it_may_do_nothing_elsewhere(helm: Helm) -> None:
+    words = ("rbac.scope=namespace", "rbac.namespaces={one,two}", "rbac.clusterWide=false")
+    objects = helm.template(*values(*words, "crds.enabled=false"))
+    assert not {obj["kind"] for obj in objects} & CLUSTER_WIDE
+    places = {obj["metadata"]["namespace"] for obj in of_kind(objects, "RoleBinding")}
+    assert places == {"toolhive-system", "one", "two"}
+    assert environment(objects)["THV_NAMESPACES"] == "one,two"
+
+
+def test_limited_to_namespaces_it_has_the_same_rights_there(helm: Helm) -> None:
+    def rules(*words: str) -> list[str]:
+        roles = [
+            obj
+            for obj in helm.template(*values(*words))
+            if obj["kind"] in ("Role", "ClusterRole")
+            and obj["metadata"]["name"] in (OPERATOR, "toolhive-registry-api-server")
+        ]
+        return sorted(json.dumps(rule, sort_keys=True) for obj in roles for rule in obj["rules"])
+
+    assert rules("rbac.scope=namespace") == rules()
+
+
+def test_limited_to_namespaces_only_tokens_are_checked_everywhere(helm: Helm) -> None:
+    objects = helm.template(*values("rbac.scope=namespace"))
+    bound = {obj["roleRef"]["name"] for obj in of_kind(objects, "ClusterRoleBinding")}
+    assert bound == {OPERATOR, "toolhive-registry-api-auth"}
+    touched = {r for rule in named(objects, "ClusterRole")["rules"] for r in rule["resources"]}
+    assert touched == {"tokenreviews", "subjectaccessreviews", "clusterrolebindings"}
+
+
+# ---------------------------------------------------------------- pods and networks
+
+
+def test_one_replica_needs_no_budget_and_no_spread(helm: Helm) -> None:
+    objects = helm.template()
+    assert not of_kind(objects, "PodDisruptionBudget")
+    assert "topologySpreadConstraints" not in next(pods(objects))
+
+
+def test_several_replicas_are_spread_and_drained_one_by_one(helm: Helm) -> None:
+    objects = helm.template(*values("operator.replicas=2"))
+    deployment = named(objects, "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    constraints = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    budget = named(objects, "PodDisruptionBudget")["spec"]
+    assert [each["topologyKey"] for each in constraints] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
+    for each in [*constraints, {"labelSelector": budget["selector"]}]:
+        assert each["labelSelector"]["matchLabels"].items() <= labels.items()
+    assert budget["maxUnavailable"] == 1
+
+
+def test_every_pod_is_locked_down(helm: Helm) -> None:
+    for pod in pods(helm.template()):
+        assert pod["securityContext"]["runAsUser"] == 65532
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"]
+
+
+def test_whom_the_operator_reaches_can_be_narrowed(helm: Helm) -> None:
+    rule = "networkPolicy.egress[0].to[0].ipBlock.cidr=10.0.0.0/8"
+    peer = "networkPolicy.ingressFrom[0].namespaceSelector.matchLabels.team=monitoring"
+    policy = named(helm.template(*values(rule, peer)), "NetworkPolicy")["spec"]
+    _, sources = policy["egress"]
+    assert sources == {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
+    (entered,) = policy["ingress"]
+    assert entered["from"] == [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}]
+
+
+def test_details_of_the_pod_can_be_chosen(helm: Helm) -> None:
+    pod = next(
+        pods(
+            helm.template(
+                *values(
+                    "operator.priorityClassName=system-cluster-critical",
+                    "operator.nodeSelector.disk=ssd",
+                    "operator.tolerations[0].key=dedicated",
+                    "operator.affinity.nodeAffinity.x=y",
+                    "operator.topologySpreadConstraints[0].topologyKey=rack",
+                    "operator.extraEnv[0].name=GIT_TRACE",
+                    "operator.extraEnv[0].value=yes",
+                )
+            )
+        )
+    )
+    assert pod["priorityClassName"] == "system-cluster-critical"
+    assert pod["nodeSelector"] == {"disk": "ssd"}
+    assert pod["tolerations"] == [{"key": "dedicated"}]
+    assert pod["affinity"] == {"nodeAffinity": {"x": "y"}}
+    assert pod["topologySpreadConstraints"] == [{"topologyKey": "rack"}]
+    assert {"name": "GIT_TRACE", "value": "yes"} in pod["containers"][0]["env"]
+
+
+# ---------------------------------------------------------------- monitoring
+
+
+def test_nothing_needs_the_prometheus_operator_unless_asked(helm: Helm) -> None:
+    assert not [o for o in helm.template() if o["apiVersion"].startswith("monitoring")]
+
+
+def test_monitors_find_the_port_with_the_metrics(helm: Helm) -> None:
+    objects = helm.template(*values(*MONITORED))
+    settings = ApiSettings(image="x")
+    seen = {
+        OPERATOR: [named(objects, "Deployment")],
+        "toolhive-registry-api": [
+            own_deployment(registry(), settings),
+            shared_deployment("team", settings),
+        ],
+    }
+    monitors = of_kind(objects, "PodMonitor")
+    assert {each["metadata"]["name"] for each in monitors} == set(seen)
+    for monitor in monitors:
+        (end,) = monitor["spec"]["podMetricsEndpoints"]
+        for deployment in seen[monitor["metadata"]["name"]]:
+            assert _selects(monitor, deployment)
+            assert _port(deployment, end["port"]) == METRICS_PORT
+
+
+def _selects(monitor: Json, deployment: Json) -> bool:
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    wanted = monitor["spec"]["selector"]["matchExpressions"]
+    return all(labels.get(each["key"]) in each["values"] for each in wanted)
+
+
+def _port(deployment: Json, name: str) -> int:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (found,) = [port["containerPort"] for port in container["ports"] if port["name"] == name]
+    return int(found)
+
+
+def test_a_service_monitor_finds_the_service(helm: Helm) -> None:
+    objects = helm.template(*values(*MONITORED))
+    monitor, service = named(objects, "ServiceMonitor"), named(objects, "Service")
+    wanted = monitor["spec"]["selector"]["matchLabels"]
+    assert wanted.items() <= service["metadata"]["labels"].items()
+    (end,), (port,) = monitor["spec"]["endpoints"], service["spec"]["ports"]
+    assert end["port"] == port["name"]
+
+
+def test_monitors_look_where_registries_are_looked_after(helm: Helm) -> None:
+    everywhere = helm.template(*values(*MONITORED))
+    some = helm.template(*values(*MONITORED, "rbac.namespaces={one,two}"))
+    name = "toolhive-registry-api"
+    assert named(everywhere, "PodMonitor", name)["spec"]["namespaceSelector"] == {"any": True}
+    found = named(some, "PodMonitor", name)["spec"]["namespaceSelector"]
+    assert found == {"matchNames": ["one", "two"]}
+
+
+def test_labels_let_a_prometheus_select_what_is_its(helm: Helm) -> None:
+    words = [f"metrics.{each}.labels.release=prom" for each in ("podMonitor", "serviceMonitor")]
+    for obj in helm.template(*values(*MONITORED, *words)):
+        if obj["apiVersion"].startswith("monitoring"):
+            assert obj["metadata"]["labels"]["release"] == "prom"
+
+
+def test_alerts_and_dashboard_come_when_asked_for(helm: Helm) -> None:
+    words = values("metrics.rules.enabled=true", "metrics.dashboard.enabled=true")
+    objects = helm.template(*words)
+    alerts, dashboard = CHART / "files" / "alerts.yaml", CHART / "files" / "dashboard.json"
+    rules = [obj["spec"] for obj in of_kind(objects, "PrometheusRule")]
+    shown = [
+        json.loads(obj["data"]["toolhive-registry.json"])
+        for obj in of_kind(objects, "ConfigMap")
+        if obj["metadata"]["labels"]["grafana_dashboard"] == "1"
+    ]
+    assert rules == _documents(alerts)
+    assert shown == _documents(dashboard)
+
+
+def _documents(file: Path) -> list[Json]:
+    return [yaml.safe_load(file.read_text())] if file.exists() else []
