@@ -1,0 +1,73 @@
+"""The release before this checkout, as it was shipped: chart, manifests, kinds, and the program.
+
+A release is kept by `python -m tests.charts.previous` before its successor is begun; the one before it may go then.
+"""
+
+from __future__ import annotations
+
+import compileall
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.charts.helm import CHART, KINDS_CHART, Helm, find_or_build
+from tests.control_plane.images import INSIDE, PRODUCT, ROOT, Image
+from tests.control_plane.sandbox import Mount
+from thv import __version__
+from thv.domain.versions import SemVer, parse_semver
+
+RELEASES = ROOT / "tests" / "data" / "releases"
+_KEPT = (ROOT / "deploy" / "install.yaml", KINDS_CHART / "crds" / "mcpregistries.yaml")
+
+
+class Release:
+    """What one release consists of, where it is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.version = folder.name
+        self.image = f"{PRODUCT}:{self.version}"
+        self.chart = folder / f"toolhive-registry-{self.version}.tgz"
+        self.manifests = folder / "install.yaml"
+        self.kinds = folder / "mcpregistries.yaml"
+        self.wheel = folder / f"toolhive_registry-{self.version}-py3-none-any.whl"
+
+
+def previous() -> Release:
+    """The newest one that is kept."""
+    return Release(max(RELEASES.iterdir(), key=_version))
+
+
+def _version(folder: Path) -> SemVer:
+    found = parse_semver(folder.name)
+    assert found is not None, f"{folder} is no release"
+    return found
+
+
+def previous_image(product: Image, folder: Path) -> Image:
+    """Its program among the packages of today, as its pods run it."""
+    release = previous()
+    with zipfile.ZipFile(release.wheel) as wheel:
+        wheel.extractall(folder)
+    packages = next(mount for mount in product.folders if mount.target == INSIDE).source
+    (site,) = packages.glob("lib/python*/site-packages")
+    target = f"{INSIDE}/{site.relative_to(packages)}/thv"
+    compileall.compile_dir(folder / "thv", quiet=2, workers=0)
+    older = Mount(folder / "thv", target, read_only=True)
+    return product._replace(pattern=f"*{release.image}", folders=(*product.folders, older))
+
+
+def keep() -> None:
+    """Keeps this checkout as a release."""
+    folder = RELEASES / __version__
+    folder.mkdir(parents=True)
+    for file in _KEPT:
+        shutil.copy(file, folder)
+    Helm(find_or_build(), folder)("package", str(CHART), "-d", str(folder))
+    command = [sys.executable, "-m", "flit_core.wheel", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    keep()
