@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The product: `thv` and what it starts. Built where an image builder is:
-#   docker buildx build --sbom=true --provenance=true -t toolhive-registry:0.1.0 .
+#   docker buildx build --sbom=true --provenance=true -t toolhive-registry:0.2.0 .
 ARG PYTHON=3.13
 
 FROM python:${PYTHON}-slim-trixie AS build

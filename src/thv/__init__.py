@@ -9,4 +9,4 @@ The house, from the ground up (every floor imports downward only, `make lint` ho
     apps         doors: command line, registry API, the one-machine process; `kit` is what they share
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.charts.helm import Helm, find_or_build
+from tests.charts.previous import previous_image
 from tests.charts.releases import Releases
 from tests.control_plane import sandbox
 from tests.control_plane.binaries import MissingError
@@ -35,13 +36,15 @@ def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory, product: Image) -> Iterator[Cluster]:
-    """A cluster with nothing in it."""
+    """A cluster with nothing in it, whose node has the images of two releases."""
     binaries = control_plane_binaries()
     if not binaries.has_manager or not sandbox.is_possible():
         pytest.skip("no pods: it takes root, Go and `make tools`, and util-linux")
+    older = previous_image(product, tmp_path_factory.mktemp("previous"))
+    images = [python_image(), older, product]
     with (
         control_plane_in(tmp_path_factory.mktemp("bare"), binaries) as plane,
-        kubelet_of(plane, tmp_path_factory.mktemp("node"), [python_image(), product]) as kubelet,
+        kubelet_of(plane, tmp_path_factory.mktemp("node"), images) as kubelet,
     ):
         yield Cluster(plane, kubelet)
 

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.charts.helm import CHART, Helm, Json
 from tests.control_plane.cluster import Cluster, Place
-from thv import __version__
 
 NAME = "toolhive-registry"
 SYSTEM = "toolhive-system"
 OPERATOR = "deployment/toolhive-registry-operator"
-EARLIER = "0.0.9"
-_COLUMN = """    - name: Servers
-      type: integer
-      jsonPath: .status.serverCount
-"""
 _PATIENCE = ("--wait", "--timeout", "90s")
 
 
 def given(*words: str) -> list[str]:
     """Values as options."""
     return [part for word in words for part in ("--set", word)]
-
-
-def earlier(folder: Path) -> Path:
-    """The chart as a version before could have been: with another image, and a column less in the kind."""
-    chart = folder / CHART.name
-    shutil.copytree(CHART, chart)
-    about, kinds = chart / "Chart.yaml", chart / "templates" / "crds.yaml"
-    about.write_text(about.read_text().replace(__version__, EARLIER))
-    text = kinds.read_text()
-    assert _COLUMN in text
-    kinds.write_text(text.replace(_COLUMN, ""))
-    return chart
 
 
 class Releases:
