@@ -19,7 +19,7 @@ from tests.metrics.page import metrics_page
 from tests.pages import cli_page, requirements_page, settings_page
 from thv.domain.canonical import JsonObject
 from thv.formats.crd import registry_crd
-from thv.formats.install import render
+from thv.formats.install import kinds, render
 from thv.formats.server_crd import server_crd, tool_config_crd
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ OUTPUTS: list[tuple[str, Callable[[], str]]] = [
         "charts/toolhive-registry-crds/optional/mcptoolconfigs.yaml",
         lambda: _yaml(tool_config_crd()),
     ),
-    ("deploy/install.yaml", lambda: _yaml(*render())),
+    ("deploy/install.yaml", lambda: _yaml(*kinds(), *render())),
     ("docs/requirements.md", requirements_page),
     ("docs/reference/cli.md", cli_page),
     ("docs/reference/mcpregistry.md", registry_page),

@@ -1,155 +1,128 @@
-"""What installs the operator, as values."""
+"""Installations: what is rendered of a choice, and how the choice is read back from what runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from thv import __version__
 from thv.domain.canonical import JsonObject
-from thv.domain.roles import (
-    ADMIN_ROLE,
-    API_AUTH_ROLE,
-    CLUSTER_ROLES,
-    DEPLOYER_ROLE,
-    LEADER_ROLE,
-    OPERATOR_ROLE,
-    SOURCE_READER_ROLE,
-    USER_ROLE,
-    Role,
-    source_reader,
-)
-from thv.formats.install import Installation, render
-from thv.formats.roles import cluster_role, namespaced_role
+from thv.formats.images import in_registry, is_reference, tag_of, with_tag
+from thv.formats.install import Installation, kinds, read_installation, render
 
-pytestmark = pytest.mark.requirement("OPS-01", "OPS-02")
+pytestmark = pytest.mark.requirement("OPS-04")
 
-_ALL = (*CLUSTER_ROLES, LEADER_ROLE)
+CHOICES: list[dict[str, Any]] = [
+    {},
+    {"namespace": "mcp", "replicas": 3},
+    {"image": "r.corp:5000/mcp/toolhive-registry:1.2.3", "pull_secrets": ("pull", "other")},
+    {"scope": "namespace"},
+    {"scope": "namespace", "namespaces": ("one", "two"), "pull_policy": "Always"},
+    {"namespaces": ("one",), "settings": (("THV_ALLOW", "git.corp:443"), ("THV_WORKERS", "8"))},
+]
 
 
-def _kinds(objects: list[JsonObject], kind: str) -> list[JsonObject]:
-    return [obj for obj in objects if obj["kind"] == kind]
-
-
-def _only(kind: str) -> JsonObject:
-    (found,) = _kinds(render(), kind)
+def deployment(objects: list[JsonObject]) -> JsonObject:
+    (found,) = [obj for obj in objects if obj["kind"] == "Deployment"]
     return found
 
 
-@pytest.mark.parametrize("role", _ALL, ids=lambda role: role.name)
-def test_no_role_holds_a_wildcard_or_a_power_over_roles(role: Role) -> None:
-    for right in role.rights:
-        words = {*right.verbs, *right.resources, *right.groups, *right.names}
-        assert not any("*" in word for word in words), right
-        assert not words & {"escalate", "bind", "impersonate", "users", "serviceaccounts/token"}
+def environment(objects: list[JsonObject]) -> dict[str, str]:
+    (container,) = deployment(objects)["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
-@pytest.mark.parametrize("role", _ALL, ids=lambda role: role.name)
-def test_no_role_but_one_reads_secrets_and_none_enters_pods(role: Role) -> None:
-    resources = {resource for right in role.rights for resource in right.resources}
-    assert not resources & {"pods/exec", "pods/attach", "pods/proxy", "nodes"}
-    assert ("secrets" in resources) is (role is SOURCE_READER_ROLE)
-
-
-def test_the_role_that_reads_secrets_is_bound_to_nobody() -> None:
-    bindings = [obj for obj in render() if obj["kind"].endswith("Binding") and "roleRef" in obj]
-    assert len(bindings) == 3
-    assert SOURCE_READER_ROLE.name not in {obj["roleRef"]["name"] for obj in bindings}
-
-
-def test_the_operator_writes_no_spec_of_ours_and_no_server() -> None:
-    written = {
+def bound_everywhere(objects: list[JsonObject]) -> set[str]:
+    roles = {
+        obj["roleRef"]["name"]
+        for obj in objects
+        if obj["kind"] == "ClusterRoleBinding" and "subjects" in obj
+    }
+    return {
         resource
-        for right in OPERATOR_ROLE.rights
-        if set(right.verbs) - {"get", "list", "watch"}
-        for resource in right.resources
+        for obj in objects
+        if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] in roles
+        for rule in obj["rules"]
+        for resource in rule["resources"]
     }
-    assert {name for name in written if name.startswith("mcp")} == {"mcpregistries/status"}
 
 
-def test_roles_of_people_build_on_each_other() -> None:
-    assert set(USER_ROLE.rights) < set(DEPLOYER_ROLE.rights) < set(ADMIN_ROLE.rights)
-    labels = [cluster_role(role)["metadata"]["labels"] for role in (USER_ROLE, DEPLOYER_ROLE)]
-    assert labels[0]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
-    assert labels[1]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
-    admin = cluster_role(ADMIN_ROLE)["metadata"]["labels"]
-    assert not any("aggregate" in label for label in admin)
+@pytest.mark.parametrize("choice", CHOICES)
+def test_what_runs_tells_what_was_chosen(choice: dict[str, Any]) -> None:
+    rendered = render(Installation(**choice))
+    assert render(read_installation(deployment(rendered))) == rendered
 
 
-def test_pods_of_apis_may_only_ask_who_somebody_is() -> None:
-    assert cluster_role(API_AUTH_ROLE)["rules"] == [
-        {
-            "apiGroups": ["authentication.k8s.io"],
-            "resources": ["tokenreviews"],
-            "verbs": ["create"],
-        },
-        {
-            "apiGroups": ["authorization.k8s.io"],
-            "resources": ["subjectaccessreviews"],
-            "verbs": ["create"],
-        },
-    ]
+def test_what_others_add_to_the_deployment_is_no_choice() -> None:
+    obj = deployment(render())
+    (container,) = obj["spec"]["template"]["spec"]["containers"]
+    container["env"].append({"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "x"}}})
+    assert read_installation(obj) == Installation()
 
 
-def test_an_owner_of_a_namespace_lets_secrets_be_read_one_by_one() -> None:
-    assert namespaced_role(source_reader("git-read"), "team")["rules"] == [
-        {
-            "apiGroups": [""],
-            "resources": ["secrets"],
-            "resourceNames": ["git-read"],
-            "verbs": ["get"],
-        }
-    ]
-
-
-def test_the_binding_of_api_pods_names_nobody_so_that_applying_it_again_takes_nobody_away() -> None:
-    bindings = {obj["metadata"]["name"]: obj for obj in _kinds(render(), "ClusterRoleBinding")}
-    assert "subjects" not in bindings["toolhive-registry-api-auth"]
-    assert bindings["toolhive-registry-operator"]["subjects"] == [
-        {
-            "kind": "ServiceAccount",
-            "name": "toolhive-registry-operator",
-            "namespace": "toolhive-system",
-        }
-    ]
-
-
-def test_the_pod_is_locked_down() -> None:
-    pod = _only("Deployment")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["securityContext"]["runAsUser"] == 65532
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
+def test_limited_to_namespaces_it_has_rights_there_alone() -> None:
+    objects = render(Installation(scope="namespace", namespaces=("one", "two")))
+    places = [o["metadata"]["namespace"] for o in objects if o["kind"] == "RoleBinding"]
+    assert places == ["default", "toolhive-system", "one", "two"]
+    assert bound_everywhere(objects) == {
+        "clusterrolebindings",
+        "tokenreviews",
+        "subjectaccessreviews",
     }
-    assert all(set(volume) == {"name", "emptyDir"} for volume in pod["volumes"])
-    namespace = _only("Namespace")["metadata"]["labels"]
-    assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert environment(objects)["THV_NAMESPACES"] == "one,two"
 
 
-def test_the_operator_is_kept_from_what_a_machine_tells_about_itself() -> None:
-    _, anywhere = _only("NetworkPolicy")["spec"]["egress"]
-    blocks: list[Any] = [peer["ipBlock"] for peer in anywhere["to"]]
-    assert {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]} in blocks
+def test_limited_to_no_namespace_it_looks_after_its_own() -> None:
+    objects = render(Installation(scope="namespace", namespace="mcp"))
+    assert environment(objects)["THV_NAMESPACES"] == "mcp"
 
 
-def test_another_namespace_and_image_reach_every_object() -> None:
-    objects = render(Installation(namespace="mcp", image="registry.corp.example/thv:2"))
-    text = str(objects)
-    assert "toolhive-system" not in text
-    assert "system:serviceaccount:mcp:toolhive-registry-operator" in text
-    (deployment,) = _kinds(objects, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == "registry.corp.example/thv:2"
-    assert {"name": "THV_IMAGE", "value": "registry.corp.example/thv:2"} in container["env"]
+def test_several_operators_are_spread_and_drained_one_by_one() -> None:
+    objects = render(Installation(replicas=2))
+    pod = deployment(objects)["spec"]["template"]
+    (budget,) = [obj["spec"] for obj in objects if obj["kind"] == "PodDisruptionBudget"]
+    labels = pod["metadata"]["labels"].items()
+    for each in [*pod["spec"]["topologySpreadConstraints"], {"labelSelector": budget["selector"]}]:
+        assert each["labelSelector"]["matchLabels"].items() <= labels
 
 
-def test_the_user_name_of_the_operator_is_filled_in_everywhere() -> None:
-    assert "$OP" not in str(render())
+def test_everything_carries_the_label_of_the_installation_and_names_no_other_namespace() -> None:
+    chosen = Installation(namespace="mcp", replicas=2)
+    for obj in [*kinds(), *render(chosen)]:
+        assert obj["metadata"]["labels"]["app.kubernetes.io/part-of"] == "toolhive-registry"
+    assert b"toolhive-system" not in msgspec.json.encode(render(chosen))
+    assert deployment(render(chosen))["metadata"]["labels"]["app.kubernetes.io/version"] == (
+        __version__
+    )
 
 
-def test_a_chart_can_fill_in_its_own_words() -> None:
-    text = str(render(Installation(namespace="{{ .Release.Namespace }}")))
-    assert "system:serviceaccount:{{ .Release.Namespace }}:toolhive-registry-operator" in text
+DIGEST = "sha256:" + "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("image", "moved"),
+    [
+        ("toolhive-registry:1.0.0", "r.corp/toolhive-registry:1.0.0"),
+        ("ghcr.io/acme/toolhive-registry:1.0.0", "r.corp/acme/toolhive-registry:1.0.0"),
+        ("localhost/x", "r.corp/x"),
+        ("acme/x", "r.corp/acme/x"),
+        (f"r.io:5000/x@{DIGEST}", f"r.corp/x@{DIGEST}"),
+    ],
+)
+def test_an_image_is_moved_with_its_path(image: str, moved: str) -> None:
+    assert in_registry(image, "r.corp/") == moved
+    assert is_reference(image)
+    assert is_reference(moved)
+
+
+def test_an_image_under_another_tag_stays_where_it_is() -> None:
+    assert with_tag("r.io:5000/x:1", "2") == "r.io:5000/x:2"
+    assert with_tag("r.io:5000/x", "2") == "r.io:5000/x:2"
+    assert (tag_of("r.io:5000/x"), tag_of("r.io/x:1.2"), tag_of(f"x@{DIGEST}")) == ("", "1.2", "")
+
+
+@pytest.mark.parametrize("text", ["", "UPPER/Case", "a b", "x:", "x@sha256:12", "https://r.io/x"])
+def test_what_no_runtime_can_pull_is_no_reference(text: str) -> None:
+    assert not is_reference(text)
