@@ -161,6 +161,27 @@ def test_trouble_of_our_own_store_uses_no_retries_up(code: Code) -> None:
     assert waits == [2, 4, 8, 8, 8]
 
 
+@pytest.mark.requirement("OPS-07")
+@pytest.mark.parametrize(
+    ("code", "interval", "seconds"),
+    [
+        (Code.SECRET_NOT_FOUND, "24h", 60),
+        (Code.SECRET_FORBIDDEN, "24h", 60),
+        (Code.AUTHENTICATION_FAILED, "24h", 300),
+        (Code.TLS_VERIFICATION_FAILED, "24h", 300),
+        (Code.AUTHENTICATION_FAILED, "1m", 60),
+    ],
+)
+def test_a_secret_that_is_put_right_is_noticed_soon(
+    code: Code, interval: str, seconds: float
+) -> None:
+    for attempts in (0, 50):
+        found = stored(attempts=attempts, syncPolicy={"interval": interval})
+        retry = after_failure(found, failing(code), NOW, gained=False)
+        assert retry.exhausted
+        assert (retry.at - NOW).total_seconds() == pytest.approx(seconds, rel=0.06)
+
+
 def test_an_edit_of_the_source_beside_one_of_the_spec_is_fetched() -> None:
     due = sync_due(stored(seen=0), NOW, source_changed=True)
     assert due == Due(trigger=Trigger.SPEC_CHANGED, not_before=NOW)

@@ -24,6 +24,15 @@ FILE_POLL = timedelta(seconds=1)
 _REQUESTS = ("sync-requested-at", "sync-trigger", "manual-sync")
 _OF_OUR_STORE = frozenset({Code.STORE_UNAVAILABLE, Code.CONFLICT})
 """Trouble of the place where everything is kept: it passes by itself, and no source is to be spared for it."""
+_CURED_BESIDE = {
+    Code.SECRET_NOT_FOUND: timedelta(minutes=1),
+    Code.SECRET_FORBIDDEN: timedelta(minutes=1),
+    Code.HOST_NOT_ALLOWED: timedelta(minutes=1),
+    Code.AUTHENTICATION_FAILED: timedelta(minutes=5),
+    Code.TLS_VERIFICATION_FAILED: timedelta(minutes=5),
+}
+"""Trouble that a person ends in an object of which nobody tells us, such as a Secret, and how long that may go
+unnoticed; longer where each look asks the other side, which may count failures."""
 FORCED = "sync-forced-at"
 """Annotation that makes the request of the same value one that ignores validators and incremental state."""
 
@@ -119,7 +128,10 @@ def after_failure(registry: Registry, error: ThvError, now: datetime, *, gained:
         wait = min(timedelta(seconds=2) * 2 ** min(attempts - 1, 8), STORE_BACKOFF_LIMIT)
         return Retry(at=now + _spread(wait, registry, attempts), attempts=attempts, exhausted=False)
     if error.next is Next.NEVER or attempts > policy.max_retries:
-        return Retry(at=next_interval(registry, now), attempts=attempts, exhausted=True)
+        at = next_interval(registry, now)
+        if error.code in _CURED_BESIDE:
+            at = min(at, now + _spread(_CURED_BESIDE[error.code], registry, attempts))
+        return Retry(at=at, attempts=attempts, exhausted=True)
     if error.retry_after is not None:
         return Retry(
             at=now + timedelta(seconds=error.retry_after), attempts=attempts, exhausted=False
