@@ -13,6 +13,7 @@ import yaml
 from tests.builders import registry
 from tests.charts.helm import CHART, CHARTS, KINDS_CHART, Helm, Json
 from thv import __version__
+from thv.apps.operator.settings import read_settings
 from thv.formats.crd import registry_crd
 from thv.formats.install import render
 from thv.formats.server_crd import server_crd, tool_config_crd
@@ -155,6 +156,11 @@ def _given(schema: Json, defaults: Json, before: str = "") -> set[str]:
         ("image.digest=latest", "digest"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),
         ("rbac.namespaces={Team}", "namespaces"),
+        ("api.corsOrigins={*}", "corsOrigins"),
+        ("api.tls.secretName=A_B", "secretName"),
+        ("api.shared.replicas=0", "replicas"),
+        ("api.resources.limit.memory=1Gi", "limit"),
+        ("api.logLevel=LOUD", "logLevel"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Helm, word: str, about: str) -> None:
@@ -175,6 +181,12 @@ def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
                 "settings.logLevel=DEBUG",
                 "settings.logFormat=json",
                 "api.mode=shared",
+                "api.tls.secretName=api-tls",
+                "api.corsOrigins={https://a.example,https://b.example}",
+                "api.acceptClusterAudience=true",
+                "api.accessLog=true",
+                "api.logLevel=WARNING",
+                "api.shared.replicas=2",
                 "dns.namespace=dns",
                 "dns.podLabels.app=names",
                 "dns.addresses={169.254.20.10/32}",
@@ -195,6 +207,12 @@ def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
             "THV_LOG_LEVEL": "DEBUG",
             "THV_LOG_FORMAT": "json",
             "THV_API_MODE": "shared",
+            "THV_API_TLS_SECRET": "api-tls",
+            "THV_API_CORS_ORIGINS": "https://a.example,https://b.example",
+            "THV_API_ACCEPT_CLUSTER_AUDIENCE": "true",
+            "THV_API_ACCESS_LOG": "true",
+            "THV_API_LOG_LEVEL": "WARNING",
+            "THV_API_SHARED_REPLICAS": "2",
             "THV_DNS_NAMESPACE": "dns",
             "THV_DNS_PODS": "app=names",
             "THV_DNS_ADDRESSES": "169.254.20.10/32",
@@ -203,6 +221,39 @@ def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
             "THV_IMAGE_PULL_POLICY": "Always",
         }.items()
     )
+
+
+def test_details_of_api_pods_are_what_the_operator_makes_of_them(helm: Helm) -> None:
+    words = values(
+        "api.resources.requests.cpu=1",
+        "api.shared.resources.limits.memory=3Gi",
+        "api.podLabels.team=platform",
+        "api.podAnnotations.note=x",
+        "api.nodeSelector.pool=apps",
+        "api.tolerations[0].key=apps",
+        "api.affinity.nodeAffinity.x=y",
+        "api.topologySpreadConstraints[0].topologyKey=rack",
+        "api.priorityClassName=high",
+    )
+    settings = read_settings(environment(helm.template(*words))).api("toolhive-system")
+    (own, shared) = (
+        deployment["spec"]["template"]
+        for deployment in (
+            own_deployment(registry(), settings),
+            shared_deployment("team", settings),
+        )
+    )
+    for made in (own, shared):
+        pod = made["spec"]
+        assert made["metadata"]["labels"]["team"] == "platform"
+        assert made["metadata"]["annotations"] == {"note": "x"}
+        assert pod["nodeSelector"] == {"pool": "apps"}
+        assert pod["tolerations"] == [{"key": "apps"}]
+        assert pod["affinity"] == {"nodeAffinity": {"x": "y"}}
+        assert pod["topologySpreadConstraints"][0]["topologyKey"] == "rack"
+        assert pod["priorityClassName"] == "high"
+    assert own["spec"]["containers"][0]["resources"] == {"requests": {"cpu": 1}}
+    assert shared["spec"]["containers"][0]["resources"] == {"limits": {"memory": "3Gi"}}
 
 
 def test_every_setting_of_the_operator_can_be_given() -> None:
@@ -357,6 +408,48 @@ def test_details_of_the_pod_can_be_chosen(helm: Helm) -> None:
     assert pod["affinity"] == {"nodeAffinity": {"x": "y"}}
     assert pod["topologySpreadConstraints"] == [{"topologyKey": "rack"}]
     assert {"name": "GIT_TRACE", "value": "yes"} in pod["containers"][0]["env"]
+
+
+# ---------------------------------------------------------------- TLS
+
+
+def test_with_a_secret_everything_that_asks_the_operator_speaks_https(helm: Helm) -> None:
+    objects = helm.template(*values(*MONITORED, "operator.tls.secretName=metrics-tls"))
+    pod = named(objects, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    probes = [container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+    assert [probe["scheme"] for probe in probes] == ["HTTPS"] * 3
+    assert {"name": "tls", "secret": {"secretName": "metrics-tls", "defaultMode": 0o440}} in pod[
+        "volumes"
+    ]
+    found = environment(objects)
+    assert (found["THV_TLS_CERT"], found["THV_TLS_KEY"]) == ("/tls/tls.crt", "/tls/tls.key")
+    assert (
+        "https://"
+        in named(objects, "Pod", "toolhive-registry-test")["spec"]["containers"][0]["args"][0]
+    )
+    (end,) = named(objects, "ServiceMonitor")["spec"]["endpoints"]
+    assert end["scheme"] == "https"
+    assert schemes(objects) == {OPERATOR: "https", "toolhive-registry-api": "http"}
+
+
+def test_apis_with_a_certificate_are_scraped_over_https(helm: Helm) -> None:
+    verified = "metrics.podMonitor.tlsConfig.serverName=apis.corp"
+    words = values(*MONITORED, "api.tls.secretName=api-tls", verified)
+    objects = helm.template(*words)
+    assert schemes(objects) == {OPERATOR: "http", "toolhive-registry-api": "https"}
+    monitor = named(objects, "PodMonitor", "toolhive-registry-api")
+    (end,) = monitor["spec"]["podMetricsEndpoints"]
+    assert end["tlsConfig"] == {"insecureSkipVerify": True, "serverName": "apis.corp"}
+
+
+def schemes(objects: list[Json]) -> dict[str, str]:
+    """By which each PodMonitor asks."""
+    return {
+        monitor["metadata"]["name"]: end.get("scheme", "http")
+        for monitor in of_kind(objects, "PodMonitor")
+        for end in monitor["spec"]["podMetricsEndpoints"]
+    }
 
 
 # ---------------------------------------------------------------- monitoring

@@ -52,6 +52,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ join "," $words }}
 {{- end }}
 
+{{/* What API pods get beside what they need, as JSON; nothing if nothing was given. */}}
+{{- define "thv.apiPods" -}}
+{{- $given := dict -}}
+{{- range $name := list "podLabels" "podAnnotations" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
+{{- with get $.Values.api $name }}{{ $_ := set $given $name . }}{{ end -}}
+{{- end -}}
+{{- with $given }}{{ toJson . }}{{ end -}}
+{{- end }}
+
 {{/* Settings that were given; a number may have become a float on its way. */}}
 {{- define "thv.settings" -}}
 {{- $given := dict
@@ -66,6 +75,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   "THV_LOG_LEVEL" .Values.settings.logLevel
   "THV_LOG_FORMAT" .Values.settings.logFormat
   "THV_API_MODE" .Values.api.mode
+  "THV_API_TLS_SECRET" .Values.api.tls.secretName
+  "THV_API_CORS_ORIGINS" (join "," .Values.api.corsOrigins)
+  "THV_API_ACCEPT_CLUSTER_AUDIENCE" (.Values.api.acceptClusterAudience | ternary "true" "")
+  "THV_API_ACCESS_LOG" (.Values.api.accessLog | ternary "true" "")
+  "THV_API_LOG_LEVEL" .Values.api.logLevel
+  "THV_API_RESOURCES" (.Values.api.resources | empty | ternary "" (toJson .Values.api.resources))
+  "THV_API_SHARED_REPLICAS" (.Values.api.shared.replicas | default "" | toString)
+  "THV_API_SHARED_RESOURCES" (.Values.api.shared.resources | empty | ternary "" (toJson .Values.api.shared.resources))
+  "THV_API_PODS" (include "thv.apiPods" .)
   "THV_DNS_NAMESPACE" .Values.dns.namespace
   "THV_DNS_PODS" (include "thv.words" .Values.dns.podLabels)
   "THV_DNS_ADDRESSES" (join "," .Values.dns.addresses)
@@ -77,4 +95,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   value: {{ $value | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* The rest of what a probe of the operator asks. */}}
+{{- define "thv.probe" -}}
+{{- if .Values.operator.tls.secretName }}, scheme: HTTPS{{ end -}}
 {{- end }}

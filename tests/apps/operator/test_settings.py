@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from thv.apps.kit.tls import KeyPair
 from thv.apps.operator.settings import read_settings
 from thv.domain.errors import Code, ThvError
+from thv.domain.registry import Quantities, Resources
+from thv.sync.serving.settings import PodExtras
 
 IMAGE = {"THV_IMAGE": "registry.example/thv:1"}
 
@@ -34,8 +37,19 @@ def test_everything_else_can_be() -> None:
             "THV_IMAGE_PULL_POLICY": "Always",
             "THV_LOG_LEVEL": "DEBUG",
             "THV_LOG_FORMAT": "json",
+            "THV_TLS_CERT": "/tls/tls.crt",
+            "THV_TLS_KEY": "/tls/tls.key",
+            "THV_API_TLS_SECRET": "api-tls",
+            "THV_API_SHARED_REPLICAS": "3",
+            "THV_API_RESOURCES": '{"limits": {"memory": "1Gi"}}',
+            "THV_API_PODS": '{"podLabels": {"a": "b"}}',
         }
     )
+    assert settings.tls == KeyPair(Path("/tls/tls.crt"), Path("/tls/tls.key"))
+    assert settings.api("system").tls_secret == "api-tls"
+    assert settings.api("system").shared_replicas == 3
+    assert settings.api("system").resources == Resources(limits=Quantities(memory="1Gi"))
+    assert settings.api("system").extras == PodExtras(pod_labels={"a": "b"})
     assert settings.namespaces == ("a", "b")
     assert settings.chunk_grace == timedelta(seconds=30)
     assert settings.api("system").pull_policy == "Always"
@@ -56,6 +70,11 @@ def test_everything_else_can_be() -> None:
         ("THV_IMAGE_PULL_POLICY", "Sometimes"),
         ("THV_LOG_LEVEL", "LOUD"),
         ("THV_LOG_FORMAT", "xml"),
+        ("THV_TLS_CERT", "/tls/tls.crt"),
+        ("THV_API_PODS", "{}}"),
+        ("THV_API_PODS", '{"podLabel": {}}'),
+        ("THV_API_RESOURCES", '{"limits": {"memory": []}}'),
+        ("THV_API_ACCESS_LOG", "yes"),
     ],
 )
 def test_a_value_that_none_may_have_is_named(name: str, value: str) -> None:

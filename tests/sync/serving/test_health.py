@@ -68,6 +68,19 @@ def test_ready_pods_answer() -> None:
     )
 
 
+@pytest.mark.parametrize("was_ready", [False, True])
+def test_a_container_that_is_being_made_may_wait_for_a_secret(was_ready: bool) -> None:
+    found = deployment()
+    beginning = pod(**waiting("ContainerCreating"))
+    assert judge(found, beginning, was_ready=was_ready).message == "0 of 1 pods are ready"
+    volumes = [{"name": "data", "emptyDir": {}}, {"name": "tls", "secret": {"secretName": "cert"}}]
+    found["spec"]["template"] = {"spec": {"volumes": volumes}}
+    assert judge(found, pod(state={"running": {}})).message == "0 of 1 pods are ready"
+    assert judge(found, beginning, was_ready=was_ready).message == (
+        '0 of 1 pods are ready; a pod begins when its namespace has the Secret "cert"'
+    )
+
+
 def test_pods_beyond_those_wanted_are_not_counted() -> None:
     assert judge(deployment(ready=3, wanted=2)).ready == 2
 

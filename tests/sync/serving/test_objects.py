@@ -12,6 +12,7 @@ import yaml
 from tests.builders import registry
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import Quantities, Resources
+from thv.sync.serving.names import endpoint_of
 from thv.sync.serving.network import (
     addresses_of,
     own_budget,
@@ -31,7 +32,7 @@ from thv.sync.serving.roles import (
     shared_binding,
     shared_role,
 )
-from thv.sync.serving.settings import ApiSettings, Dns
+from thv.sync.serving.settings import ApiSettings, Dns, PodExtras
 
 GOLDEN = Path(__file__).parents[2] / "data" / "output" / "serving"
 SETTINGS = ApiSettings(image="ghcr.io/example/registry:1.0.0")
@@ -67,7 +68,7 @@ def test_a_registry_gets_all_that_serves_it() -> None:
             own_binding(corp, "dedicated"),
             own_policy(corp, SETTINGS, ADDRESSES),
             own_budget(corp),
-            service(corp, None),
+            service(corp, SETTINGS, None),
             own_deployment(corp, SETTINGS),
         ],
     )
@@ -94,9 +95,44 @@ def test_shared_registries_have_pods_in_common_and_a_service_each() -> None:
             shared_deployment("team", settings),
             own_role(corp, "shared", ["corp-s-0011223344556677"]),
             own_binding(corp, "shared"),
-            service(corp, 20007),
+            service(corp, settings, 20007),
         ],
     )
+
+
+def test_what_an_administrator_decides_reaches_the_pods() -> None:
+    settings = ApiSettings(
+        image="ghcr.io/example/registry:1.0.0",
+        tls_secret="api-tls",
+        cors_origins=("https://a.example", "https://b.example"),
+        accept_cluster_audience=True,
+        access_log=True,
+        log_level="DEBUG",
+        log_format="json",
+        resources=Resources(requests=Quantities(cpu="1", memory="1Gi")),
+        extras=PodExtras(
+            pod_labels={"team": "platform", "app.kubernetes.io/name": "mine"},
+            pod_annotations={"example.com/scrape": "true"},
+            node_selector={"pool": "apps"},
+            tolerations=[{"key": "apps", "operator": "Exists"}],
+            affinity={"nodeAffinity": {}},
+            topology_spread_constraints=[
+                {"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}
+            ],
+            priority_class_name="high",
+        ),
+    )
+    check_golden(
+        "secured",
+        [
+            service(registry(), settings, None),
+            own_deployment(registry(), settings),
+            service(registry(), settings, 20007),
+            shared_deployment("team", settings),
+        ],
+    )
+    assert endpoint_of(registry(), settings) == "https://corp-api.default.svc:8080"
+    assert endpoint_of(registry(), SETTINGS) == "http://corp-api.default.svc:8080"
 
 
 def test_one_pod_is_not_spread() -> None:
@@ -227,6 +263,6 @@ def test_without_an_address_the_ports_of_api_servers_are_open() -> None:
 
 
 def test_a_service_tells_the_shared_port_it_leads_to() -> None:
-    assert target_port_of(service(registry(), 20007)) == 20007
-    assert target_port_of(service(registry(), None)) is None
+    assert target_port_of(service(registry(), SETTINGS, 20007)) == 20007
+    assert target_port_of(service(registry(), SETTINGS, None)) is None
     assert target_port_of({}) is None

@@ -8,6 +8,9 @@ from tests.builders import registry
 from thv.domain.errors import Code, ThvError
 from thv.sync.serving.network import SHARED_PORTS, service
 from thv.sync.serving.ports import free_port, taken_ports
+from thv.sync.serving.settings import ApiSettings
+
+SETTINGS = ApiSettings(image="ghcr.io/example/registry:1.0.0")
 
 
 def test_a_thousand_registries_get_a_thousand_ports() -> None:
@@ -37,9 +40,9 @@ def test_the_last_port_is_found_and_none_after_it() -> None:
 
 def test_the_services_that_are_there_tell_the_ports() -> None:
     services = [
-        service(registry("b"), 20001),
-        service(registry("a"), 20001),
-        service(registry("c"), 20002),
-        service(registry("d"), None),
+        service(registry("b"), SETTINGS, 20001),
+        service(registry("a"), SETTINGS, 20001),
+        service(registry("c"), SETTINGS, 20002),
+        service(registry("d"), SETTINGS, None),
     ]
     assert taken_ports(services) == {"a": 20001, "c": 20002}

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _SECRET = re.compile(
     r"(\b(?:access_token|token|password|passwd|secret|api_?key|signature)=)[^&\s\"']+"

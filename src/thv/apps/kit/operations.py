@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -62,11 +63,15 @@ class Operations:
 
 @asynccontextmanager
 async def told(
-    listen: tuple[str, int], is_ready: Callable[[], bool], metrics: Metrics
+    listen: tuple[str, int],
+    is_ready: Callable[[], bool],
+    metrics: Metrics,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Answers there until the context ends; raises INVALID for an address that cannot be had."""
     listener = _bound(*listen)
-    server = server_of(Operations(is_ready, metrics))
+    server = server_of(Operations(is_ready, metrics), tls=tls)
     serving = asyncio.ensure_future(server.serve([listener]))
     try:
         yield

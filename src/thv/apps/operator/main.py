@@ -17,6 +17,7 @@ from thv.apps.kit.addresses import listen_address
 from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
+from thv.apps.kit.tls import shown
 from thv.apps.operator.settings import Settings
 from thv.apps.operator.wiring import Operator
 from thv.clients.kube.config import from_environment
@@ -40,7 +41,8 @@ async def run_operator(settings: Settings) -> None:
         ) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     operator = Operator(client, settings, lambda: datetime.now(UTC))
-    async with told(listen_address(settings.listen), lambda: True, operator.metrics):
+    listen = listen_address(settings.listen)
+    async with shown(settings.tls) as tls, told(listen, lambda: True, operator.metrics, tls=tls):
         log.info("operator %s on %s", settings.identity, client.server)
         try:
             await _until_stopped(operator)

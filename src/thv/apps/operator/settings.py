@@ -5,24 +5,20 @@ In the flow: read once when the process starts; flags of the command line replac
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 import msgspec
 
-from thv.apps.kit.logs import LogFormat
-from thv.domain.durations import parse_duration
-from thv.domain.errors import Code, ThvError
+from thv.apps.kit import variables
+from thv.apps.kit.logs import LogFormat, LogLevel
+from thv.apps.kit.tls import KeyPair, read_key_pair
+from thv.domain.registry import Resources
 from thv.domain.roles import OPERATOR
-from thv.domain.selectors import label_key_problem, label_value_problem
-from thv.sync.serving.settings import ApiSettings, Dns, Mode, PullPolicy
-
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+from thv.sync.serving.settings import ApiSettings, Dns, Mode, PodExtras, PullPolicy
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder for what can be made again: mirrors of sources, selections. THV_DATA, --data."""
     listen: str = "0.0.0.0:8081"
     """Where health is told. THV_LISTEN_OPERATIONS, --listen-operations."""
+    tls: KeyPair | None = None
+    """Certificate and key with which health and metrics are told over HTTPS. THV_TLS_CERT, THV_TLS_KEY."""
     workers: int = 4
     """Registries that are worked on at once. THV_WORKERS."""
     allow: tuple[str, ...] = ()
@@ -62,6 +60,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Names of image pull Secrets in the namespaces of the registries. THV_IMAGE_PULL_SECRETS."""
     api_mode: Mode = "dedicated"
     """Of registries that say nothing in spec.api.mode. THV_API_MODE."""
+    api_tls_secret: str = ""
+    """Name of a Secret of type kubernetes.io/tls in each namespace with registries, with which their APIs and metrics
+    speak HTTPS; without it they speak HTTP. THV_API_TLS_SECRET."""
+    api_resources: Resources | None = None
+    """Of a pod that serves one registry, where spec.api.resources says nothing; usually 50m and 64Mi, at most 128Mi.
+    THV_API_RESOURCES, as JSON."""
+    api_shared_resources: Resources | None = None
+    """Of a pod that serves all shared registries of a namespace; usually 100m and 128Mi, at most 512Mi.
+    THV_API_SHARED_RESOURCES, as JSON."""
+    api_shared_replicas: int = 1
+    """Pods for the shared registries of a namespace. THV_API_SHARED_REPLICAS."""
+    api_extras: PodExtras = PodExtras()
+    """What API pods get beside what they need: labels, annotations, where they run. THV_API_PODS, as JSON."""
+    api_cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may read /api/v1 of every registry. THV_API_CORS_ORIGINS."""
+    api_accept_cluster_audience: bool = False
+    """Have APIs take tokens that were made for the API server, too. THV_API_ACCEPT_CLUSTER_AUDIENCE=true."""
+    api_access_log: bool = False
+    """Have APIs log every request. THV_API_ACCESS_LOG=true."""
+    api_log_level: LogLevel = "INFO"
+    """How much API pods log. THV_API_LOG_LEVEL."""
     dns: Dns = Dns()
     """Where API pods may ask for names. THV_DNS_NAMESPACE, THV_DNS_PODS (labels), THV_DNS_ADDRESSES (networks)."""
     metrics_namespaces: tuple[tuple[str, str], ...] = ()
@@ -75,12 +94,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def api(self, namespace: str) -> ApiSettings:
         """How APIs are deployed; `namespace` is the operator's."""
+        usual = ApiSettings(image=self.image)
         return ApiSettings(
             image=self.image,
             pull_policy=self.image_pull_policy,
             pull_secrets=self.image_pull_secrets,
             operator_namespace=namespace,
             mode=self.api_mode,
+            resources=self.api_resources or usual.resources,
+            shared_resources=self.api_shared_resources or usual.shared_resources,
+            shared_replicas=self.api_shared_replicas,
+            extras=self.api_extras,
+            tls_secret=self.api_tls_secret,
+            cors_origins=self.api_cors_origins,
+            accept_cluster_audience=self.api_accept_cluster_audience,
+            access_log=self.api_access_log,
+            log_level=self.api_log_level,
             dns=self.dns,
             metrics_namespaces=self.metrics_namespaces,
             log_format=self.log_format,
@@ -94,23 +123,35 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         namespace=environ.get("POD_NAMESPACE", ""),
         service_account=environ.get("POD_SERVICE_ACCOUNT") or OPERATOR,
         identity=environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
-        namespaces=_words(environ, "THV_NAMESPACES"),
+        namespaces=variables.words(environ, "THV_NAMESPACES"),
         data=Path(environ.get("THV_DATA") or "/data"),
         listen=environ.get("THV_LISTEN_OPERATIONS") or "0.0.0.0:8081",
-        workers=_count(environ, "THV_WORKERS", 4),
-        allow=_words(environ, "THV_ALLOW"),
-        fetch_backoff=_seconds(environ, "THV_FETCH_BACKOFF", 0.1),
-        chunk_grace=timedelta(seconds=_seconds(environ, "THV_CHUNK_GRACE", 600)),
-        chunk_mebibytes=_count(environ, "THV_CHUNK_MIB", 128, most=65536),
-        image=_given(environ, "THV_IMAGE", "the image of this product, which the API pods run"),
-        image_pull_policy=_one_of(PullPolicy, environ, "THV_IMAGE_PULL_POLICY", ""),
-        image_pull_secrets=_words(environ, "THV_IMAGE_PULL_SECRETS"),
-        api_mode=_one_of(Mode, environ, "THV_API_MODE", "dedicated"),
+        tls=read_key_pair(environ),
+        workers=variables.count(environ, "THV_WORKERS", 4),
+        allow=variables.words(environ, "THV_ALLOW"),
+        fetch_backoff=variables.seconds(environ, "THV_FETCH_BACKOFF", 0.1),
+        chunk_grace=timedelta(seconds=variables.seconds(environ, "THV_CHUNK_GRACE", 600)),
+        chunk_mebibytes=variables.count(environ, "THV_CHUNK_MIB", 128, most=65536),
+        image=variables.given(
+            environ, "THV_IMAGE", "the image of this product, which the API pods run"
+        ),
+        image_pull_policy=variables.one_of(PullPolicy, environ, "THV_IMAGE_PULL_POLICY", ""),
+        image_pull_secrets=variables.words(environ, "THV_IMAGE_PULL_SECRETS"),
+        api_mode=variables.one_of(Mode, environ, "THV_API_MODE", "dedicated"),
+        api_tls_secret=environ.get("THV_API_TLS_SECRET", ""),
+        api_resources=variables.json_of(Resources, environ, "THV_API_RESOURCES"),
+        api_shared_resources=variables.json_of(Resources, environ, "THV_API_SHARED_RESOURCES"),
+        api_shared_replicas=variables.count(environ, "THV_API_SHARED_REPLICAS", 1, most=10),
+        api_extras=variables.json_of(PodExtras, environ, "THV_API_PODS") or PodExtras(),
+        api_cors_origins=variables.words(environ, "THV_API_CORS_ORIGINS"),
+        api_accept_cluster_audience=variables.flag(environ, "THV_API_ACCEPT_CLUSTER_AUDIENCE"),
+        api_access_log=variables.flag(environ, "THV_API_ACCESS_LOG"),
+        api_log_level=variables.one_of(LogLevel, environ, "THV_API_LOG_LEVEL", "INFO"),
         dns=_dns(environ),
-        metrics_namespaces=_labels(environ, "THV_METRICS_NAMESPACES"),
+        metrics_namespaces=variables.labels(environ, "THV_METRICS_NAMESPACES"),
         api_server=_api_server(environ),
-        log_level=_one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
-        log_format=_one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),
+        log_level=variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
+        log_format=variables.one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),
     )
 
 
@@ -119,68 +160,11 @@ def _dns(environ: Mapping[str, str]) -> Dns:
     usual = Dns()
     return Dns(
         namespace=environ.get("THV_DNS_NAMESPACE") or usual.namespace,
-        pods=_labels(environ, "THV_DNS_PODS") if "THV_DNS_PODS" in environ else usual.pods,
-        addresses=_networks(environ, "THV_DNS_ADDRESSES"),
+        pods=variables.labels(environ, "THV_DNS_PODS") if "THV_DNS_PODS" in environ else usual.pods,
+        addresses=variables.networks(environ, "THV_DNS_ADDRESSES"),
     )
 
 
 def _api_server(environ: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT")
     return ((host, int(port)),) if host and port and port.isdecimal() else ()
-
-
-def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    for word in _words(environ, name):
-        try:
-            ipaddress.ip_network(word)
-        except ValueError as error:
-            allowed = "networks such as 169.254.20.10/32, comma-separated"
-            raise _wrong(name, word, allowed) from error
-    return _words(environ, name)
-
-
-def _labels(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:
-    found: list[tuple[str, str]] = []
-    for word in _words(environ, name):
-        key, equals, value = word.partition("=")
-        if not equals or label_key_problem(key) or label_value_problem(value):
-            raise _wrong(name, word, "labels such as k8s-app=kube-dns, comma-separated")
-        found.append((key, value))
-    return tuple(found)
-
-
-def _given(environ: Mapping[str, str], name: str, meaning: str) -> str:
-    if not environ.get(name):
-        raise ThvError(Code.INVALID, f"{name} is not set", hint=f"Set it to {meaning}.")
-    return environ[name]
-
-
-def _words(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
-
-
-def _count(environ: Mapping[str, str], name: str, default: int, *, most: int = 64) -> int:
-    text = environ.get(name) or str(default)
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most):
-        raise _wrong(name, text, f"a number from 1 to {most}")
-    return int(text)
-
-
-def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
-    text = environ.get(name, "")
-    try:
-        return parse_duration(text) if text else default
-    except ThvError as error:
-        raise _wrong(name, text, "a duration such as 30s or 10m") from error
-
-
-def _one_of(words: Any, environ: Mapping[str, str], name: str, default: str) -> Any:
-    """A word of a `Literal`."""
-    text = environ.get(name) or default
-    if text not in get_args(words):
-        raise _wrong(name, text, " or ".join(filter(None, get_args(words))))
-    return text
-
-
-def _wrong(name: str, text: str, allowed: str) -> ThvError:
-    return ThvError(Code.INVALID, f'{name} is "{text}"', hint=f"It can be {allowed}.")

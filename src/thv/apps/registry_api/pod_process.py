@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from thv.apps.kit.http.server import Receive, Scope, Send
 from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
+from thv.apps.kit.tls import shown
 from thv.apps.registry_api.pod import Pod
 from thv.apps.registry_api.pod_settings import PodSettings
 from thv.apps.registry_api.ports import sockets
@@ -47,16 +49,17 @@ async def run_pod(settings: PodSettings) -> None:
         settings.namespace,
         client.server,
     )
-    async with told(listen_address(settings.listen_operations), pod.is_ready, pod.metrics):
+    listen = listen_address(settings.listen_operations)
+    async with shown(settings.tls) as tls, told(listen, pod.is_ready, pod.metrics, tls=tls):
         try:
-            await _serve(pod, settings)
+            await _serve(pod, settings, tls)
         finally:
             await pod.close()
 
 
-async def _serve(pod: Pod, settings: PodSettings) -> None:
+async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) -> None:
     listeners = [] if settings.shared else _bound(settings.listen)
-    server = server_of(_last_answers(pod), access_log=settings.access_log)
+    server = server_of(_last_answers(pod), tls=tls, access_log=settings.access_log)
     with _told_to_stop() as stop:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(listeners))

@@ -28,6 +28,7 @@ _PULLING = frozenset(
         "ImageInspectError",
     }
 )
+_BEGINNING = frozenset({"ContainerCreating", "PodInitializing"})
 _REFUSED = re.compile(r"^.*?\bis forbidden: ", re.DOTALL)
 _EXCEEDED = re.compile(r"exceeded quota:.*", re.DOTALL)
 _NO_MEMORY = "needs more memory than its limit (OOMKilled); raise spec.api.resources.limits.memory"
@@ -86,14 +87,13 @@ def health_of(
     if not has_content:
         message = "pods become ready when there is something to serve"
         return Health(phase=ApiPhase.DEPLOYING, reason=DEPLOYING, message=message)
+    awaited = _awaited(deployment, pods)
     if was_ready or _condition(deployment, "Progressing", "False"):
-        message = f"0 of {wanted} pods are ready" + (
-            "" if was_ready else ", and none has come for long"
-        )
+        late = "" if was_ready else ", and none has come for long"
+        message = shortened(f"0 of {wanted} pods are ready{late}{awaited}")
         return Health(phase=ApiPhase.UNHEALTHY, reason=UNAVAILABLE, message=message)
-    return Health(
-        phase=ApiPhase.DEPLOYING, reason=DEPLOYING, message=f"0 of {wanted} pods are ready"
-    )
+    message = shortened(f"0 of {wanted} pods are ready{awaited}")
+    return Health(phase=ApiPhase.DEPLOYING, reason=DEPLOYING, message=message)
 
 
 def refused_health(error: ThvError) -> Health:
@@ -162,9 +162,23 @@ def _container_trouble(status: JsonObject, deployment: JsonObject) -> str:
         if ended.get("reason") == "OOMKilled":
             return f"the container {_NO_MEMORY}"
         return f"the container ends with code {ended.get('exitCode')}; see: {_logs(deployment)}"
-    if reason and reason not in {"ContainerCreating", "PodInitializing"}:
+    if reason and reason not in _BEGINNING:
         return f"{reason}: {waiting.get('message') or 'no message'}"
     return ""
+
+
+def _awaited(deployment: JsonObject, pods: Iterable[JsonObject]) -> str:
+    """What containers that are being made for long are likely to wait for, as far as we asked for it."""
+    reasons = {
+        ((each.get("state") or {}).get("waiting") or {}).get("reason")
+        for pod in pods
+        for each in (pod.get("status") or {}).get("containerStatuses") or []
+    }
+    if not reasons & _BEGINNING:
+        return ""
+    volumes = deployment["spec"].get("template", {}).get("spec", {}).get("volumes") or []
+    names = [each["secret"]["secretName"] for each in volumes if "secret" in each]
+    return "".join(f'; a pod begins when its namespace has the Secret "{name}"' for name in names)
 
 
 def _ended(status: JsonObject) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class KubernetesApi:
             if error.code not in _TOLD:
                 raise
             port = registry.status.api_status.target_port if self._is_shared(registry) else None
-            return _state(registry, refused_health(error), port=port)
+            return self._state(registry, refused_health(error), port=port)
 
     # The two shapes ------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class KubernetesApi:
         if registry.status.api_status.target_port is not None:
             await self._leave_shared(registry.namespace, registry.name, was_member=True)
         health = await self._granted(registry, api_name(registry.name), health)
-        return _state(registry, health, repaired=(*repaired, *too))
+        return self._state(registry, health, repaired=(*repaired, *too))
 
     async def _serve_shared(self, registry: Registry) -> ApiState:
         expected = self._is_expected(registry)
@@ -183,14 +183,14 @@ class KubernetesApi:
         )
         rights = self._rights(registry)
         repaired = await self._sets.keep(
-            [*rights, service(registry, port)], _owner(registry), expected=expected
+            [*rights, service(registry, self._settings, port)], _owner(registry), expected=expected
         )
         if _is_turned(registry) or _was_dedicated(registry):
             without_rights = () if rights else (ROLE_BINDING, ROLE)
             await self._remove(registry, (*_DEDICATED_ONLY, *without_rights))
             await self._access.revoke([Account(registry.namespace, api_name(registry.name))])
         health = await self._granted(registry, SHARED, state.health)
-        return _state(registry, health, port=port, repaired=(*state.repaired, *repaired))
+        return self._state(registry, health, port=port, repaired=(*state.repaired, *repaired))
 
     async def _stop(self, registry: Registry) -> None:
         """Removes everything that serves the registry, if there may be anything."""
@@ -209,7 +209,7 @@ class KubernetesApi:
         objects = [role, own_account(registry), binding, policy]
         if registry.spec.api.replicas > 1:
             objects.append(own_budget(registry))
-        return [*objects, service(registry, None)]
+        return [*objects, service(registry, self._settings, None)]
 
     def _rights(self, registry: Registry) -> list[JsonObject]:
         """The Role and its binding; a shared registry has none before it has chunks."""
@@ -253,6 +253,29 @@ class KubernetesApi:
         if was_member or self._shared.has(namespace, name):
             await self._shared.leave(namespace, name)
 
+    def _state(
+        self,
+        registry: Registry,
+        health: Health,
+        *,
+        port: int | None = None,
+        repaired: tuple[str, ...] = (),
+    ) -> ApiState:
+        status = ApiStatus(
+            phase=health.phase,
+            endpoint=endpoint_of(registry, self._settings),
+            ready_replicas=health.ready,
+            target_port=port,
+            message=health.message,
+        )
+        wait = _SOON if port is None and not health.answers else _LATER
+        return ApiState(
+            status=status,
+            reason=health.reason,
+            drifted=repaired,
+            again=None if health.is_well else wait,
+        )
+
     def _is_shared(self, registry: Registry) -> bool:
         return mode_of(registry, self._settings) == "shared"
 
@@ -280,22 +303,3 @@ def _was_dedicated(registry: Registry) -> bool:
 def _is_turned(registry: Registry) -> bool:
     """Whether an earlier spec may have left something that this one does not ask for."""
     return registry.generation > 1 and registry.status.observed_generation != registry.generation
-
-
-def _state(
-    registry: Registry, health: Health, *, port: int | None = None, repaired: tuple[str, ...] = ()
-) -> ApiState:
-    status = ApiStatus(
-        phase=health.phase,
-        endpoint=endpoint_of(registry),
-        ready_replicas=health.ready,
-        target_port=port,
-        message=health.message,
-    )
-    wait = _SOON if port is None and not health.answers else _LATER
-    return ApiState(
-        status=status,
-        reason=health.reason,
-        drifted=repaired,
-        again=None if health.is_well else wait,
-    )

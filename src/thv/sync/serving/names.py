@@ -33,9 +33,14 @@ def api_name(registry: str) -> str:
     return f"{registry}-api"
 
 
-def endpoint_of(registry: Registry) -> str:
+def endpoint_of(registry: Registry, settings: ApiSettings) -> str:
     """Where clients in the cluster find the API."""
-    return f"http://{api_name(registry.name)}.{registry.namespace}.svc:{HTTP_PORT}"
+    return f"{scheme_of(settings)}://{api_name(registry.name)}.{registry.namespace}.svc:{HTTP_PORT}"
+
+
+def scheme_of(settings: ApiSettings) -> str:
+    """What API pods speak."""
+    return "https" if settings.tls_secret else "http"
 
 
 def mode_of(registry: Registry, settings: ApiSettings) -> Mode:

@@ -18,6 +18,7 @@ from thv.sync.serving.names import (
     TRUST_LEVEL,
     head,
     owned_head,
+    scheme_of,
     selector_of,
     shared_labels,
 )
@@ -29,8 +30,9 @@ SHARED_PORTS = range(20000, 30000)
 Address = tuple[str, int]
 
 
-def service(registry: Registry, target_port: int | None) -> JsonObject:
+def service(registry: Registry, settings: ApiSettings, target_port: int | None) -> JsonObject:
     """The address of one registry; `target_port` is its port of the shared pods, None: it has pods of its own."""
+    scheme = scheme_of(settings)
     found = owned_head(SERVICE, registry)
     found["metadata"]["labels"][TRUST_LEVEL] = registry.spec.trust_level.value
     found["spec"] = {
@@ -38,11 +40,11 @@ def service(registry: Registry, target_port: int | None) -> JsonObject:
         "selector": selector_of(registry.name) if target_port is None else SHARED_SELECTOR,
         "ports": [
             {
-                "name": "http",
+                "name": scheme,
                 "port": HTTP_PORT,
                 "protocol": "TCP",
                 "targetPort": "http" if target_port is None else target_port,
-                "appProtocol": "http",
+                "appProtocol": scheme,
             }
         ],
     }

@@ -20,10 +20,11 @@ from thv.sync.serving.names import (
     shared_labels,
 )
 from thv.sync.serving.quantities import amount
-from thv.sync.serving.settings import ApiSettings
+from thv.sync.serving.settings import ApiSettings, PodExtras
 
 CONTAINER = "api"
 USER = 65532
+TLS_FOLDER = "/tls"
 _STARTING_SECONDS = 300
 """How long a pod may take to answer at all, and how long a rollout may stand still."""
 
@@ -33,6 +34,7 @@ def own_deployment(registry: Registry, settings: ApiSettings) -> JsonObject:
     deployment = owned_head(DEPLOYMENT, registry)
     asked = registry.spec.api.resources
     deployment["spec"] = _spec(
+        settings,
         replicas=registry.spec.api.replicas,
         selector=selector_of(registry.name),
         labels=own_labels(registry),
@@ -52,6 +54,7 @@ def shared_deployment(namespace: str, settings: ApiSettings) -> JsonObject:
     """Pods that serve every shared registry of a namespace, each on a port of its own."""
     deployment = head(DEPLOYMENT, namespace, SHARED, shared_labels(namespace))
     deployment["spec"] = _spec(
+        settings,
         replicas=settings.shared_replicas,
         selector=SHARED_SELECTOR,
         labels=shared_labels(namespace),
@@ -68,10 +71,20 @@ def shared_deployment(namespace: str, settings: ApiSettings) -> JsonObject:
 
 
 def _spec(
-    *, replicas: int, selector: dict[str, str], labels: dict[str, str], pod: JsonObject
+    settings: ApiSettings,
+    *,
+    replicas: int,
+    selector: dict[str, str],
+    labels: dict[str, str],
+    pod: JsonObject,
 ) -> JsonObject:
-    if replicas > 1:
-        pod = pod | {"topologySpreadConstraints": _spread(selector)}
+    extras = settings.extras
+    spread = _asked_spread(extras, selector) or (_usual_spread(selector) if replicas > 1 else [])
+    if spread:
+        pod = pod | {"topologySpreadConstraints": spread}
+    metadata: JsonObject = {"labels": {**extras.pod_labels, **labels}}
+    if extras.pod_annotations:
+        metadata["annotations"] = extras.pod_annotations
     return {
         "replicas": replicas,
         "revisionHistoryLimit": 2,
@@ -81,11 +94,16 @@ def _spec(
             "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
         },
         "selector": {"matchLabels": selector},
-        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "template": {"metadata": metadata, "spec": pod},
     }
 
 
-def _spread(selector: dict[str, str]) -> list[JsonObject]:
+def _asked_spread(extras: PodExtras, selector: dict[str, str]) -> list[JsonObject]:
+    own = {"labelSelector": {"matchLabels": selector}}
+    return [own | constraint for constraint in extras.topology_spread_constraints]
+
+
+def _usual_spread(selector: dict[str, str]) -> list[JsonObject]:
     """Over zones and machines, as far as there are several."""
     return [
         {
@@ -126,16 +144,38 @@ def _pod(
             {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
     }
+    if settings.tls_secret:
+        secret = {"secretName": settings.tls_secret, "defaultMode": 0o440}
+        pod["volumes"].append({"name": "tls", "secret": secret})
     if settings.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
-    return pod
+    return pod | _placed(settings.extras)
 
 
-def _log_format(settings: ApiSettings) -> list[JsonObject]:
-    """Nothing for the usual one, so that pods stay as they are."""
-    if settings.log_format == "text":
-        return []
-    return [{"name": "THV_LOG_FORMAT", "value": settings.log_format}]
+def _placed(extras: PodExtras) -> JsonObject:
+    """On which machines, and before whom."""
+    asked = {
+        "nodeSelector": extras.node_selector,
+        "tolerations": extras.tolerations,
+        "affinity": extras.affinity,
+        "priorityClassName": extras.priority_class_name,
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
+def _environment(settings: ApiSettings) -> list[JsonObject]:
+    """Settings of the process that are not as it has them anyway."""
+    usual = ApiSettings(image=settings.image)
+    given = {
+        "THV_TLS_CERT": f"{TLS_FOLDER}/tls.crt" if settings.tls_secret else "",
+        "THV_TLS_KEY": f"{TLS_FOLDER}/tls.key" if settings.tls_secret else "",
+        "THV_CORS_ORIGINS": ",".join(settings.cors_origins),
+        "THV_ACCEPT_CLUSTER_AUDIENCE": "true" if settings.accept_cluster_audience else "",
+        "THV_ACCESS_LOG": "true" if settings.access_log else "",
+        "THV_LOG_LEVEL": settings.log_level if settings.log_level != usual.log_level else "",
+        "THV_LOG_FORMAT": settings.log_format if settings.log_format != usual.log_format else "",
+    }
+    return [{"name": name, "value": value} for name, value in given.items() if value]
 
 
 def _container(
@@ -152,12 +192,12 @@ def _container(
         ],
         "env": [
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-            *_log_format(settings),
+            *_environment(settings),
         ],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
-        "startupProbe": _probe("/healthz", every=1, failures=_STARTING_SECONDS),
-        "livenessProbe": _probe("/healthz", every=10, failures=6),
-        "readinessProbe": _probe("/readyz", every=2, failures=3),
+        "startupProbe": _probe(settings, "/healthz", every=1, failures=_STARTING_SECONDS),
+        "livenessProbe": _probe(settings, "/healthz", every=10, failures=6),
+        "readinessProbe": _probe(settings, "/readyz", every=2, failures=3),
         "resources": resources,
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -169,14 +209,20 @@ def _container(
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
         ],
     }
+    if settings.tls_secret:
+        mount = {"name": "tls", "mountPath": TLS_FOLDER, "readOnly": True}
+        container["volumeMounts"].append(mount)
     if settings.pull_policy:
         container["imagePullPolicy"] = settings.pull_policy
     return container
 
 
-def _probe(path: str, *, every: int, failures: int) -> JsonObject:
+def _probe(settings: ApiSettings, path: str, *, every: int, failures: int) -> JsonObject:
+    get: JsonObject = {"path": path, "port": "metrics"}
+    if settings.tls_secret:
+        get["scheme"] = "HTTPS"
     return {
-        "httpGet": {"path": path, "port": "metrics"},
+        "httpGet": get,
         "periodSeconds": every,
         "timeoutSeconds": 3,
         "failureThreshold": failures,

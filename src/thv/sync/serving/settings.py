@@ -5,7 +5,7 @@ In the flow: read once where a process starts, and passed to everything that mak
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,6 +23,22 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of the pods there; none: every pod of the namespace."""
     addresses: tuple[str, ...] = ()
     """Networks such as `169.254.20.10/32`, for a cache on each node."""
+
+
+class PodExtras(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """What every API pod gets beside what it needs, in the words of a pod's manifest; the cluster judges them."""
+
+    pod_labels: dict[str, str] = {}
+    """Beside the operator's own, which win."""
+    pod_annotations: dict[str, str] = {}
+    node_selector: dict[str, str] = {}
+    tolerations: list[dict[str, Any]] = []
+    affinity: dict[str, Any] = {}
+    topology_spread_constraints: list[dict[str, Any]] = []
+    """In place of the operator's; one without a labelSelector is about the pods of the same API."""
+    priority_class_name: str = ""
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +66,17 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     dns: Dns = Dns()
     metrics_namespaces: tuple[tuple[str, str], ...] = ()
     """Labels of the namespaces that may read metrics; none: no namespace may."""
+    extras: PodExtras = PodExtras()
+    tls_secret: str = ""
+    """Name of a Secret of type kubernetes.io/tls, expected in each namespace with registries; `""`: plain HTTP."""
+    cors_origins: tuple[str, ...] = ()
+    """Whose pages may read /api/v1; the official API is open to all."""
+    accept_cluster_audience: bool = False
+    """Take tokens that were made for the API server, too."""
+    access_log: bool = False
+    """Have API pods log every request."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much API pods log."""
     log_format: Literal["text", "json"] = "text"
     """How API pods write their log."""
     api_server: tuple[tuple[str, int], ...] = ()

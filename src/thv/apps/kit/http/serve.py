@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias
 
@@ -47,7 +48,9 @@ class Server(uvicorn.Server):
             return made
 
         loop = asyncio.get_running_loop()
-        opened = await loop.create_server(protocol, sock=listener, backlog=config.backlog)
+        opened = await loop.create_server(
+            protocol, sock=listener, ssl=config.ssl, backlog=config.backlog
+        )
         self.servers = [each for each in self.servers if each.is_serving()]
         self.servers.append(opened)
         return opened
@@ -58,14 +61,20 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_of(app: Application, *, access_log: bool = False) -> Server:
-    """A server to be run with `await server.serve(sockets=[...])`; `server.should_exit = True` ends it."""
+def server_of(
+    app: Application, *, tls: ssl.SSLContext | None = None, access_log: bool = False
+) -> Server:
+    """A server to be run with `await server.serve(sockets=[...])`; `server.should_exit = True` ends it.
+
+    With `tls` it speaks HTTPS on every socket.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
         ws="none",
         lifespan="off",
+        ssl_context_factory=(lambda *_: tls) if tls else None,
         access_log=access_log,
         log_config=None,
         server_header=False,
