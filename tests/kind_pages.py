@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from thv.apps.registry_api.door import registry_rows
 from thv.domain.admission import POLICIES
 from thv.domain.canonical import JsonObject
 from thv.domain.mcpserver import SERVER_RULES
-from thv.domain.roles import CLUSTER_ROLES, LEADER_ROLE, Role
+from thv.domain.permissions import PERMISSIONS, Permission
+from thv.domain.resources import GROUP
+from thv.domain.roles import CLUSTER_ROLES, LEADER_ROLE, PEOPLE_ROLES, Role
 from thv.domain.rules import RULES, Rule
 from thv.domain.toolconfig import TOOL_CONFIG_RULES
 from thv.formats.crd import registry_schema
@@ -101,6 +104,9 @@ def permissions_page() -> str:
     for role in (*CLUSTER_ROLES, LEADER_ROLE):
         lines += [f"## {role.name}", "", _meaning(role), "", "| Group | Resources | Verbs |"]
         lines += ["|---|---|---|", *_rights(role), ""]
+    lines += ["## What is asked", "", _ASKED, "", "| To | Right | Held by |", "|---|---|---|"]
+    lines += [_asked(each) for each in PERMISSIONS]
+    lines += ["", "| Path | Right |", "|---|---|", *_paths(), ""]
     lines += ["## Admission policies", "", _POLICIES, ""]
     lines += ["| Id | Name | When | What is told |", "|---|---|---|---|"]
     lines += [
@@ -130,6 +136,31 @@ _ROLES = (
     "  --serviceaccount=toolhive-system:toolhive-registry-operator\n"
     "```"
 )
+_ASKED = (
+    "What the APIs and the admission policies ask about whoever calls; the rights are in the group\n"
+    f"`{GROUP}`. On a cluster its API server answers (`SubjectAccessReview`), elsewhere the\n"
+    "access file. A registry with `spec.api.anonymousRead` lets everybody read it."
+)
+
+
+def _asked(permission: Permission) -> str:
+    where = " (by name)" if permission.by_name else ""
+    action = permission.on("", "")
+    holders = [role for role in PEOPLE_ROLES if role.allows(action)]
+    names = ", ".join(f"`{role.name}`" for role in holders)
+    shown = "every role of people" if len(holders) == len(PEOPLE_ROLES) else names
+    return f"| {permission.act} | `{permission}`{where} | {shown} |"
+
+
+def _paths() -> Iterator[str]:
+    """Of the API of a registry, below its base."""
+    rows = [row for row in registry_rows(lambda: 0.0) if not row.refused]
+    for template, row in {row.template: row for row in rows}.items():
+        needs = ", ".join(f"`{each}`" for each in row.needs)
+        more = f"; tells more to those who may {needs}" if row.tells_more else ""
+        yield f"| `{template}` | {f'none{more}' if row.public else needs} |"
+
+
 _POLICIES = "ValidatingAdmissionPolicies, judged by the API server itself; on one machine the store judges the same way."
 
 

@@ -15,6 +15,7 @@ import msgspec
 from thv.domain.access import Action, Caller
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
+from thv.domain.permissions import SET_POLICY, Permission
 from thv.domain.resources import MCP_REGISTRY, metadata_of, name_of
 from thv.domain.rules import warnings_of
 
@@ -52,11 +53,12 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
         """Of the object as it is."""
         return _spec_of(self.old)
 
-    def may(self, verb: str, resource: str, name: str, group: str = MCP_REGISTRY.group) -> bool:
-        """Whether the caller has a right in the namespace of the object."""
-        return self.caller.may(
-            Action(verb=verb, resource=resource, group=group, namespace=self.namespace, name=name)
+    def may_read_secret(self, name: str) -> bool:
+        """Whether the caller may read a Secret of the namespace of the object."""
+        secret = Action(
+            verb="get", resource="secrets", group="", namespace=self.namespace, name=name
         )
+        return self.caller.may(secret)
 
 
 Verdict = Callable[[Write], bool]
@@ -146,13 +148,13 @@ _OWNERS_CHANGED = "object.metadata.?ownerReferences != oldObject.metadata.?owner
 _WRITTEN: tuple[Operation, ...] = ("CREATE", "UPDATE")
 
 
-def _right(resource: str, name: str, verb: str) -> str:
-    """Whether the caller has a right on a registry, or on a part of it."""
-    plain, _, part = resource.partition("/")
+def _may(permission: Permission, name: str) -> str:
+    """Whether the caller has a permission on a registry."""
+    plain, _, part = permission.resource.partition("/")
     below = f".subresource('{part}')" if part else ""
     return (
-        f"authorizer.group('{MCP_REGISTRY.group}').resource('{plain}'){below}"
-        f".namespace(request.namespace).name({name}).check('{verb}').allowed()"
+        f"authorizer.group('{permission.group}').resource('{plain}'){below}"
+        f".namespace(request.namespace).name({name}).check('{permission.verb}').allowed()"
     )
 
 
@@ -219,7 +221,7 @@ def _lifts_enforcement(write: Write) -> bool:
 
 def _may_set_policy(write: Write) -> bool:
     name = name_of(write.object or write.old or {})
-    return write.may("update", "mcpregistries/policy", name)
+    return write.caller.may(SET_POLICY.on(write.namespace, name))
 
 
 def _policy_is_kept(write: Write) -> bool:
@@ -241,7 +243,7 @@ def _may_read(*paths: str) -> Verdict:
 
     def holds(write: Write) -> bool:
         names = (_at(write.spec, path) for path in paths)
-        return all(write.may("get", "secrets", name, "") for name in names if name)
+        return all(write.may_read_secret(name) for name in names if name)
 
     return holds
 
@@ -303,7 +305,7 @@ POLICIES: tuple[Policy, ...] = (
         variables=(("touches", _TOUCHES),),
         checks=(
             Check(
-                cel=f"!variables.touches || {_right('mcpregistries/policy', 'object.metadata.name', 'update')}",
+                cel=f"!variables.touches || {_may(SET_POLICY, 'object.metadata.name')}",
                 message=_TRUST,
                 holds=_policy_is_kept,
             ),
@@ -321,7 +323,7 @@ POLICIES: tuple[Policy, ...] = (
                 cel=(
                     "variables.isOperator || variables.isSystem"
                     " || !(oldObject.spec.enforceServers || oldObject.spec.enforceTools)"
-                    f" || {_right('mcpregistries/policy', 'oldObject.metadata.name', 'update')}"
+                    f" || {_may(SET_POLICY, 'oldObject.metadata.name')}"
                 ),
                 message=_TRUST,
                 holds=_may_delete,

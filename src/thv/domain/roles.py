@@ -10,7 +10,24 @@ from typing import Literal
 
 import msgspec
 
-from thv.domain.access import Right
+from thv.domain.access import Action, Right
+from thv.domain.permissions import (
+    AUDIT,
+    BREAK_GLASS,
+    EXPORT,
+    LIST_REVIEWS,
+    PROMOTE,
+    READ_REVIEW,
+    RELEASE,
+    REVIEW,
+    REVOKE,
+    SET_POLICY,
+    SIGN,
+    SUBMIT,
+    SYNC,
+    WAIVE,
+    rights_of,
+)
 from thv.domain.resources import GROUP, OLD_GROUP
 
 OPERATOR = "toolhive-registry-operator"
@@ -26,6 +43,10 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     rights: tuple[Right, ...]
     aggregates_to: Literal["", "view", "edit"] = ""
     """The role of Kubernetes that whoever holds it gets these rights by."""
+
+    def allows(self, action: Action) -> bool:
+        """Whether whoever holds it where the action is may do that."""
+        return any(right.allows(action) for right in self.rights)
 
 
 _READ = ("get", "list", "watch")
@@ -46,25 +67,38 @@ _CORE = ("",)
 _USER = (
     Right(verbs=_READ, resources=("mcpregistries", *_JOBS, *_RECORDS)),
     Right(verbs=_READ, resources=_WORKLOADS, groups=_BOTH),
-    Right(verbs=("get",), resources=("mcpregistries/export",)),
-    Right(verbs=("get", "list"), resources=("mcpregistries/review",)),
+    *rights_of(EXPORT, READ_REVIEW, LIST_REVIEWS),
 )
 _DEPLOYER = (
     *_USER,
     Right(verbs=_WRITE, resources=_WORKLOADS, groups=_BOTH),
-    Right(verbs=("create",), resources=(*_RECORDS, "mcpregistries/sync", "mcpregistries/review")),
+    *rights_of(SUBMIT, SIGN, SYNC, REVIEW),
 )
-_DECISIONS = ("sync", "promote", "release", "revoke", "breakglass")
 _ADMIN = (
     *_DEPLOYER,
     Right(verbs=_ALL, resources=("mcpregistries", *_JOBS)),
-    Right(verbs=("create",), resources=tuple(f"mcpregistries/{act}" for act in _DECISIONS)),
-    Right(verbs=("create", "update"), resources=("mcpregistries/policy",)),
+    *rights_of(SYNC, PROMOTE, RELEASE, REVOKE, BREAK_GLASS, WAIVE, SET_POLICY),
     Right(
         verbs=("get", "list", "create", "update", "patch", "delete"),
         resources=("configmaps",),
         groups=_CORE,
     ),
+)
+_REVIEWER = (
+    *_USER,
+    *rights_of(SIGN, REVIEW),
+    Right(verbs=("update", "patch"), resources=("mcpserverreviews",)),
+)
+_MAKE = ("get", "list", "create", "update")
+_CATALOG_USER = (
+    *_USER,
+    Right(verbs=_MAKE, resources=("mcpregistries", "mcptoolconfigs"), groups=_BOTH),
+    Right(verbs=_MAKE, resources=("configmaps",), groups=_CORE),
+)
+_AUDITOR = (
+    *_USER,
+    *rights_of(AUDIT),
+    Right(verbs=("list",), resources=("events",), groups=("", "events.k8s.io")),
 )
 
 USER_ROLE = Role(
@@ -84,6 +118,31 @@ ADMIN_ROLE = Role(
     meaning="Makes registries, sets their policy and decides about servers.",
     rights=_ADMIN,
 )
+REVIEWER_ROLE = Role(
+    name="toolhive-registry-reviewer",
+    meaning="Takes part in reviews; signs for the teams whose group the reviewer is in.",
+    rights=_REVIEWER,
+)
+CATALOG_USER_ROLE = Role(
+    name="toolhive-catalog-user",
+    meaning="Makes registries of chosen servers through the catalog.",
+    rights=_CATALOG_USER,
+)
+AUDITOR_ROLE = Role(
+    name="toolhive-registry-auditor",
+    meaning="Reads everything of registries, their events and their audit trail.",
+    rights=_AUDITOR,
+)
+
+PEOPLE_ROLES = (
+    USER_ROLE,
+    DEPLOYER_ROLE,
+    ADMIN_ROLE,
+    REVIEWER_ROLE,
+    CATALOG_USER_ROLE,
+    AUDITOR_ROLE,
+)
+"""Those of people, and of programs that act like people."""
 
 # ---------------------------------------------------------------- processes
 
@@ -160,9 +219,7 @@ def source_reader(*secrets: str) -> Role:
 SOURCE_READER_ROLE = source_reader()
 
 CLUSTER_ROLES = (
-    USER_ROLE,
-    DEPLOYER_ROLE,
-    ADMIN_ROLE,
+    *PEOPLE_ROLES,
     OPERATOR_ROLE,
     API_AUTH_ROLE,
     SOURCE_READER_ROLE,

@@ -6,21 +6,15 @@ import asyncio
 from collections.abc import Sequence
 
 from thv.apps.kit.http.dispatch import Access
-from thv.apps.kit.reviews import Identity, Question, ReviewFailedError
+from thv.apps.kit.reviews import Identity, ReviewFailedError
+from thv.domain.access import Action
+from thv.domain.permissions import READ, SYNC
 
 OWN = "corp-api.team.svc"
 CLUSTER = "https://kubernetes.default.svc"
 CORP = Access("team", "corp")
-GET_CORP = Question(
-    verb="get",
-    group="toolhive.stacklok.io",
-    resource="mcpregistries",
-    namespace="team",
-    name="corp",
-)
-LIST_SERVERS = Question(
-    verb="list", group="toolhive.stacklok.io", resource="mcpservers", namespace="team"
-)
+GET_CORP = READ.on("team", "corp")
+SYNC_CORP = SYNC.on("team", "corp")
 ALICE = Identity(
     user="alice", uid="u-1", groups=("devs", "system:authenticated"), extra={"k": ["v"]}
 )
@@ -29,9 +23,11 @@ ALICE = Identity(
 class MemoryReviews:
     """Alice may get the registry corp."""
 
+    revision = 0
+
     def __init__(self) -> None:
         self.tokens: dict[tuple[str, str], Identity] = {("good", OWN): ALICE}
-        self.rights: set[tuple[str, Question]] = {("alice", GET_CORP)}
+        self.rights: set[tuple[str, Action]] = {("alice", GET_CORP)}
         self.failure: ReviewFailedError | None = None
         self.asked: list[object] = []
 
@@ -43,9 +39,9 @@ class MemoryReviews:
         found = (self.tokens.get((token, audience)) for audience in audiences or (CLUSTER,))
         return next((identity for identity in found if identity), None)
 
-    async def allows(self, who: Identity, question: Question) -> bool:
-        self.asked.append((who, question))
+    async def allows(self, who: Identity, action: Action) -> bool:
+        self.asked.append((who, action))
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
-        return (who.user, question) in self.rights
+        return (who.user, action) in self.rights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from math import inf
 
 import msgspec
 import pytest
@@ -14,16 +15,16 @@ from tests.apps.kit.memory_reviews import (
     CLUSTER,
     CORP,
     GET_CORP,
-    LIST_SERVERS,
     OWN,
+    SYNC_CORP,
     MemoryReviews,
 )
 from thv.apps.kit.authorization import ALLOWED_FOR, MOST, REFUSED_FOR, Authorization, expiry
 from thv.apps.kit.http.dispatch import Access
-from thv.apps.kit.http.endpoints import Right
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.reviews import Identity, ReviewFailedError
+from thv.domain.permissions import READ, SYNC
 
 pytestmark = pytest.mark.anyio
 
@@ -126,9 +127,9 @@ async def test_who_may_not_read_is_told_of_the_namespace_alone(door: Door, name:
 
 
 async def test_an_endpoint_may_need_more_than_reading_the_registry(door: Door) -> None:
-    both = Access("team", "corp", (Right("list", "mcpservers"),))
+    both = Access("team", "corp", (READ, SYNC))
     assert await door.word(access=both) is Word.NAMESPACE_ACCESS_DENIED
-    door.cluster.rights.add(("alice", LIST_SERVERS))
+    door.cluster.rights.add(("alice", SYNC_CORP))
     door.now += REFUSED_FOR
     assert await door.word(access=both) is None
     door.cluster.rights.remove(("alice", GET_CORP))
@@ -206,12 +207,12 @@ async def test_the_expiry_is_not_believed_otherwise(door: Door) -> None:
 @pytest.mark.parametrize(
     ("token", "ends"),
     [
-        (a_token(exp=17), 17.0), (a_token(exp=17.5), 17.5), (a_token(), None), (a_token(exp="soon"), None),
-        (a_token(exp=None), None), ("opaque", None), ("a.b.c", None), ("..", None), ("a.é.c", None),
-        ("a." + base64.urlsafe_b64encode(b"[1]").decode() + ".c", None),
+        (a_token(exp=17), 17.0), (a_token(exp=17.5), 17.5), (a_token(), inf), (a_token(exp="soon"), inf),
+        (a_token(exp=None), inf), ("opaque", inf), ("a.b.c", inf), ("..", inf), ("a.é.c", inf),
+        ("a." + base64.urlsafe_b64encode(b"[1]").decode() + ".c", inf),
     ],
 )  # fmt: skip
-def test_expiry_of_a_token(token: str, ends: float | None) -> None:
+def test_expiry_of_a_token(token: str, ends: float) -> None:
     assert expiry(token) == ends
 
 

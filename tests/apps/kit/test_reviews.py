@@ -9,22 +9,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.clients.kube.server import Request, Script, Server, Wire, serving, status
-from thv.apps.kit.reviews import PATIENCE, Identity, KubeReviews, Question, ReviewFailedError
+from thv.apps.kit.reviews import PATIENCE, Identity, KubeReviews, ReviewFailedError
 from thv.clients.kube.config import Access, connect
 from thv.domain.canonical import JsonObject
+from thv.domain.permissions import READ, SYNC
 
 pytestmark = [pytest.mark.anyio, pytest.mark.flows]
 
 AUDIENCE = "corp-api.team.svc"
 ALICE = Identity(user="alice", uid="u-1", groups=("devs",), extra={"example.com/k": ["v"]})
 USER = {"username": "alice", "uid": "u-1", "groups": ["devs"], "extra": {"example.com/k": ["v"]}}
-GET_CORP = Question(
-    verb="get",
-    group="toolhive.stacklok.io",
-    resource="mcpregistries",
-    namespace="team",
-    name="corp",
-)
+GET_CORP = READ.on("team", "corp")
 
 
 @asynccontextmanager
@@ -76,6 +71,20 @@ async def test_a_right_is_reviewed_for_all_that_is_known_of_somebody() -> None:
             "namespace": "team",
             "name": "corp",
         },
+    }
+
+
+async def test_a_right_on_a_part_of_a_registry_is_asked_for_as_that() -> None:
+    async with against(answering(allowed=True)) as (reviews, server):
+        assert await reviews.allows(ALICE, SYNC.on("team", "corp"))
+    (asked,) = server.asked
+    assert asked.json["spec"]["resourceAttributes"] == {
+        "verb": "create",
+        "group": "toolhive.stacklok.io",
+        "resource": "mcpregistries",
+        "subresource": "sync",
+        "namespace": "team",
+        "name": "corp",
     }
 
 

@@ -121,6 +121,9 @@ class Place:
     def find(self, _namespace: str, _name: str) -> Served | None:
         return self.served
 
+    def every(self) -> list[Served]:
+        return [self.served]
+
     def client(self, **options: Any) -> Client:
         return Client(self.app(**options))
 
@@ -144,9 +147,12 @@ class Site:
         place = self.places.get((namespace, name))
         return place.served if place else None
 
+    def every(self) -> list[Served]:
+        return [place.served for _, place in sorted(self.places.items())]
+
     def client(self, **options: Any) -> Client:
         aggregate = Aggregate(
-            lambda: [place.served for _, place in sorted(self.places.items())],
+            self.every,
             scope=self._scope,
             order=self._order,
         )

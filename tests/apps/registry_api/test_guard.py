@@ -10,14 +10,14 @@ from tests.apps.kit.memory_reviews import CORP, MemoryReviews
 from tests.apps.registry_api.places import Place
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Access
-from thv.apps.kit.http.endpoints import Right
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import Word
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.served import Served
+from thv.domain.permissions import READ, SYNC
 
 pytestmark = pytest.mark.anyio
-MORE = Access("team", "corp", (Right("list", "mcpservers"),))
+MORE = Access("team", "corp", (READ, SYNC))
 
 
 async def word(

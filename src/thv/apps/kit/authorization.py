@@ -1,7 +1,7 @@
-"""Who may read a registry of a cluster: those whom its API server lets `get` it.
+"""Who a caller is, and whether that one may have what is asked for; whoever cannot be checked is refused.
 
-In the flow: asked by the dispatcher before an endpoint answers. A token must be made for this very API, so that one
-that was stolen here opens nothing else. What cannot be checked is refused; what was checked holds for some seconds.
+In the flow: asked by the dispatcher before an endpoint answers. `Reviews` say who somebody is and what they may do: the
+API server of a cluster, or a file of this machine. What they said holds for some seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
@@ -20,13 +20,12 @@ import msgspec
 
 from thv.apps.kit.http.bearer import UNUSABLE, bearer_token, invalid_token, unauthenticated
 from thv.apps.kit.http.dispatch import Access
-from thv.apps.kit.http.endpoints import Right
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.remembered import Remembered
-from thv.apps.kit.reviews import Identity, Question, ReviewFailedError, Reviews
+from thv.apps.kit.reviews import Identity, ReviewFailedError, Reviews
 from thv.apps.kit.sparing import Sparing
-from thv.domain.resources import MCP_REGISTRY
+from thv.domain.access import Action
 
 log = logging.getLogger(__name__)
 
@@ -43,49 +42,86 @@ Digest: TypeAlias = bytes
 """SHA-256 of a token: the token itself is not kept."""
 
 
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What callers of a door are told about credentials and rights."""
+
+    audience: Callable[[Access], str]
+    """For whom a token must be made."""
+    token: Callable[[Access], str]
+    """The command that makes one."""
+    check: Callable[[Action], str]
+    """The command that tells whether one has a right."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A caller whose token was good."""
+
+    digest: Digest
+    revision: int
+    identity: Identity
+
+
 class Authorization:
     """Answers for the registries of one process."""
 
     def __init__(
         self,
         reviews: Reviews,
+        advice: Advice | None = None,
         *,
         accept_cluster_audience: bool = False,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`accept_cluster_audience` takes tokens for the API server itself too; `now` is in Unix seconds."""
+        """`advice` is that of a cluster; `accept_cluster_audience` takes tokens for the API server itself too.
+
+        `now` is in Unix seconds.
+        """
         self._reviews = reviews
+        self._advice = advice or ON_A_CLUSTER
         self._accept_cluster_audience = accept_cluster_audience
         self._now = now
-        self._known: Remembered[tuple[Digest, str], Identity | None] = Remembered(MOST, clock)
-        self._allowed: Remembered[tuple[Digest, Question], bool] = Remembered(MOST, clock)
+        self._known: Remembered[tuple[Digest, str, int], Identity | None] = Remembered(MOST, clock)
+        self._allowed: Remembered[tuple[Digest, int, Action], bool] = Remembered(MOST, clock)
         self._sparing = Sparing(_COMPLAINTS, clock)
 
     async def authorize(self, request: Request, access: Access) -> ProblemError | None:
         """None lets the caller in."""
-        audience = audience_of(access.namespace, access.name)
+        try:
+            caller = await self.caller(request, access)
+            for action in access.actions:
+                if not await self.allows(caller, action):
+                    return denied(action, self._advice)
+        except ProblemError as problem:
+            return problem
+        return None
+
+    async def caller(self, request: Request, access: Access) -> Known:
+        """Who asks; raises ProblemError for whoever does not say so, or not credibly."""
+        audience = self._advice.audience(access)
         token = bearer_token(request)
         if token is None:
-            return unauthenticated(audience, token_command(access))
+            raise unauthenticated(audience, self._advice.token(access))
         if token == UNUSABLE:
-            return invalid_token(audience, token_command(access))
+            raise invalid_token(audience, self._advice.token(access))
+        digest, revision = hashlib.sha256(token.encode()).digest(), self._reviews.revision
         try:
-            return await self._decided(token, access, audience)
+            who = await self._known.answer(
+                (digest, audience, revision), partial(self._review, token, audience)
+            )
         except ReviewFailedError as error:
-            return self._unavailable(error)
-
-    async def _decided(self, token: str, access: Access, audience: str) -> ProblemError | None:
-        digest = hashlib.sha256(token.encode()).digest()
-        review = partial(self._review, token, audience)
-        who = await self._known.answer((digest, audience), review)
+            raise self._unavailable(error) from error
         if who is None:
-            return invalid_token(audience, token_command(access))
-        for question in questions(access):
-            ask = partial(self._ask, who, question)
-            if not await self._allowed.answer((digest, question), ask):
-                return denied(access, question)
-        return None
+            raise invalid_token(audience, self._advice.token(access))
+        return Known(digest, revision, who)
+
+    async def allows(self, caller: Known, action: Action) -> bool:
+        """Whether the caller may do that; raises ProblemError when nobody can say."""
+        key = (caller.digest, caller.revision, action)
+        try:
+            return await self._allowed.answer(key, partial(self._ask, caller.identity, action))
+        except ReviewFailedError as error:
+            raise self._unavailable(error) from error
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
         who = await self._reviews.identity(token, (audience,))
@@ -93,11 +129,11 @@ class Authorization:
             who = await self._reviews.identity(token, ())
         if who is None:
             return None, REFUSED_FOR
-        ends = expiry(token)
-        return who, ALLOWED_FOR if ends is None else min(ALLOWED_FOR, ends - self._now())
+        ends = min(who.ends, expiry(token))
+        return who, min(ALLOWED_FOR, ends - self._now())
 
-    async def _ask(self, who: Identity, question: Question) -> tuple[bool, float]:
-        allowed = await self._reviews.allows(who, question)
+    async def _ask(self, who: Identity, action: Action) -> tuple[bool, float]:
+        allowed = await self._reviews.allows(who, action)
         return allowed, ALLOWED_FOR if allowed else REFUSED_FOR
 
     def _unavailable(self, error: ReviewFailedError) -> ProblemError:
@@ -105,62 +141,61 @@ class Authorization:
             log.warning("callers cannot be checked: %s", error)
         return ProblemError(
             Word.AUTHORIZER_UNAVAILABLE,
-            "The cluster cannot say now who you are and what you may read.",
+            "It cannot be said now who you are and what you may read.",
             retry_after=max(1, math.ceil(error.retry_after or _RETRY)),
         )
 
 
-def audience_of(namespace: str, name: str) -> str:
-    """For whom a token must be made that reads this registry."""
-    return f"{name}-api.{namespace}.svc"
+def audience_of(access: Access) -> str:
+    """For whom a token must be made that reads this registry of a cluster."""
+    return f"{access.name}-api.{access.namespace}.svc"
 
 
-def token_command(access: Access) -> str:
-    """Makes a token that this registry takes."""
-    audience = audience_of(access.namespace, access.name)
+def _token_command(access: Access) -> str:
+    audience = audience_of(access)
     return f"kubectl create token SERVICEACCOUNT -n {access.namespace} --audience {audience}"
 
 
-def questions(access: Access) -> Sequence[Question]:
-    """What a caller must be allowed: to get the registry, and what the endpoint wants besides."""
-    reading = _question(Right("get", MCP_REGISTRY.plural), access, access.name)
-    return (reading, *(_question(right, access) for right in access.also))
+def _can_i(action: Action) -> str:
+    plural, _, part = action.resource.partition("/")
+    name = f"/{action.name}" if action.name else ""
+    below = f" --subresource {part}" if part else ""
+    what = f"{plural}.{action.group}{name}{below}"
+    return f"kubectl auth can-i {action.verb} {what} -n {action.namespace}"
 
 
-def _question(right: Right, access: Access, name: str = "") -> Question:
-    return Question(
-        verb=right.verb,
-        group=MCP_REGISTRY.group,
-        resource=right.resource,
-        namespace=access.namespace,
-        name=name,
-    )
+ON_A_CLUSTER = Advice(audience=audience_of, token=_token_command, check=_can_i)
 
 
-def denied(access: Access, question: Question) -> ProblemError:
+def denied(action: Action, advice: Advice) -> ProblemError:
     """The same words whether or not the registry exists."""
-    what = f"{question.resource}/{question.name}" if question.name else question.resource
     return ProblemError(
         Word.NAMESPACE_ACCESS_DENIED,
-        f'You may not {question.verb} {what} in the namespace "{access.namespace}".',
+        f'You may not {action.verb} {_object(action)} in the namespace "{action.namespace}".',
         field="namespace",
-        value=access.namespace,
-        hint=f"Ask for the right; check it: kubectl auth can-i {question.verb} "
-        f"{what.replace('/', f'.{question.group}/', 1)} -n {access.namespace}",
+        value=action.namespace,
+        hint=f"Ask for the right; check it: {advice.check(action)}",
     )
+
+
+def _object(action: Action) -> str:
+    """As a path has it: resource, name, subresource."""
+    plural, _, part = action.resource.partition("/")
+    return "/".join(word for word in (plural, action.name, part) if word)
 
 
 class _Claims(msgspec.Struct):
     exp: float | None = None
 
 
-def expiry(token: str) -> float | None:
+def expiry(token: str) -> float:
     """When a token says that it ends, in Unix seconds; believed only to forget it earlier."""
     parts = token.split(".")
     if len(parts) != 3:
-        return None
+        return math.inf
     padded = parts[1] + "=" * (-len(parts[1]) % 4)
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims).exp
+        ends = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Claims).exp
     except (binascii.Error, ValueError, msgspec.MsgspecError):
-        return None
+        return math.inf
+    return math.inf if ends is None else ends

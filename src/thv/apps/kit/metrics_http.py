@@ -13,7 +13,8 @@ from thv.apps.kit.http.dispatch import Access, Authorize, Context
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.metrics import Counter, Family, Histogram, Kind, Labels, Metric, Told
-from thv.apps.kit.reviews import Identity, Question, Reviews
+from thv.apps.kit.reviews import Identity, Reviews
+from thv.domain.access import Action
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -120,9 +121,9 @@ class HttpFigures:
 
         return counted
 
-    def decided(self, question: Question, result: str) -> None:
+    def decided(self, action: Action, result: str) -> None:
         """The API server said what somebody may do."""
-        self._decisions.add(question.resource, question.verb, result)
+        self._decisions.add(action.resource, action.verb, result)
 
     def asked(self, kind: str, seconds: float) -> None:
         """The API server was asked."""
@@ -148,13 +149,18 @@ class Timed:
         finally:
             self._figures.asked("tokenreview", time.perf_counter() - began)
 
-    async def allows(self, who: Identity, question: Question) -> bool:
+    @property
+    def revision(self) -> int:
+        """That of the reviews."""
+        return self._reviews.revision
+
+    async def allows(self, who: Identity, action: Action) -> bool:
         """Whether this one may do that."""
         began, result = time.perf_counter(), "unavailable"
         try:
-            allowed = await self._reviews.allows(who, question)
+            allowed = await self._reviews.allows(who, action)
             result = "allowed" if allowed else "denied"
         finally:
             self._figures.asked("subjectaccessreview", time.perf_counter() - began)
-            self._figures.decided(question, result)
+            self._figures.decided(action, result)
         return allowed

@@ -1,12 +1,13 @@
 """Who a token belongs to, and what that one may do, as the API server of a cluster says.
 
-In the flow: under the authorization of every door in a cluster. Nothing is remembered here, and nothing is decided
+In the flow: under the authorization of every door; where there is no cluster, `tokens` says the same. Nothing is remembered here, and nothing is decided
 but that no answer is no answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ import msgspec
 
 from thv.clients.kube.client import KubeClient
 from thv.clients.kube.errors import KubeConfigError, KubeError, KubeUnreachableError
+from thv.domain.access import Action, Grant
 from thv.domain.canonical import JsonObject
 
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 # a path
@@ -23,22 +25,18 @@ PATIENCE = 2.0
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody, as the API server knows them."""
+    """Somebody, as whoever checked the credential knows them."""
 
     user: str
     uid: str = ""
     groups: tuple[str, ...] = ()
     extra: Mapping[str, list[str]] = {}
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether somebody may do this."""
-
-    verb: str
-    group: str
-    resource: str
-    namespace: str
-    name: str = ""
+    method: str = "kubernetes"
+    """Who says so."""
+    grants: tuple[Grant, ...] = ()
+    """What is known of their rights where no cluster judges them."""
+    ends: float = math.inf
+    """When that is true no longer, in Unix seconds."""
 
 
 class ReviewFailedError(Exception):
@@ -52,17 +50,24 @@ class ReviewFailedError(Exception):
 class Reviews(Protocol):
     """Answers both questions; raises ReviewFailedError when it cannot."""
 
+    @property
+    def revision(self) -> int:
+        """Another one when answers of before count no longer."""
+        ...
+
     async def identity(self, token: str, audiences: Sequence[str]) -> Identity | None:
         """Whose token this is, None when it is not good for one of the audiences; none asks for the cluster's own."""
         ...
 
-    async def allows(self, who: Identity, question: Question) -> bool:
+    async def allows(self, who: Identity, action: Action) -> bool:
         """Whether this one may do that."""
         ...
 
 
 class KubeReviews:
     """Asks an API server."""
+
+    revision = 0
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
@@ -80,11 +85,14 @@ class KubeReviews:
             return None
         return _identity(status.get("user") or {})
 
-    async def allows(self, who: Identity, question: Question) -> bool:
+    async def allows(self, who: Identity, action: Action) -> bool:
         """A `SubjectAccessReview`."""
         spec = {
-            **msgspec.to_builtins(who),
-            "resourceAttributes": msgspec.to_builtins(question),
+            "user": who.user,
+            "uid": who.uid,
+            "groups": list(who.groups),
+            "extra": dict(who.extra),
+            "resourceAttributes": _attributes(action),
         }
         group = "authorization.k8s.io"
         status = await self._asked(_ACCESS_REVIEWS, group, "SubjectAccessReview", spec)
@@ -112,6 +120,19 @@ class KubeReviews:
                 raise
         # A connection that was kept open was closed meanwhile; asking twice changes nothing.
         return await self._client.request("POST", path, body=body, timeout=PATIENCE)
+
+
+def _attributes(action: Action) -> JsonObject:
+    resource, _, part = action.resource.partition("/")
+    asked = {
+        "verb": action.verb,
+        "group": action.group,
+        "resource": resource,
+        "subresource": part,
+        "namespace": action.namespace,
+        "name": action.name,
+    }
+    return {key: value for key, value in asked.items() if value}
 
 
 def _identity(user: JsonObject) -> Identity | None:

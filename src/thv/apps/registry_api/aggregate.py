@@ -154,6 +154,8 @@ class Aggregate:
 
     def hint(self) -> str:
         """Where the registries are."""
+        if self._visible is not None:  # which there are is told to those who may list them
+            return "Each registry has a base /r/<namespace>/<registry>."
         bases = [f"/r/{'/'.join(served.owner)}" for served in self._every()]
         if not bases:
             return "No registry is served yet; each gets a base /r/<namespace>/<registry>."

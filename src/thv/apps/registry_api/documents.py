@@ -6,6 +6,7 @@ In the flow: at the base and beside each API, for clients, generators and whoeve
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from thv.apps.kit.http.problems import STATUS, Family, title_of
 from thv.apps.registry_api.official_schemas import OFFICIAL_SCHEMAS
 from thv.apps.registry_api.schemas import SHAPES, ToolhiveGroup
 from thv.domain.canonical import JsonObject
+from thv.domain.permissions import all_open
 
 _API_VERSION = "1.0.0"
 """Of the official API; clients compare it exactly."""
@@ -34,14 +36,31 @@ _PATH_PARAMETERS = {
 }
 
 
+class Callers(StrEnum):
+    """Who may call what is not public."""
+
+    EVERYBODY = "everybody"
+    """No credential is looked at."""
+    KNOWN = "known"
+    """Whoever has a token and the rights."""
+    BOTH = "both"
+    """Everybody may read; a token may open more."""
+
+
 def document(
-    endpoints: Iterable[Endpoint], *, base: str, attribution: JsonObject | None = None
+    endpoints: Iterable[Endpoint],
+    *,
+    base: str,
+    attribution: JsonObject | None = None,
+    callers: Callers = Callers.EVERYBODY,
 ) -> JsonObject:
     """The document about these endpoints below a base."""
     paths: dict[str, JsonObject] = {}
     for endpoint in endpoints:
         place = paths.setdefault(_shown(endpoint), {})
-        place[endpoint.method.lower()] = _operation(endpoint)
+        operation = {**_operation(endpoint), **_security(endpoint, callers)}
+        place[endpoint.method.lower()] = operation
+    guarded = {} if callers is Callers.EVERYBODY else {"securitySchemes": _SCHEMES}
     return {
         "openapi": "3.1.0",
         "info": _info(attribution),
@@ -51,6 +70,7 @@ def document(
             "schemas": _schemas(),
             "responses": _shared_responses(),
             "headers": _HEADERS,
+            **guarded,
         },
     }
 
@@ -92,6 +112,29 @@ def _operation(endpoint: Endpoint) -> JsonObject:
     return operation
 
 
+_SCHEMES: JsonObject = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token that was made for this API.",
+    }
+}
+
+
+def _security(endpoint: Endpoint, callers: Callers) -> JsonObject:
+    """What a caller must show, and what that one must be allowed, as the table of permissions has it."""
+    if callers is Callers.EVERYBODY:
+        return {}
+    if endpoint.public:
+        return {"security": []}
+    token: JsonObject = {"bearer": []}
+    open_too = callers is Callers.BOTH and endpoint.needs and all_open(endpoint.needs)
+    return {
+        "security": [{}, token] if open_too else [token],
+        "x-required-permissions": [f"{each} ({each.group})" for each in endpoint.needs],
+    }
+
+
 def _operation_id(endpoint: Endpoint) -> str:
     parts = [part.strip("{}") for part in endpoint.template.split("/") if part]
     return "-".join((endpoint.method.lower(), *parts)).replace(".", "_")
@@ -131,7 +174,7 @@ _ANYBODY = (400, 414, 421, 431, 500, 503)
 """What may happen to a request of any endpoint."""
 _READERS = (401, 403)
 """What may happen where somebody is asked who they are."""
-_WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "O6", "R13"})
+_WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "O6", "R13"})
 
 
 def _responses(endpoint: Endpoint) -> JsonObject:

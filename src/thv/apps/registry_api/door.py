@@ -6,11 +6,12 @@ In the flow: `wiring` calls this with registries and settings; what comes back i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
 
+from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.caching import Validators, is_current, not_modified, weak_tag
 from thv.apps.kit.http.compression import Compressor
 from thv.apps.kit.http.cors import Cors
@@ -19,9 +20,10 @@ from thv.apps.kit.http.endpoints import Call, Endpoint, Handler, routes_of
 from thv.apps.kit.http.message import Answer, encode
 from thv.apps.kit.http.problems import Family
 from thv.apps.kit.http.server import HttpServer, Meter
-from thv.apps.registry_api import endpoints, official
+from thv.apps.registry_api import endpoints, me, official
 from thv.apps.registry_api.aggregate import Aggregate
-from thv.apps.registry_api.documents import document
+from thv.apps.registry_api.documents import Callers, document
+from thv.apps.registry_api.guard import is_open
 from thv.apps.registry_api.info import ATTRIBUTION
 from thv.apps.registry_api.served import Clock, Served
 from thv.apps.registry_api.site import ManySite, SingleSite
@@ -30,6 +32,7 @@ from thv.apps.registry_api.yaml_text import yaml_text
 _JSON = b"application/json"
 _YAML = b"application/yaml"
 _FOR_AN_HOUR = (b"cache-control", b"public, max-age=3600")
+_FOR_MYSELF = (b"cache-control", b"private, max-age=3600")
 
 
 class Registries(Protocol):
@@ -37,12 +40,16 @@ class Registries(Protocol):
 
     def find(self, namespace: str, name: str, /) -> Served | None: ...
 
+    def every(self) -> Iterable[Served]: ...
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a door answers, apart from what it serves."""
 
     authorize: Authorize | None = None
     """None: everything may be read."""
+    authorization: Authorization | None = None
+    """Tells callers who they are; None where nobody is asked."""
     cors_origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
     """Host names that are ours; None: any."""
@@ -68,7 +75,9 @@ def singles(
     registries: Registries, options: Options, clock: Clock, is_ready: Callable[[], bool]
 ) -> Callable[[tuple[str, str]], HttpServer]:
     """Puts one registry at a root, as often as it is asked to: all of them share routes and memory."""
-    routes = routes_of(registry_rows(clock) + endpoints.operations(is_ready))
+    guarded = options.authorize is not None
+    rows = registry_rows(clock, _me(registries, options), guarded=guarded)
+    routes = routes_of((*rows, *endpoints.operations(is_ready)))
     compressor = Compressor(options.compressed_bytes)
 
     def make(owner: tuple[str, str]) -> HttpServer:
@@ -82,39 +91,51 @@ def many(
     registries: Registries, aggregate: Aggregate, options: Options, clock: Clock
 ) -> HttpServer:
     """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root."""
-    rows = endpoints.official_rows(aggregate)
+    guarded = options.authorize is not None
+    rows = (*endpoints.official_rows(aggregate), _me(registries, options))
+    documents = endpoints.documents(_documents_of(rows, guarded=guarded))
     root = Mount(
         base="",
-        routes=routes_of(
-            (*rows, *endpoints.documents(_documents_of(rows)), *endpoints.operations(lambda: True))
-        ),
+        routes=routes_of((*rows, *documents, *endpoints.operations(lambda: True))),
         place=None,
         hint=aggregate.hint,
     )
-    site = ManySite(registries.find, routes_of(registry_rows(clock)), root)
+    below = registry_rows(clock, guarded=guarded)
+    site = ManySite(registries.find, routes_of(below), root)
     return _server(site.locate, options, Compressor(options.compressed_bytes))
 
 
-def registry_rows(clock: Clock) -> tuple[Endpoint, ...]:
-    """Everything that hangs under the base of a registry."""
-    rows = (*endpoints.official_rows(official), *endpoints.OWN, endpoints.health(clock))
-    return (*rows, *endpoints.documents(_documents_of(rows)))
+def registry_rows(clock: Clock, *more: Endpoint, guarded: bool = False) -> tuple[Endpoint, ...]:
+    """Everything that hangs under the base of a registry, and `more` that stands beside it."""
+    rows = (*endpoints.official_rows(official), *endpoints.OWN, endpoints.health(clock), *more)
+    return (*rows, *endpoints.documents(_documents_of(rows, guarded=guarded)))
 
 
-def _documents_of(rows: Iterable[Endpoint]) -> Callable[[bool, bool], Handler]:
+def _me(registries: Registries, options: Options) -> Endpoint:
+    def namespaces() -> Iterable[str]:
+        return (served.owner[0] for served in registries.every())
+
+    return endpoints.identity(me.read_me(options.authorization, namespaces))
+
+
+def _documents_of(rows: Iterable[Endpoint], *, guarded: bool) -> Callable[[bool, bool], Handler]:
     every = tuple(rows)
     own = tuple(row for row in every if row.family is Family.API)
 
-    @cache
-    def text(base: str, attributed: bool, only_own: bool, as_yaml: bool) -> bytes:
+    # Whoever asks chooses the base, of registries that there are and of others.
+    @lru_cache(maxsize=64)
+    def text(base: str, callers: Callers, attributed: bool, only_own: bool, as_yaml: bool) -> bytes:
         attribution = ATTRIBUTION if attributed else None
-        made = encode(document(own if only_own else every, base=base, attribution=attribution))
+        shown = own if only_own else every
+        made = encode(document(shown, base=base, attribution=attribution, callers=callers))
         return b"".join(yaml_text([msgspec.json.format(made)])) if as_yaml else made
 
     def handle(only_own: bool, as_yaml: bool) -> Handler:
         def handler(call: Call) -> Answer:
-            attributed = isinstance(call.place, Served) and call.place.is_from_official
-            body = text(call.base, attributed, only_own, as_yaml)
+            # Where a registry comes from, and that it is there, is told to its readers alone.
+            readable = isinstance(call.place, Served) and call.may_read
+            attributed = readable and call.place.is_from_official
+            body = text(call.base, _callers(call, guarded), attributed, only_own, as_yaml)
             return _document_answer(call, body, _YAML if as_yaml else _JSON)
 
         return handler
@@ -122,9 +143,18 @@ def _documents_of(rows: Iterable[Endpoint]) -> Callable[[bool, bool], Handler]:
     return handle
 
 
+def _callers(call: Call, guarded: bool) -> Callers:
+    """Whether a registry is open to everybody is no secret; the aggregate shows those that are."""
+    if not guarded:
+        return Callers.EVERYBODY
+    opened = isinstance(call.place, Served) and is_open(call.place)
+    return Callers.BOTH if opened or call.owner is None else Callers.KNOWN
+
+
 def _document_answer(call: Call, body: bytes, content_type: bytes) -> Answer:
     validators = Validators(weak_tag("sha256:openapi-document", content_type, body))
-    headers = (*validators.headers(), _FOR_AN_HOUR)
+    is_private = b"authorization" in call.request.headers
+    headers = (*validators.headers(), _FOR_MYSELF if is_private else _FOR_AN_HOUR)
     if is_current(call.request, validators):
         return not_modified(headers)
     return Answer(200, ((b"content-type", content_type), *headers), body)

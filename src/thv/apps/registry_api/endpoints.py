@@ -211,6 +211,7 @@ def health(clock: Callable[[], float]) -> Endpoint:
         "Whether content is served, and whether it is fresh",
         answers=("Health",),
         other_answers=((503, "Health"),),
+        errors=(401, 403, 404),
         public=True,
         tells_more=True,
     )
@@ -329,6 +330,7 @@ def documents(handle: Callable[[bool, bool], Handler]) -> tuple[Endpoint, ...]:
             summary="This document",
             offers=(Offer(YAML_TYPE if as_yaml else JSON_TYPE),),
             public=True,
+            tells_more=True,
         )
 
     return (
@@ -339,6 +341,18 @@ def documents(handle: Callable[[bool, bool], Handler]) -> tuple[Endpoint, ...]:
             for prefix in OFFICIAL_PREFIXES
         ),
         row("M6", "/api/v1/openapi.json", own=True, as_yaml=False),
+    )
+
+
+def identity(handle: Handler) -> Endpoint:
+    """M7, at the root of a door."""
+    return _api(
+        "M7",
+        "/me",
+        handle,
+        "Who the caller is, and what that one may do to registries",
+        answers=("Me",),
+        needs=(),
     )
 
 

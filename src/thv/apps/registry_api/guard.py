@@ -1,18 +1,21 @@
-"""Who may read a registry of a cluster: everybody, where it says so, else those whom the cluster lets.
+"""Who may read a registry: everybody, where it says so, else those whom the authorization lets.
 
-In the flow: asked by the dispatcher. A registry that everybody may read asks nobody for a token and looks at none, so
-that it answers whatever becomes of the API server.
+In the flow: asked by the dispatcher, and by what tells of many registries together. A registry that everybody may
+read asks nobody for a token and looks at none, so that it answers whatever becomes of an API server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.bearer import bearer_token
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.served import Served
+from thv.domain.permissions import LIST, all_open
 
 
 class Guard:
@@ -33,8 +36,43 @@ class Guard:
         """None lets the caller in. What a registry is open for is reading it, and no more."""
         served = self._find(access.namespace, access.name)
         if served is None and not self._is_told():
-            return ProblemError(Word.SNAPSHOT_UNAVAILABLE, "Nothing was loaded yet.", retry_after=1)
-        is_open = served is not None and served.registry.spec.api.anonymous_read
-        if is_open and not access.also:
+            return _not_told()
+        if served is not None and is_open(served) and all_open(access.needs):
             return None
         return await self._authorization.authorize(request, access)
+
+    async def visible(self, request: Request, candidates: Sequence[Served]) -> list[Served]:
+        """Those of which a caller is told; raises ProblemError for a token that is not good.
+
+        A caller whose token has ended must not take the rest for everything there is.
+        """
+        if not self._is_told():
+            raise _not_told()
+        public = [served for served in candidates if is_open(served)]
+        if public and bearer_token(request) is None:
+            return public
+        allowed = await self._namespaces(request, {served.owner[0] for served in candidates})
+        return [each for each in candidates if is_open(each) or each.owner[0] in allowed]
+
+    async def _namespaces(self, request: Request, asked: set[str]) -> set[str]:
+        """The namespaces of these whose registries the caller may list."""
+        caller = await self._authorization.caller(request, EVERYWHERE)
+        if await self._authorization.allows(caller, LIST.on("")):
+            return asked
+        named = sorted(asked)
+        said = await asyncio.gather(
+            *(self._authorization.allows(caller, LIST.on(namespace)) for namespace in named)
+        )
+        return {namespace for namespace, yes in zip(named, said, strict=True) if yes}
+
+
+EVERYWHERE = Access("", "")
+
+
+def is_open(served: Served) -> bool:
+    """Whether everybody may read it."""
+    return served.registry.spec.api.anonymous_read
+
+
+def _not_told() -> ProblemError:
+    return ProblemError(Word.SNAPSHOT_UNAVAILABLE, "Nothing was loaded yet.", retry_after=1)

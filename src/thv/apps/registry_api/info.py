@@ -82,6 +82,8 @@ def read_health(clock: Callable[[], float]) -> Callable[[Call], Answer]:
     """M3: whether content is served, and whether it is fresh; what is wrong is told to those who may read it."""
 
     def handler(call: Call) -> Answer:
+        if call.refusal is not None and call.base:
+            raise call.refusal  # one of many: that it exists is told to its readers alone
         served = place_of(call)
         checks = _checks(served)
         told = {"checks": checks} if call.may_read else {}

@@ -74,6 +74,7 @@ class Pod:
         guard = Guard(self._follower.find, authorization, lambda: self._is_told)
         options = Options(
             authorize=figures.watched(guard.authorize),
+            authorization=authorization,
             cors_origins=frozenset(settings.cors_origins),
             meter=figures,
         )

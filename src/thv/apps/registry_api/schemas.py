@@ -382,6 +382,23 @@ class OfficialError(msgspec.Struct, omit_defaults=True):
     errors: list[ErrorItem] | msgspec.UnsetType = msgspec.UNSET
 
 
+class Space(msgspec.Struct):
+    """What a caller may do to the registries of a namespace."""
+
+    name: str
+    verbs: list[str]
+
+
+class Me(msgspec.Struct):
+    """Who a caller is."""
+
+    user: str
+    uid: str
+    groups: list[str]
+    method: Annotated[str, Meta(description="Who says so.")]
+    namespaces: list[Space]
+
+
 class Status(msgspec.Struct):
     """Alive."""
 
@@ -434,6 +451,7 @@ SHAPES: tuple[type, ...] = (
     Health,
     Error,
     OfficialError,
+    Me,
     Status,
     Ready,
     Pong,

@@ -6,30 +6,37 @@ then the handler. Every step is a function that raises a `ProblemError` or goes 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 
 from thv.apps.kit.http.cors import Cors
-from thv.apps.kit.http.endpoints import Call, Endpoint, Right, Target
+from thv.apps.kit.http.endpoints import Call, Endpoint, Target
 from thv.apps.kit.http.message import NO_STORE, Answer, Request
 from thv.apps.kit.http.negotiation import Offer, choose
 from thv.apps.kit.http.parameters import pairs_of
 from thv.apps.kit.http.paths import BadSegmentError
 from thv.apps.kit.http.problems import Culprit, Family, ProblemError, Word
 from thv.apps.kit.http.routing import Matched, Routes
+from thv.domain.access import Action
+from thv.domain.permissions import READ, Permission
 
 LINE_LIMIT = 8 * 1024
 HEADER_LIMIT = 16 * 1024
 
 
 class Access(msgspec.Struct, frozen=True):
-    """What a request asks for: to read a registry, and what its endpoint needs besides."""
+    """What a request asks for: a registry, and what its endpoint needs of whoever asks."""
 
     namespace: str
     name: str
-    also: tuple[Right, ...] = ()
+    needs: tuple[Permission, ...] = (READ,)
+
+    @property
+    def actions(self) -> Sequence[Action]:
+        """What the caller must be allowed."""
+        return [each.on(self.namespace, self.name) for each in self.needs]
 
 
 Authorize: TypeAlias = Callable[[Request, Access], Awaitable[ProblemError | None]]
@@ -77,7 +84,7 @@ class Dispatcher:
         if request.method == "OPTIONS":
             return self._cors.preflight(target.family, request) or _options(target)
         endpoint = _endpoint(target, request)
-        may_read = await self._may_read(request, mount, endpoint)
+        refusal = await self._refusal(request, mount, endpoint)
         call = Call(
             request=request,
             endpoint=endpoint,
@@ -86,21 +93,24 @@ class Dispatcher:
             names=_names(matched, endpoint),
             offer=_offer(endpoint, request),
             values=_values(target, endpoint, request),
-            may_read=may_read,
+            owner=mount.owner,
+            refusal=refusal,
         )
         answer = endpoint.handle(call)
         return answer if isinstance(answer, Answer) else await answer
 
-    async def _may_read(self, request: Request, mount: Mount, endpoint: Endpoint) -> bool:
-        """Whether the caller may read what is mounted; raises where the endpoint needs that."""
+    async def _refusal(
+        self, request: Request, mount: Mount, endpoint: Endpoint
+    ) -> ProblemError | None:
+        """Why the caller may not read what is mounted; raises it where the endpoint needs that."""
         if self._authorize is None or mount.owner is None:
-            return True
+            return None
         if endpoint.public and not endpoint.tells_more:
-            return True
-        problem = await self._authorize(request, Access(*mount.owner, endpoint.also))
+            return None
+        problem = await self._authorize(request, Access(*mount.owner, endpoint.needs))
         if problem is not None and not endpoint.public:
             raise problem
-        return problem is None
+        return problem
 
 
 class Context(msgspec.Struct):

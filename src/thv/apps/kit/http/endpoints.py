@@ -13,8 +13,9 @@ import msgspec
 from thv.apps.kit.http.message import Answer, Request
 from thv.apps.kit.http.negotiation import JSON_TYPE, Offer
 from thv.apps.kit.http.parameters import Parameter, Table
-from thv.apps.kit.http.problems import Family
+from thv.apps.kit.http.problems import Family, ProblemError
 from thv.apps.kit.http.routing import Routes
+from thv.domain.permissions import READ, Permission
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -32,18 +33,18 @@ class Call(msgspec.Struct, frozen=True):
     """Query parameters, read, with defaults."""
     offer: Offer
     """The representation that was chosen."""
-    may_read: bool = True
-    """Whether the caller may read the place; False only where an endpoint that is public tells more to those."""
+    owner: tuple[str, str] | None = None
+    """Namespace and name of the registry that the place is for, whether or not it exists."""
+    refusal: ProblemError | None = None
+    """Why the caller may not read the place; only where an endpoint that is public tells more to those who may."""
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the caller may read the place."""
+        return self.refusal is None
 
 
 Handler: TypeAlias = Callable[[Call], Answer | Awaitable[Answer]]
-
-
-class Right(msgspec.Struct, frozen=True):
-    """Something to be allowed in the namespace of a registry."""
-
-    verb: str
-    resource: str
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +67,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Needs no authorization."""
     tells_more: bool = False
     """Public, and tells more to those who may read the place."""
-    also: tuple[Right, ...] = ()
-    """What a caller must be allowed besides reading the place."""
+    needs: tuple[Permission, ...] = (READ,)
+    """What a caller must be allowed, unless it is public."""
     refused: bool = False
     """Its method is known and never supported: 501 for whoever asks."""
 

@@ -1,0 +1,59 @@
+"""M7: who a caller is, and what that one may do to the registries of this door.
+
+In the flow: as `servers`, at the root of a door. Nothing is told but what concerns the caller: a namespace in which
+one may do nothing is not named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from thv.apps.kit.authorization import Authorization, Known
+from thv.apps.kit.http.dispatch import Access
+from thv.apps.kit.http.endpoints import Call, Handler
+from thv.apps.kit.http.message import Answer, json_answer
+from thv.domain.access import Action
+from thv.domain.permissions import REGISTRIES
+
+READING = ("get", "list", "watch")
+VERBS = (*READING, "create", "update", "patch", "delete")
+EVERYBODY = "local"
+"""The user of a door that asks nobody who they are."""
+
+Namespaces = Callable[[], Iterable[str]]
+"""Those that have a registry here."""
+
+
+def read_me(authorization: Authorization | None, namespaces: Namespaces) -> Handler:
+    """The handler; without authorization everybody is one user, who reads."""
+
+    async def handler(call: Call) -> Answer:
+        if authorization is None:
+            spaces = [{"name": name, "verbs": READING} for name in sorted(set(namespaces()))]
+            return _answer(EVERYBODY, "", (), "none", spaces)
+        caller = await authorization.caller(call.request, Access(*(call.owner or ("", "")), ()))
+        named = {call.owner[0]} if call.owner else set(namespaces())
+        name = call.owner[1] if call.owner else ""
+        asked = [_space(authorization, caller, space, name) for space in sorted(named)]
+        found = await asyncio.gather(*asked)
+        who = caller.identity
+        return _answer(who.user, who.uid, who.groups, who.method, [s for s in found if s["verbs"]])
+
+    return handler
+
+
+async def _space(
+    authorization: Authorization, caller: Known, namespace: str, name: str
+) -> dict[str, object]:
+    actions = [
+        Action(verb=verb, resource=REGISTRIES, namespace=namespace, name=name) for verb in VERBS
+    ]
+    allowed = await asyncio.gather(*(authorization.allows(caller, each) for each in actions))
+    verbs = [verb for verb, yes in zip(VERBS, allowed, strict=True) if yes]
+    return {"name": namespace, "verbs": verbs}
+
+
+def _answer(user: str, uid: str, groups: tuple[str, ...], method: str, spaces: object) -> Answer:
+    body = {"user": user, "uid": uid, "groups": groups, "method": method, "namespaces": spaces}
+    return json_answer(body)
