@@ -19,6 +19,8 @@ class Pace(NamedTuple):
     most_backoff: float = 30.0
     eager: bool = True
     """Ask startup and readiness probes ten times a second until they first succeed."""
+    refresh: float = 5.0
+    """How often ConfigMaps and Secrets of volumes are read again; about a minute on a real node."""
 
 
 PACE = Pace()

@@ -16,7 +16,6 @@ from tests.control_plane.runs import Runs
 from tests.control_plane.sandbox import Sandbox
 
 _RETRY = 0.5
-_REFRESH = 30.0
 _PAUSE = 0.2
 
 
@@ -29,6 +28,7 @@ class RunningPod:
         own = {"podIP": address, "podIPs": [{"ip": address}], "hostIP": HOST}
         pod = {**pod, "status": {**pod.get("status", {}), **own}}
         self._client = node.client
+        self._refresh = node.pace.refresh
         self._announce = node.announce
         self._address = address
         self._path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
@@ -123,7 +123,7 @@ class RunningPod:
 
     async def _keep_refreshing(self) -> None:
         while True:
-            await asyncio.sleep(_REFRESH)
+            await asyncio.sleep(self._refresh)
             with suppress(ConfigError, ApiError, AwayError):  # what is there stays
                 await self._runs.volumes.write()
 
