@@ -12,6 +12,7 @@ from tests.stores.models.world import NOW, World, an_entry
 from thv.apps.kit.http.server import HttpServer
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, many, single
+from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.served import Served
 from thv.domain.entry import GROUPS_META, Entry
 from thv.domain.registry import load_registry
@@ -136,11 +137,15 @@ class Site:
         self.places: dict[tuple[str, str], Place] = {}
         self._scope, self._order = scope, order
 
-    async def add(self, name: str, world: World, **spec: Any) -> Place:
-        place = Place(self.root / name, world, **spec)
-        place.served.describe(load_registry(manifest(name, **spec)))
+    async def add(
+        self, name: str, world: World, *, namespace: str = "default", **spec: Any
+    ) -> Place:
+        place = Place(self.root / namespace / name, world, **spec)
+        described = manifest(name, **spec)
+        described["metadata"]["namespace"] = namespace
+        place.served.describe(load_registry(described))
         await place.sync()
-        self.places["default", name] = place
+        self.places[namespace, name] = place
         return place
 
     def find(self, namespace: str, name: str) -> Served | None:
@@ -150,12 +155,15 @@ class Site:
     def every(self) -> list[Served]:
         return [place.served for _, place in sorted(self.places.items())]
 
-    def client(self, **options: Any) -> Client:
+    def client(self, guard: Guard | None = None, **options: Any) -> Client:
         aggregate = Aggregate(
             self.every,
             scope=self._scope,
             order=self._order,
+            visible=guard.visible if guard else None,
         )
+        if guard is not None:
+            options = {"authorize": guard.authorize, **options}
         return Client(many(self, aggregate, Options(**options), lambda: NOW))
 
 

@@ -110,12 +110,12 @@ class Process:
         finally:
             connection.close()
 
-    def until_served(self, path: str) -> Reply:
+    def until_served(self, path: str, **headers: str) -> Reply:
         """The answer once there is content."""
 
         def look() -> Reply | None:
             try:
-                reply = self.get(path)
+                reply = self.get(path, **headers)
             except ConnectionRefusedError:
                 return None
             return reply if reply.status == 200 else None

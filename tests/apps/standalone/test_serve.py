@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.apps.kit.access_files import a_token
 from tests.apps.standalone.process import Process, names, run
 from thv.apps.kit.home import Home, LoopLock
+from thv.formats.tokens import AccessFile, Token, render_access
 
 pytestmark = pytest.mark.e2e
 
@@ -31,13 +33,13 @@ def document(*servers: str) -> str:
     return json.dumps({"version": "1.0.0", "last_updated": "", "servers": entries})
 
 
-def manifest(name: str, path: Path, **api: Any) -> str:
+def manifest(name: str, path: Path, *, namespace: str = "default", **api: Any) -> str:
     spec = {"source": {"type": "file", "file": {"path": str(path)}}, "api": api}
     return json.dumps(
         {
             "apiVersion": "toolhive.stacklok.io/v1alpha1",
             "kind": "MCPRegistry",
-            "metadata": {"name": name},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": spec,
         }
     )
@@ -128,7 +130,8 @@ def test_a_server_serves_while_a_command_synchronizes_and_takes_over_afterwards(
 def test_beyond_this_machine_only_what_is_open_to_everybody_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text(document("alpha"))
-    for name, api in (("open", {"anonymousRead": True}), ("closed", {})):
+    apis: dict[str, dict[str, Any]] = {"open": {"anonymousRead": True}, "closed": {}}
+    for name, api in apis.items():
         (tmp_path / f"{name}.json").write_text(manifest(name, file, **api))
         assert run(tmp_path, "--data", "data", "apply", "-f", f"{name}.json").returncode == 0
     listen = ("--data", "data", "--listen", "0.0.0.0:0")
@@ -143,6 +146,43 @@ def test_beyond_this_machine_only_what_is_open_to_everybody_is_read(tmp_path: Pa
         server.until_served("/r/default/closed/api/v1/servers")
 
 
+@pytest.mark.requirement("API-05", "OPS-01")
+def test_an_access_file_tells_who_reads_what_and_counts_as_soon_as_it_changes(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(document("alpha"))
+    for space in ("blue", "red"):
+        (tmp_path / "r.json").write_text(manifest("mine", file, namespace=space))
+        assert run(tmp_path, "--data", "data", "apply", "-f", "r.json").returncode == 0
+    access = tmp_path / "data" / "tokens.yaml"
+    write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@blue"))
+    blue, red = "/r/blue/mine/api/v1/servers", "/r/red/mine/api/v1/servers"
+    bea = {"Authorization": "Bearer of-bea"}
+    with Process(tmp_path, "serve", "--data", "data", "--port", "0") as server:
+        assert names(server.until_served(blue, **bea)) == ["alpha"]
+        assert "as data/tokens.yaml says" in server.said
+        assert server.get(blue).status == 401
+        refused = server.get(red, **bea)
+        assert (refused.status, refused.json["error"]["code"]) == (403, "NAMESPACE_ACCESS_DENIED")
+        write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@red"))
+        server.until_served(red, **bea)
+        assert server.get(blue, **bea).status == 403
+        access.chmod(0o644)
+        server.until(lambda: server.get(red, **bea).status == 503)
+        assert "its mode is 0644; others may use it" in server.said
+    refused_start = run(tmp_path, "serve", "--data", "data", "--port", "0")
+    assert refused_start.returncode == 2
+    assert "chmod 600 data/tokens.yaml" in refused_start.stderr
+
+
+def write_access(path: Path, *tokens: Token) -> None:
+    draft = path.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(render_access(AccessFile(tokens=tokens)))
+    draft.replace(path)
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
@@ -151,6 +191,12 @@ def test_beyond_this_machine_only_what_is_open_to_everybody_is_read(tmp_path: Pa
         (("--registry", "a", "--registry-file", "b"), 2, "exclude each other"),
         (("--listen", "here"), 2, '"here" is no address to listen on'),
         (("--listen", "192.0.2.1:8080"), 2, "cannot listen on 192.0.2.1:8080"),
+        (
+            ("--token-file", "gone.yaml"),
+            2,
+            "the access file gone.yaml cannot be used: there is none",
+        ),
+        (("--token-file", "x", "--anonymous-read"), 2, "exclude each other"),
         (("--fetch-backoff", "soon"), 2, '"soon" is no duration'),
         (("--allow", "a:b:c"), 2, '"a:b:c" is no entry of the form host:port'),
     ],

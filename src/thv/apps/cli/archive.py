@@ -29,7 +29,7 @@ FORMAT = 1
 _INDEX = "backup.json"
 _STORE = "store.db"
 _MEMBER = re.compile(
-    r"store\.db|allowed-hosts|secrets/[A-Za-z0-9._-]+"
+    r"store\.db|allowed-hosts|tokens\.yaml|secrets/[A-Za-z0-9._-]+"
     r"|(?:snapshots|imports)/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+"
 )
 _DERIVED = ("models", "mirrors", "selections", "git", "files", "completion.json")
@@ -93,7 +93,7 @@ def put_in_place(unpacked: Path, home: Home, aside: Path) -> list[str]:
     """Moves what is there to the folder `aside`, and what was unpacked into its place; names what was moved."""
     names = [*{name.split("/")[0] for name in _names(unpacked)}, *_DERIVED, "secrets", "snapshots"]
     names.append("imports")
-    names += [f"{_STORE}-wal", f"{_STORE}-shm", _STORE, "allowed-hosts"]
+    names += [f"{_STORE}-wal", f"{_STORE}-shm", _STORE, "allowed-hosts", home.tokens.name]
     moved = []
     for name in sorted(set(names)):
         if (home.root / name).exists():
@@ -162,6 +162,8 @@ def _wanted(store: Path, home: Home) -> Iterator[str]:
         yield str(path.relative_to(home.root))
     if home.allowed_hosts.exists():
         yield "allowed-hosts"
+    if home.tokens.exists():
+        yield home.tokens.name
 
 
 def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -1,6 +1,6 @@
 """The data folder of the one-machine shape: what lies where, and who reconciles.
 
-In the flow: command line and server find the same state here. Everything but `store.db`, `secrets` and `imports` is
+In the flow: command line and server find the same state here. Everything but `store.db`, `secrets`, `imports` and `tokens.yaml` is
 derived and made again when it is lost.
 """
 
@@ -78,6 +78,11 @@ class Home(msgspec.Struct, frozen=True):
     def allowed_hosts(self) -> Path:
         """Hosts that `thv registry add --allow-private-ip` opened, one `host:port` a line."""
         return self.root / "allowed-hosts"
+
+    @property
+    def tokens(self) -> Path:
+        """The access file: whose tokens are good, and for what. Not derived, and part of a backup."""
+        return self.root / "tokens.yaml"
 
     def import_of(self, namespace: str, name: str) -> Path:
         """The document of one registry among the imports."""

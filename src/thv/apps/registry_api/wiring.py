@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
+from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Authorize
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.kit.loop import View, observed
-from thv.apps.registry_api.aggregate import Aggregate, Visible
+from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, many, single
 from thv.apps.registry_api.follow import Follower, Key, Updated
+from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.settings import Settings
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
@@ -37,16 +39,12 @@ class Door:
     """The API of all registries of a resource store."""
 
     def __init__(
-        self,
-        app: HttpServer,
-        follower: Follower,
-        resources: ResourceStore,
-        only: Key | None = None,
+        self, app: HttpServer, follower: Follower, resources: ResourceStore, following: Following
     ) -> None:
         self.app = app
         self.follower = follower
         self._resources = resources
-        self._only = only
+        self._following = following
 
     async def follow(self) -> None:
         """Keeps what is served in step with the registries, until it is cancelled."""
@@ -58,9 +56,26 @@ class Door:
             await asyncio.sleep(1)
 
     async def _events(self) -> AsyncIterator[tuple[JsonObject, bool]]:
-        async for obj, gone in observed(self._resources, View(kind=MCP_REGISTRY)):
-            if self._only in (None, (namespace_of(obj), name_of(obj))):
+        view, following = View(kind=MCP_REGISTRY), self._following
+        async for obj, gone in observed(self._resources, view, listed=following.was_told):
+            if following.only in (None, (namespace_of(obj), name_of(obj))):
                 yield obj, gone
+
+
+class Following:
+    """Which registries a door follows, and whether it knows them yet."""
+
+    def __init__(self, only: Key | None) -> None:
+        self.only = only
+        self.is_told = False
+
+    def was_told(self) -> None:
+        """All that there are were told."""
+        self.is_told = True
+
+
+Watched = Callable[[Authorize], Authorize]
+"""Puts a counter around what decides."""
 
 
 def registries(
@@ -72,15 +87,15 @@ def registries(
     settings: Settings,
     clock: Callable[[], datetime],
     only: Key | None = None,
-    authorize: Authorize | None = None,
-    visible: Visible | None = None,
+    authorization: Authorization | None = None,
+    watched: Watched = lambda authorize: authorize,
     meter: Meter | None = None,
     updated: Updated = lambda *_: None,
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
-    `only` is the one registry that is served, at the root; None serves all of them below it. `meter` counts
-    requests, `updated` is told of snapshots that take the place of others.
+    `only` is the one registry that is served, at the root; None serves all of them below it. Without `authorization`
+    everybody reads everything. `meter` counts requests, `updated` is told of snapshots that take the place of others.
     """
     follower = Follower(
         chunks,
@@ -90,8 +105,13 @@ def registries(
         clock=clock,
         updated=updated,
     )
+    following = Following(only)
+    guard = (
+        Guard(follower.find, authorization, lambda: following.is_told) if authorization else None
+    )
     options = Options(
-        authorize=authorize,
+        authorize=watched(guard.authorize) if guard else None,
+        authorization=authorization,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
         meter=meter,
@@ -101,11 +121,11 @@ def registries(
         return clock().timestamp()
 
     if only is not None:
-        return Door(single(follower, only, options, seconds), follower, resources, only)
+        return Door(single(follower, only, options, seconds), follower, resources, following)
     aggregate = Aggregate(
         follower.every,
         scope=settings.official_scope,
         order=settings.registry_order,
-        visible=visible,
+        visible=guard.visible if guard else None,
     )
-    return Door(many(follower, aggregate, options, seconds), follower, resources)
+    return Door(many(follower, aggregate, options, seconds), follower, resources, following)

@@ -1,43 +1,67 @@
-"""Who may read what, as long as nobody can prove who they are.
+"""Who may read what on one machine: as its access file says; without one, what is open to everybody.
 
-In the flow: asked before every answer of a process that listens to more than this machine.
+In the flow: made with the service. Whoever may reach the port of a process that listens to this machine alone, and has
+no access file, may read everything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from thv.apps.cli.loader import load
+from thv.apps.kit.authorization import Advice, Authorization
 from thv.apps.kit.http.dispatch import Access
-from thv.apps.kit.http.message import Request
-from thv.apps.kit.http.problems import ProblemError, Word
-from thv.apps.registry_api.served import Served
-from thv.domain.errors import Code, ThvError
-from thv.domain.registry import load_registry
-from thv.domain.resources import MCP_REGISTRY
-from thv.stores.resources.base import ResourceStore
+from thv.apps.kit.reviews import Identity
+from thv.apps.kit.tokens import Issuers, TokenReviews
+from thv.apps.standalone.settings import Settings
+from thv.domain.access import Action
+from thv.domain.roles import USER_ROLE
+
+AUDIENCE = "toolhive-registry"
+"""What tokens of an access file are for."""
 
 
-class PublicOnly:
-    """Shows the registries that say that everybody may read them."""
+def authorization_of(settings: Settings) -> Authorization | None:
+    """Who decides; None where everybody may read everything. Raises INVALID for an access file that cannot be used."""
+    if settings.access_file is not None:
+        reviews = TokenReviews(settings.access_file, _issuers)
+        return Authorization(reviews, ON_ONE_MACHINE)
+    return Authorization(Nobody(), _WITHOUT_FILE) if settings.is_guarded else None
 
-    def __init__(self, resources: ResourceStore) -> None:
-        self._resources = resources
 
-    async def authorize(self, _request: Request, access: Access) -> ProblemError | None:
-        """None where everybody may read; the same answer whether or not the registry exists."""
-        key = (access.namespace, access.name)
-        try:
-            registry = load_registry(await self._resources.get(MCP_REGISTRY, *key))
-        except ThvError as error:
-            if error.code is not Code.NOT_FOUND:
-                raise
-        else:
-            if registry.spec.api.anonymous_read:
-                return None
-        return ProblemError(
-            Word.UNAUTHENTICATED,
-            "This registry is not open to everybody.",
-            hint="Set spec.api.anonymousRead: true, or start the server with --anonymous-read.",
-        )
+def _issuers() -> Issuers:
+    """Imported once an access file names issuers: few do."""
+    made: Issuers = load("thv.apps.kit.issuers:SigningIssuers")()
+    return made
 
-    async def visible(self, _request: Request, candidates: list[Served]) -> list[Served]:
-        """The registries of which the aggregate tells."""
-        return [served for served in candidates if served.registry.spec.api.anonymous_read]
+
+class Nobody:
+    """Knows nobody: what is left is open to everybody."""
+
+    revision = 0
+
+    async def identity(self, _token: str, _audiences: Sequence[str]) -> Identity | None:
+        """None: no token is good."""
+        return None
+
+    async def allows(self, _who: Identity, _action: Action) -> bool:
+        """Nothing is allowed."""
+        return False
+
+
+def _token_command(access: Access) -> str:
+    place = f"@{access.namespace}" if access.namespace else ""
+    return f"thv auth token --user NAME --role {USER_ROLE.name}{place}"
+
+
+def _check(action: Action) -> str:
+    name = f" {action.name}" if action.name else ""
+    return f"thv auth can-i {action.verb} {action.resource}{name} -n {action.namespace}"
+
+
+def _opening(_access: Access) -> str:
+    return "thv serve --token-file FILE or --anonymous-read, or spec.api.anonymousRead of a registry: true"
+
+
+ON_ONE_MACHINE = Advice(audience=lambda _: AUDIENCE, token=_token_command, check=_check)
+_WITHOUT_FILE = Advice(audience=lambda _: AUDIENCE, token=_opening, check=_check)

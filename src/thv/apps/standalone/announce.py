@@ -29,6 +29,8 @@ async def announce(session: Session, settings: Settings) -> None:
         console.step("begin", f"serving {'/'.join(settings.only)} on {settings.base_url}")
         console.step("begin", f"  servers       {settings.base_url}/api/v1/servers")
         console.step("begin", f"  official API  {settings.base_url}/v0.1/servers")
+        if settings.access_file:
+            console.step("begin", f"  callers       as {settings.access_file} says")
         return
     console.step(
         "begin", f"serving {counted(len(found), 'registry', 'registries')} on {settings.base_url}"
@@ -43,6 +45,8 @@ async def announce(session: Session, settings: Settings) -> None:
         console.step(
             "begin", f"  {settings.base_url}/v0.1/servers   (official API over all of them)"
         )
+    if settings.access_file:
+        console.step("begin", f"  callers       as {settings.access_file} says")
     if settings.operations:
         host, port = settings.operations
         console.step("begin", f"  http://{host}:{port}/metrics   (health and metrics)")

@@ -20,7 +20,7 @@ from thv.apps.kit.http.serve import server_of
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
 from thv.apps.registry_api.wiring import Door, registries
-from thv.apps.standalone.access import PublicOnly
+from thv.apps.standalone.access import authorization_of
 from thv.apps.standalone.figures import Figures
 from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
@@ -124,7 +124,6 @@ def _operations(settings: Settings, figures: Figures) -> AbstractAsyncContextMan
 
 
 def _door(local: Local, settings: Settings, figures: Figures) -> Door:
-    public = PublicOnly(local.resources) if settings.is_guarded else None
     return registries(
         local.resources,
         local.chunks,
@@ -133,8 +132,8 @@ def _door(local: Local, settings: Settings, figures: Figures) -> Door:
         settings=settings.api,
         clock=local.clock,
         only=settings.only,
-        authorize=figures.requests.watched(public.authorize) if public else None,
-        visible=public.visible if public else None,
+        authorization=authorization_of(settings),
+        watched=figures.requests.watched,
         meter=figures.requests if settings.operations else None,
         updated=figures.updates.applied,
     )

@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anonymous_read: bool = False
     """Whoever reaches the port reads every registry, not only those that say so. --anonymous-read."""
 
+    access_file: Path | None = None
+    """Access file: whose tokens are good, and for what. THV_ACCESS_FILE, --token-file; tokens.yaml of the data folder."""
     operations: tuple[str, int] | None = None
     """Host and port of health and metrics, None for none. THV_LISTEN_OPERATIONS, --listen-operations."""
 
@@ -62,6 +64,7 @@ def settings_of(
     files: tuple[str, ...] = (),
     read_only: bool = False,
     anonymous_read: bool = False,
+    access_file: str = "",
     allow: tuple[str, ...] = (),
     fetch_backoff: str = "",
     listen_operations: str = "",
@@ -74,11 +77,18 @@ def settings_of(
             "--registry and --registry-file exclude each other",
             hint="Name one of them.",
         )
+    environ = session.common.around.environ
+    named = access_file or environ.get("THV_ACCESS_FILE", "")
+    if anonymous_read and named:
+        raise ThvError(
+            Code.INVALID,
+            "--anonymous-read and an access file exclude each other",
+            hint="Leave out one of --anonymous-read, --token-file and THV_ACCESS_FILE.",
+        )
     engine = engine_settings(session.settings)
     if fetch_backoff:
         engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
     engine = msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow))
-    environ = session.common.around.environ
     operations = listen_operations or environ.get("THV_LISTEN_OPERATIONS", "")
     return Settings(
         api=_api(read_api_settings(environ), **flags),
@@ -87,8 +97,17 @@ def settings_of(
         files=tuple(Path(file) for file in files),
         read_only=read_only,
         anonymous_read=anonymous_read,
+        access_file=_access_file(session, named, anonymous_read=anonymous_read or bool(files)),
         operations=listen_address(operations) if operations else None,
     )
+
+
+def _access_file(session: Session, named: str, *, anonymous_read: bool) -> Path | None:
+    """The one that is named, else that of the data folder, if there is one and it is wanted."""
+    if named:
+        return Path(named).expanduser()
+    own = session.local.home.tokens
+    return own if own.exists() and not anonymous_read else None
 
 
 def _api(

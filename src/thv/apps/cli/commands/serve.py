@@ -22,6 +22,7 @@ _ROOM = "thv.apps.standalone."
         "thv serve",
         "thv serve --registry official --port 9000",
         "thv serve --registry-file registry.json --listen 127.0.0.1:8080",
+        "thv serve --listen 0.0.0.0:8080 --token-file tokens.yaml",
     ),
     loop=_LOOP,
     local=True,
@@ -56,6 +57,13 @@ _ROOM = "thv.apps.standalone."
 )
 @option(
     "--anonymous-read", is_flag=True, help="Beyond this machine, too, everybody reads everything."
+)
+@option(
+    "--token-file",
+    "access_file",
+    default="",
+    metavar="FILE",
+    help="Whose tokens are good, and for what.  [default: tokens.yaml of the data folder, if it is there]",
 )
 @option(
     "--allow",

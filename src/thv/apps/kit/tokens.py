@@ -1,0 +1,198 @@
+"""Who a token belongs to, and what that one may do, as a file of this machine says.
+
+In the flow: under the authorization of a door that is in no cluster. The file is read again when it changed; while it
+cannot be used nobody comes in, because nobody can tell what it was meant to take away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import stat
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+from thv.apps.kit.reviews import Identity, ReviewFailedError
+from thv.domain.access import Action, Caller
+from thv.domain.errors import Code, ThvError
+from thv.formats.tokens import AccessFile, Issuer, Token, load_access
+
+FILE_LIMIT = 8 << 20
+_LOOK_EVERY = 1.0
+"""Seconds between two looks whether the file changed."""
+METHOD = "token-file"
+
+
+class Somebody(NamedTuple):
+    """Whom an issuer vouches for."""
+
+    user: str
+    groups: tuple[str, ...]
+    ends: float
+    """Unix seconds."""
+
+
+class Issuers(Protocol):
+    """Checks tokens that somebody else signed; raises ReviewFailedError when it cannot."""
+
+    async def identity(self, token: str, issuers: Sequence[Issuer]) -> Somebody | None:
+        """Whose token it is, None when it is good for none of these issuers."""
+        ...
+
+
+class _Stamp(NamedTuple):
+    """Another one when the file is another one."""
+
+    inode: int
+    size: int
+    written: int
+    changed: int
+
+
+class TokenReviews:
+    """Answers from an access file."""
+
+    def __init__(
+        self,
+        path: Path,
+        open_issuers: Callable[[], Issuers] | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Raises INVALID when the file cannot be used.
+
+        `open_issuers` gives who is asked about tokens that are not in the file, once it names issuers; `now` is in
+        Unix seconds.
+        """
+        self._path = path
+        self._open_issuers = open_issuers
+        self._issuers: Issuers | None = None
+        self._now = now
+        self._clock = clock
+        self._revision = 0
+        self._looked = clock()
+        self._stamp: _Stamp | None = None
+        self._trouble = ""
+        self._file = AccessFile()
+        self._tokens: dict[str, Token] = {}
+        self._read()
+
+    @property
+    def revision(self) -> int:
+        """Counts how often the file changed."""
+        if self._clock() - self._looked >= _LOOK_EVERY:
+            self._looked = self._clock()
+            self._look()
+        return self._revision
+
+    async def identity(self, token: str, audiences: Sequence[str]) -> Identity | None:  # noqa: ARG002 # tokens of a file are for this door alone
+        """Whose token it is."""
+        self._require_file()
+        known = self._tokens.get(hashlib.sha256(token.encode()).hexdigest())
+        if known is not None:
+            return self._holder(known)
+        return await self._vouched(token)
+
+    async def allows(self, who: Identity, action: Action) -> bool:
+        """Whether the roles of this one allow it."""
+        self._require_file()
+        return Caller(name=who.user, groups=who.groups, grants=who.grants).may(action)
+
+    async def _vouched(self, token: str) -> Identity | None:
+        """Whom an issuer vouches for."""
+        if self._open_issuers is None or not self._file.issuers:
+            return None
+        self._issuers = self._issuers or self._open_issuers()
+        somebody = await self._issuers.identity(token, self._file.issuers)
+        if somebody is None:
+            return None
+        return Identity(
+            user=somebody.user,
+            groups=somebody.groups,
+            method="oidc",
+            grants=self._file.grants(somebody.user, somebody.groups),
+            ends=somebody.ends,
+        )
+
+    def _holder(self, token: Token) -> Identity | None:
+        ends = token.expires.timestamp() if token.expires else math.inf
+        if ends <= self._now():
+            return None
+        roles = tuple(given.grant for given in token.roles)
+        return Identity(
+            user=token.user,
+            groups=token.groups,
+            method=METHOD,
+            grants=(*roles, *self._file.grants(token.user, token.groups)),
+            ends=ends,
+        )
+
+    def _require_file(self) -> None:
+        if self._trouble:
+            raise ReviewFailedError(self._trouble)
+
+    def _look(self) -> None:
+        try:
+            self._read()
+        except ThvError as error:
+            if error.message != self._trouble:
+                self._revision += 1
+            self._trouble, self._stamp = error.message, None
+
+    def _read(self) -> None:
+        """Takes the file, if it is another one; raises INVALID when it cannot be used."""
+        with _opened(self._path) as file:
+            found = os.fstat(file.fileno())
+            _require_private(self._path, found)
+            stamp = _Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            if stamp == self._stamp:
+                return
+            self._file = _parsed(self._path, file)
+        self._tokens = {token.sha256: token for token in self._file.tokens}
+        self._stamp, self._trouble = stamp, ""
+        self._revision += 1
+
+
+def read_access(path: Path) -> AccessFile:
+    """What the file says; raises INVALID when it cannot be used."""
+    with _opened(path) as file:
+        _require_private(path, os.fstat(file.fileno()))
+        return _parsed(path, file)
+
+
+def _parsed(path: Path, file: BinaryIO) -> AccessFile:
+    """What an open file says."""
+    content = file.read(FILE_LIMIT + 1)
+    if len(content) > FILE_LIMIT:
+        raise _unusable(path, f"it is larger than {FILE_LIMIT >> 20} MiB")
+    return load_access(content)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        hint = f"Make one: thv auth token --user NAME --role ROLE --file {path}"
+        raise _unusable(path, "there is none", hint) from error
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+
+
+def _require_private(path: Path, found: os.stat_result) -> None:
+    """Whoever may write the file is everybody in it; whoever may read it learns who there is."""
+    if not stat.S_ISREG(found.st_mode):
+        raise _unusable(path, "it is no file")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        hint = f"chmod 600 {path}"
+        raise _unusable(path, f"its mode is {mode:04o}; others may use it", hint)
+    if found.st_uid not in (0, os.geteuid()):
+        raise _unusable(path, f"it belongs to the user {found.st_uid}", f"chown $USER {path}")
+
+
+def _unusable(path: Path, why: str, hint: str = "") -> ThvError:
+    return ThvError(Code.INVALID, f"the access file {path} cannot be used: {why}", hint=hint)
