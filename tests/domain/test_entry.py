@@ -44,6 +44,12 @@ def test_what_the_registry_said_about_the_status_is_content() -> None:
     }
 
 
+def test_the_time_of_a_status_that_came_with_the_version_is_not_content() -> None:
+    moment = "2025-01-01T00:00:00Z"
+    entry = an_entry(published_at=moment, status_changed_at=moment)
+    assert entry.content == {"server": entry.server}
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -51,10 +57,11 @@ def test_what_the_registry_said_about_the_status_is_content() -> None:
         an_entry({"tier": "Official"}, updated_at="2025-01-01T00:00:00Z", marked_latest=True),
         an_entry(status=Status.DEPRECATED, published_at="2025-01-01T00:00:00Z"),
         an_entry(status=Status.DELETED, status_message="gone", meta={"com.example/scan": {}}),
+        an_entry(published_at="2025-01-01T00:00:00Z", status_changed_at="2025-02-01T00:00:00Z"),
     ],
 )
 def test_an_entry_comes_back_from_its_content_and_times(entry: Entry) -> None:
-    times = ("published_at", "updated_at", "status_changed_at", "marked_latest")
+    times = ("published_at", "updated_at", "marked_latest")
     content = msgspec.json.decode(msgspec.json.encode(entry.content))
     back = Entry.from_content(content, **{name: getattr(entry, name) for name in times})
     assert back == entry

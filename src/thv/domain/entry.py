@@ -66,14 +66,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def content(self) -> JsonObject:
-        """The JSON that a snapshot keeps: all but the times."""
-        meta = dict(self.meta)
-        if self.status is not Status.ACTIVE:
-            official = {"status": self.status.value}
-            if self.status_message:
-                official["statusMessage"] = self.status_message
-            meta[OFFICIAL_META] = official
+        """The JSON that a snapshot keeps: all but the times, of which that of another status is content."""
+        said = self._said
+        meta = {**self.meta, OFFICIAL_META: said} if said else self.meta
         return {"server": self.server, "_meta": meta} if meta else {"server": self.server}
+
+    @property
+    def _said(self) -> JsonObject:
+        """The registry's word about the status, as far as it goes without saying nowhere."""
+        said = {}
+        if self.status is not Status.ACTIVE:
+            said["status"] = self.status.value
+            if self.status_message:
+                said["statusMessage"] = self.status_message
+        if self.status_changed_at not in ("", self.published_at):
+            said["statusChangedAt"] = self.status_changed_at
+        return said
 
     @cached_property
     def digest(self) -> str:
@@ -89,6 +97,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             server=content["server"],
             status=Status(official.get("status", "active")),
             status_message=official.get("statusMessage", ""),
+            status_changed_at=official.get("statusChangedAt", ""),
             meta=meta,
             **times,
         )
