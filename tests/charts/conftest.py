@@ -11,12 +11,12 @@ from tests.charts.helm import Helm, find_or_build
 from tests.charts.previous import previous_image
 from tests.charts.releases import Releases
 from tests.control_plane import sandbox
-from tests.control_plane.binaries import MissingError
 from tests.control_plane.cluster import Cluster, Place
 from tests.control_plane.fixtures import control_plane_binaries, namespace_in
 from tests.control_plane.images import Image, python_image
 from tests.control_plane.kubelet import kubelet_of
 from tests.control_plane.plane import control_plane_in
+from tests.go_programs import MissingError
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,24 @@ from typing import Any
 
 import yaml
 
-from tests.control_plane.binaries import MissingError, tool_cache
+from tests.go_programs import GoProgram, MissingError
 
-VERSION = "3.22.0"
-MODULE = f"helm.sh/helm/v3/cmd/helm@v{VERSION}"
-_STAMPS = {
-    "helm.sh/helm/v3/internal/version.version": f"v{VERSION}",
-    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
-    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": "37",
-    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
-    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "37",
-}
-"""What Helm's own build writes into it: for which Kubernetes a chart is rendered where there is no cluster."""
+_KUBERNETES_MINOR = "37"
+PROGRAM = GoProgram(
+    name="helm",
+    module="helm.sh/helm/v3",
+    version="3.22.0",
+    package="cmd/helm",
+    product="helm",
+    stamps={
+        "helm.sh/helm/v3/internal/version.version": "v3.22.0",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": _KUBERNETES_MINOR,
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": _KUBERNETES_MINOR,
+    },
+)
+"""With what Helm's own build writes into it: for which Kubernetes a chart is rendered where there is no cluster."""
 CHARTS = Path(__file__).resolve().parents[2] / "charts"
 CHART, KINDS_CHART = CHARTS / "toolhive-registry", CHARTS / "toolhive-registry-crds"
 
@@ -35,41 +41,13 @@ Done = subprocess.CompletedProcess[str]
 
 def find_or_build(environ: Mapping[str, str] = os.environ) -> Path:
     """The program; a build takes some minutes, once a machine."""
-    built = _built(environ)
-    if not os.access(built, os.X_OK):
-        try:
-            _build(built, environ)
-        except MissingError:
-            installed = shutil.which("helm", path=environ.get("PATH"))
-            if installed is None:
-                raise
-            return Path(installed)
-    return built
-
-
-def _built(environ: Mapping[str, str]) -> Path:
-    return tool_cache(environ) / f"helm-{VERSION}" / "helm"
-
-
-def _build(place: Path, environ: Mapping[str, str]) -> None:
-    """The version is part of the module's name, so its sums are those of the public database."""
-    go = shutil.which("go", path=environ.get("PATH"))
-    if go is None:
-        raise MissingError("no Helm: install Go and run `make tools`, or install helm")
-    fresh = place.parent / f".{os.getpid()}"
-    settings = {"CGO_ENABLED": "0", "GOBIN": str(fresh), "GOFLAGS": "-buildvcs=false"}
-    stamps = " ".join(f"-X {name}={value}" for name, value in _STAMPS.items())
-    command = [go, "install", "-trimpath", "-ldflags", f"-s -w {stamps}", MODULE]
     try:
-        done = subprocess.run(
-            command, env={**environ, **settings}, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()[-1:] or ["go install failed"]
-            raise MissingError(f"Helm cannot be built: {said[0]}")
-        (fresh / "helm").rename(place)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        return PROGRAM.find_or_build(environ)
+    except MissingError as error:
+        installed = shutil.which("helm", path=environ.get("PATH"))
+        if installed is None:
+            raise MissingError(f"{error}, or install helm") from error
+        return Path(installed)
 
 
 class Helm:

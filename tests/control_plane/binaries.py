@@ -6,15 +6,14 @@ publishes for tests (`setup-envtest`), unpacked in the tool cache.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.go_programs import MissingError, go_command, locked, tool_cache
 
 SOURCE = Path(__file__).parent
 MANAGER = "kube-controller-manager"
@@ -37,21 +36,11 @@ class Binaries(NamedTuple):
         return str(self.folder / name)
 
 
-class MissingError(Exception):
-    """There is no control plane on this machine; the message says how to get one."""
-
-
 def version(source: Path = SOURCE) -> str:
     """The version of Kubernetes that the Go module pins: 1.36.3."""
     found = re.search(r"k8s\.io/kubernetes v(\S+)", (source / "go.mod").read_text())
     assert found is not None
     return found[1]
-
-
-def tool_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where tools are kept that were built once for every checkout."""
-    caches = environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(environ.get("THV_TOOLS") or f"{caches}/toolhive-registry/tools")
 
 
 def built(environ: Mapping[str, str] = os.environ, source: Path = SOURCE) -> Path:
@@ -87,15 +76,10 @@ def build(environ: Mapping[str, str] = os.environ, source: Path = SOURCE) -> Bin
         )
     folder = built(environ, source)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / ".lock"):
+    with locked(folder / ".lock"):
         if not _is_complete(folder):
             _compile(go, folder, environ, source)
     return Binaries(folder)
-
-
-def go_command(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Where Go is, also if its own installer put it where nobody looks."""
-    return shutil.which("go", path=f"{environ.get('PATH', os.defpath)}:/usr/local/go/bin")
 
 
 def _places(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -115,14 +99,6 @@ def _named(environ: Mapping[str, str]) -> Path | None:
 
 def _is_complete(folder: Path) -> bool:
     return all(os.access(folder / name, os.X_OK) for name in NAMES if name != MANAGER)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One build at a time; who comes second finds what the first has built."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _compile(go: str, folder: Path, environ: Mapping[str, str], source: Path) -> None:

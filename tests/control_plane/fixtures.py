@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.control_plane import sandbox
-from tests.control_plane.binaries import Binaries, MissingError, find_or_build
+from tests.control_plane.binaries import Binaries, find_or_build
 from tests.control_plane.cluster import Cluster, Place
 from tests.control_plane.images import Image, product_image, python_image
 from tests.control_plane.kubelet import kubelet_of
 from tests.control_plane.plane import ControlPlane, control_plane_in
+from tests.go_programs import MissingError
 
 _PROGRAMS = {"openssl": "openssl", "util-linux": "setpriv"}
 _numbers = itertools.count(1)

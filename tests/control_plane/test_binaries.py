@@ -10,12 +10,12 @@ from tests.control_plane.binaries import (
     MANAGER,
     NAMES,
     Binaries,
-    MissingError,
     build,
     built,
     find,
     find_or_build,
 )
+from tests.go_programs import MissingError
 
 
 @pytest.fixture
