@@ -161,6 +161,7 @@ def _given(schema: Json, defaults: Json, before: str = "") -> set[str]:
         ("api.shared.replicas=0", "replicas"),
         ("api.resources.limit.memory=1Gi", "limit"),
         ("api.logLevel=LOUD", "logLevel"),
+        ("proxy.url=http://me:secret@proxy.corp", "url"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Helm, word: str, about: str) -> None:
@@ -180,6 +181,9 @@ def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
                 "settings.chunkMiB=256",
                 "settings.logLevel=DEBUG",
                 "settings.logFormat=json",
+                "proxy.url=http://proxy.corp:3128",
+                "proxy.noProxy={.svc,10.0.0.0/8}",
+                "trust.configMapName=corp-roots",
                 "api.mode=shared",
                 "api.tls.secretName=api-tls",
                 "api.corsOrigins={https://a.example,https://b.example}",
@@ -206,6 +210,9 @@ def test_a_value_becomes_a_setting_of_the_operator(helm: Helm) -> None:
             "THV_CHUNK_MIB": "256",
             "THV_LOG_LEVEL": "DEBUG",
             "THV_LOG_FORMAT": "json",
+            "THV_PROXY": "http://proxy.corp:3128",
+            "THV_NO_PROXY": ".svc,10.0.0.0/8",
+            "THV_TRUST": "/trust/ca.crt",
             "THV_API_MODE": "shared",
             "THV_API_TLS_SECRET": "api-tls",
             "THV_API_CORS_ORIGINS": "https://a.example,https://b.example",
@@ -408,6 +415,29 @@ def test_details_of_the_pod_can_be_chosen(helm: Helm) -> None:
     assert pod["affinity"] == {"nodeAffinity": {"x": "y"}}
     assert pod["topologySpreadConstraints"] == [{"topologyKey": "rack"}]
     assert {"name": "GIT_TRACE", "value": "yes"} in pod["containers"][0]["env"]
+
+
+# ---------------------------------------------------------------- ways to sources
+
+
+def test_credentials_of_a_proxy_come_from_a_secret(helm: Helm) -> None:
+    words = values("proxy.url=http://proxy.corp:3128", "proxy.secretName=proxy-login")
+    (container,) = named(helm.template(*words), "Deployment")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    found = {each["name"]: each.get("valueFrom") for each in container["env"]}
+    for name, key in (("THV_PROXY_USERNAME", "username"), ("THV_PROXY_PASSWORD", "password")):
+        assert found[name] == {"secretKeyRef": {"name": "proxy-login", "key": key}}
+
+
+def test_trust_roots_are_mounted_from_a_configmap(helm: Helm) -> None:
+    words = values("trust.configMapName=corp-roots", "trust.key=bundle.pem")
+    pod = named(helm.template(*words), "Deployment")["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "trust"]
+    items = [{"key": "bundle.pem", "path": "ca.crt"}]
+    assert volume["configMap"] == {"name": "corp-roots", "items": items}
+    mount = {"name": "trust", "mountPath": "/trust", "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
 
 
 # ---------------------------------------------------------------- TLS

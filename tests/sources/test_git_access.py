@@ -154,6 +154,7 @@ ERRORS: tuple[tuple[errors.GitError | HttpError, Code, Next], ...] = (
     (errors.TooLargeError("x"), Code.SIZE_LIMIT_EXCEEDED, Next.NEVER),
     (errors.DamagedError("x"), Code.FORMAT_INVALID, Next.NEVER),
     (errors.TimedOutError("x"), Code.SOURCE_TIMEOUT, Next.BACKOFF),
+    (errors.ProxyFailedError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
     (errors.HostUnreachableError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),
     (errors.CapabilityMissingError("x"), Code.FORMAT_UNSUPPORTED, Next.NEVER),
     (errors.GitError("x"), Code.SOURCE_UNREACHABLE, Next.BACKOFF),

@@ -69,6 +69,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   "THV_IMAGE_PULL_SECRETS" (include "thv.pullSecrets" .)
   "THV_WORKERS" (.Values.settings.workers | default "" | toString)
   "THV_ALLOW" (join "," .Values.settings.allow)
+  "THV_PROXY" .Values.proxy.url
+  "THV_NO_PROXY" (.Values.proxy.url | empty | ternary "" (join "," .Values.proxy.noProxy))
+  "THV_TRUST" (.Values.trust.configMapName | empty | ternary "" "/trust/ca.crt")
   "THV_FETCH_BACKOFF" .Values.settings.fetchBackoff
   "THV_CHUNK_GRACE" .Values.settings.chunkGrace
   "THV_CHUNK_MIB" (.Values.settings.chunkMiB | default "" | toString)
@@ -94,6 +97,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
+{{- end }}
+{{- with .Values.proxy.secretName }}
+- name: THV_PROXY_USERNAME
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}
+- name: THV_PROXY_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
 {{- end }}
 {{- end }}
 

@@ -91,3 +91,8 @@ def _checked(subject: str, credential: Credential) -> Credential:
         except HttpError as e:
             raise ThvError(Code.INVALID, f"{subject}: {e.message}") from None
     return credential
+
+
+def joined(*roots: bytes) -> bytes:
+    """Certificates of several files as one, each of which may lack its last line end."""
+    return b"\n".join(each for each in roots if each)

@@ -11,6 +11,7 @@ import msgspec
 from thv.clients.git.address import Address, parse_address
 from thv.clients.git.client import Git, Remote
 from thv.clients.git.credentials import Basic, Bearer, Credentials, SshKey
+from thv.clients.git.environment import Via
 from thv.clients.git.errors import (
     AddressInvalidError,
     AuthenticationFailedError,
@@ -21,6 +22,7 @@ from thv.clients.git.errors import (
     HostKeyChangedError,
     HostKeyUnknownError,
     PathNotFoundError,
+    ProxyFailedError,
     RateLimitedError,
     RedirectRefusedError,
     RefNotFoundError,
@@ -31,14 +33,20 @@ from thv.clients.git.errors import (
 )
 from thv.clients.http.errors import AddressDeniedError, HttpError
 from thv.clients.http.guard import NOTHING, AllowList, require_scheme
-from thv.clients.http.resolve import Resolve, resolve_by_system, resolve_checked
+from thv.clients.http.proxy import Proxy
+from thv.clients.http.resolve import (
+    Resolve,
+    judge_behind_proxy,
+    resolve_by_system,
+    resolve_checked,
+)
 from thv.clients.http.url import parse_url
 from thv.domain.errors import Code, ThvError
 from thv.domain.fields import ConfigMapKey
 from thv.domain.registry import AuthSecret
 from thv.domain.registry import GitSource as Spec
 from thv.sources.base import ReadConfigMap, ReadSecret, SecretData
-from thv.sources.credentials import require_host
+from thv.sources.credentials import joined, require_host
 from thv.sources.folder import nearest, quoted
 
 # Hosts that take a token as a password want some user name with it, mostly any.
@@ -80,6 +88,11 @@ _CODES: tuple[tuple[type[GitError], Code, str], ...] = (
     (CapabilityMissingError, Code.FORMAT_UNSUPPORTED, "serve the repository by smart HTTP or ssh"),
     (DamagedError, Code.FORMAT_INVALID, "check the repository with git fsck"),
     (TimedOutError, Code.SOURCE_TIMEOUT, ""),
+    (
+        ProxyFailedError,
+        Code.SOURCE_UNREACHABLE,
+        "check the settings of the outbound proxy, and whether it lets this host through",
+    ),
     (GitError, Code.SOURCE_UNREACHABLE, ""),
 )
 
@@ -92,28 +105,53 @@ class GitAccess(msgspec.Struct, frozen=True, kw_only=True):
     read_config_map: ReadConfigMap
     resolve: Resolve = resolve_by_system
     allow: AllowList = NOTHING
+    proxy: Proxy | None = None
+    """Carries what is not ssh."""
+    trust: bytes = b""
+    """Trust roots of every source, PEM."""
     denied_hint: str = ""
     """How a person opens an address that is denied: a flag here, a setting of the operator there."""
 
     async def remotes(self, spec: Spec) -> tuple[Remote, ...]:
         """The repository with each way to prove ourselves, the likeliest first."""
         address = parse_address(spec.repository)
-        pinned = await self._judged(address)
-        roots = await self._roots(spec.ca_config_map) if spec.ca_config_map else b""
+        via = await self._via(address)
+        pinned = () if via else await self._judged(address)
+        own = await self._roots(spec.ca_config_map) if spec.ca_config_map else b""
+        remote = Remote(address, pinned, None, joined(self.trust, own), via)
         if spec.auth_secret is None:
-            return (Remote(address, pinned, None, roots),)
+            return (remote,)
         secret = await self.read_secret(spec.auth_secret.name)
         require_host(spec.auth_secret.name, secret, address.host)
         ways = ways_to_prove(spec.auth_secret, secret, address)
-        return tuple(Remote(address, pinned, way, roots) for way in ways)
+        return tuple(remote._replace(credentials=way) for way in ways)
 
     async def _judged(self, address: Address) -> tuple[str, ...]:
-        opened = self.allow.opens(address.host, address.port)
-        if address.scheme != "ssh":
-            require_scheme(parse_url(address.url), opened=opened)
+        opened = self._opened(address)
         return await resolve_checked(
             self.resolve, address.host, address.port, is_address=address.is_ip, opened=opened
         )
+
+    async def _via(self, address: Address) -> Via | None:
+        """The proxy, if it carries this host and nothing that can be told from here speaks against it."""
+        proxy = self.proxy
+        if address.scheme == "ssh" or proxy is None or not proxy.carries(address.host):
+            return None
+        opened, place = self._opened(address), proxy.place
+        await judge_behind_proxy(
+            self.resolve, address.host, address.port, is_address=address.is_ip, opened=opened
+        )
+        pinned = await resolve_checked(
+            self.resolve, place.host, place.port, is_address=place.is_address, opened=True
+        )
+        return Via(proxy, pinned)
+
+    def _opened(self, address: Address) -> bool:
+        """Whether the allow-list names it; raises when it speaks plain http and is not named."""
+        opened = self.allow.opens(address.host, address.port)
+        if address.scheme != "ssh":
+            require_scheme(parse_url(address.url), opened=opened)
+        return opened
 
     async def _roots(self, place: ConfigMapKey) -> bytes:
         data = await self.read_config_map(place.name)

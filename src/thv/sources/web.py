@@ -41,6 +41,7 @@ from thv.sources.base import ReadConfigMap, ReadSecret
 from thv.sources.credentials import (
     auth_credential,
     header_credential,
+    joined,
     plain_credential,
     require_host,
 )
@@ -87,6 +88,8 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     read_config_map: ReadConfigMap
     now: Callable[[], datetime]
     allow: AllowList = NOTHING
+    trust: bytes = b""
+    """Trust roots of every source, PEM."""
     denied_hint: str = ""
     """How a person opens an address that is denied: a flag here, a setting of the operator there."""
 
@@ -102,8 +105,8 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
             secret = await self.read_secret(spec.auth_secret.name)
             require_host(spec.auth_secret.name, secret, url.host)
             credentials.append(auth_credential(spec.auth_secret, secret))
-        trust = await self._trust(spec.ca_config_map) if spec.ca_config_map else b""
-        return Session(self, url, tuple(credentials), trust, limits)
+        own = await self._trust(spec.ca_config_map) if spec.ca_config_map else b""
+        return Session(self, url, tuple(credentials), joined(self.trust, own), limits)
 
     async def _trust(self, place: ConfigMapKey) -> bytes:
         data = await self.read_config_map(place.name)

@@ -9,6 +9,7 @@ import pytest
 
 from thv.apps.kit.tls import KeyPair
 from thv.apps.operator.settings import read_settings
+from thv.clients.http.proxy import Proxy
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Quantities, Resources
 from thv.sync.serving.settings import PodExtras
@@ -40,12 +41,25 @@ def test_everything_else_can_be() -> None:
             "THV_TLS_CERT": "/tls/tls.crt",
             "THV_TLS_KEY": "/tls/tls.key",
             "THV_API_TLS_SECRET": "api-tls",
+            "THV_PROXY": "http://proxy.corp:3128",
+            "THV_NO_PROXY": ".svc, 10.0.0.0/8",
+            "THV_PROXY_USERNAME": "me",
+            "THV_PROXY_PASSWORD": "canary\n",
+            "THV_TRUST": "/trust/ca.crt",
             "THV_API_SHARED_REPLICAS": "3",
             "THV_API_RESOURCES": '{"limits": {"memory": "1Gi"}}',
             "THV_API_PODS": '{"podLabels": {"a": "b"}}',
         }
     )
     assert settings.tls == KeyPair(Path("/tls/tls.crt"), Path("/tls/tls.key"))
+    assert settings.proxy == Proxy(
+        url="http://proxy.corp:3128/",
+        username="me",
+        password="canary",
+        direct=(".svc", "10.0.0.0/8"),
+    )
+    assert "canary" not in repr(settings)
+    assert settings.trust == Path("/trust/ca.crt")
     assert settings.api("system").tls_secret == "api-tls"
     assert settings.api("system").shared_replicas == 3
     assert settings.api("system").resources == Resources(limits=Quantities(memory="1Gi"))
@@ -71,6 +85,7 @@ def test_everything_else_can_be() -> None:
         ("THV_LOG_LEVEL", "LOUD"),
         ("THV_LOG_FORMAT", "xml"),
         ("THV_TLS_CERT", "/tls/tls.crt"),
+        ("THV_PROXY", "http://me:canary@proxy.corp"),
         ("THV_API_PODS", "{}}"),
         ("THV_API_PODS", '{"podLabel": {}}'),
         ("THV_API_RESOURCES", '{"limits": {"memory": []}}'),
@@ -82,4 +97,5 @@ def test_a_value_that_none_may_have_is_named(name: str, value: str) -> None:
         read_settings({**IMAGE, name: value})
     assert error.value.code is Code.INVALID
     assert name in error.value.message
+    assert "canary" not in f"{error.value.message} {error.value.hint}"
     assert error.value.hint

@@ -40,6 +40,9 @@ URL = "https://git.test/r.git"
         ("fatal: write error: No space left on device", "TooLargeError"),
         ("warning: filtering not recognized\nfatal: fetch-pack: invalid index-pack output", "TooLargeError"),
         ("error: object 12: treeNotSorted\nfatal: fsck error in packed object\nfatal: fetch-pack: invalid index-pack output", "DamagedError"),
+        (f"fatal: unable to access '{URL}/': Received HTTP code 407 from proxy after CONNECT", "ProxyFailedError"),
+        (f"fatal: unable to access '{URL}/': CONNECT tunnel failed, response 403", "ProxyFailedError"),
+        (f"fatal: unable to access '{URL}/': Could not resolve proxy: proxy.test", "ProxyFailedError"),
         ("fatal: something that nobody foresaw", "GitError"),
     ],
 )  # fmt: skip

@@ -16,7 +16,6 @@ from tests.clients.http.places import CA, ForwardProxy, Names, Tripwire, serving
 from tests.clients.http.test_guard import METADATA, NEVER, OPENABLE, ends
 from tests.upstream import Upstream, status
 from thv.clients.http.client import HttpClient, HttpSettings
-from thv.clients.http.connect import Proxy
 from thv.clients.http.errors import (
     AddressDeniedError,
     HttpError,
@@ -25,6 +24,7 @@ from thv.clients.http.errors import (
     UrlInvalidError,
 )
 from thv.clients.http.guard import NOTHING, AllowList, Credential
+from thv.clients.http.proxy import Proxy
 
 pytestmark = [pytest.mark.anyio, pytest.mark.flows, pytest.mark.requirement("SYN-04")]
 
@@ -258,6 +258,8 @@ async def test_behind_a_proxy_what_resolves_here_is_still_judged(names: Names) -
         for url in ("https://inside.test/", "https://169.254.169.254/", "https://127.0.0.1/"):
             await refused(client, url)
         await refused(client, "http://unknown.test/")
+        for url in ("https://metadata.google.internal/", "https://jenkins/"):
+            await refused(client, url)
         assert proxy.asked == []
 
 

@@ -16,6 +16,7 @@ from thv.apps.kit.readers import NamespaceReader
 from thv.clients.git.client import Git
 from thv.clients.http.client import HttpClient, HttpSettings
 from thv.clients.http.guard import AllowList
+from thv.clients.http.proxy import Proxy
 from thv.domain.canonical import digest_of
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import FileSource as FileSpec
@@ -58,6 +59,10 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """The service account that reads Secrets, as `namespace:name`, where there are such."""
     fetch_backoff: float = 0.1
     """Seconds before the second try of a page; doubles."""
+    proxy: Proxy | None = None
+    """The outbound proxy of sources over HTTP and of Git over HTTP."""
+    trust: Callable[[], bytes] = bytes
+    """Trust roots of every source beside those of the system, PEM; asked before each fetch."""
 
 
 class Engine:
@@ -78,7 +83,7 @@ class Engine:
         self._places = places
         self._reach = reach
         self._clock = clock
-        self._client = HttpClient(settings=HttpSettings())
+        self._client = HttpClient(settings=HttpSettings(proxy=reach.proxy))
         self.mirrors = SqliteMirrors(places.mirrors)
         self.selections = SqliteSelections(places.selections)
         self.tools = Tools(
@@ -173,6 +178,7 @@ class Engine:
             read_config_map=reader.config_map,
             now=self._clock,
             allow=self._reach.allow(),
+            trust=self._reach.trust(),
             denied_hint=self._reach.denied_hint,
         )
 
@@ -183,6 +189,8 @@ class Engine:
             read_secret=reader.secret,
             read_config_map=reader.config_map,
             allow=self._reach.allow(),
+            proxy=self._reach.proxy,
+            trust=self._reach.trust(),
             denied_hint=self._reach.denied_hint,
         )
 

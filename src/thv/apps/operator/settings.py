@@ -15,7 +15,9 @@ import msgspec
 
 from thv.apps.kit import variables
 from thv.apps.kit.logs import LogFormat, LogLevel
+from thv.apps.kit.outbound import read_proxy
 from thv.apps.kit.tls import KeyPair, read_key_pair
+from thv.clients.http.proxy import Proxy
 from thv.domain.registry import Resources
 from thv.domain.roles import OPERATOR
 from thv.sync.serving.settings import ApiSettings, Dns, Mode, PodExtras, PullPolicy
@@ -46,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Registries that are worked on at once. THV_WORKERS."""
     allow: tuple[str, ...] = ()
     """host:port of sources that may be private or speak plain http. THV_ALLOW."""
+    proxy: Proxy | None = None
+    """Outbound proxy of sources as http://host:port, whom sources reach without it as in NO_PROXY, and who we are
+    there. THV_PROXY, THV_NO_PROXY, THV_PROXY_USERNAME, THV_PROXY_PASSWORD."""
+    trust: Path | None = None
+    """File of certificates, PEM, that are trusted for every source beside those of the system; it may be replaced.
+    THV_TRUST."""
     fetch_backoff: float = 0.1
     """Seconds before the second try of a page. THV_FETCH_BACKOFF."""
     chunk_grace: timedelta = timedelta(minutes=10)
@@ -129,6 +137,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         tls=read_key_pair(environ),
         workers=variables.count(environ, "THV_WORKERS", 4),
         allow=variables.words(environ, "THV_ALLOW"),
+        proxy=read_proxy(environ),
+        trust=variables.file(environ, "THV_TRUST"),
         fetch_backoff=variables.seconds(environ, "THV_FETCH_BACKOFF", 0.1),
         chunk_grace=timedelta(seconds=variables.seconds(environ, "THV_CHUNK_GRACE", 600)),
         chunk_mebibytes=variables.count(environ, "THV_CHUNK_MIB", 128, most=65536),

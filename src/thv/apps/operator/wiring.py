@@ -18,6 +18,7 @@ from thv.apps.kit.loop import View, pages
 from thv.apps.kit.metrics import Family, Kind, Metrics, Told
 from thv.apps.kit.metrics_process import process_figures
 from thv.apps.kit.metrics_registries import RegistryFigures
+from thv.apps.kit.outbound import Roots
 from thv.apps.kit.readers import readable
 from thv.apps.operator.events import Events
 from thv.apps.operator.settings import Settings
@@ -68,6 +69,8 @@ class Operator:
                 denied_hint=DENIED_HINT,
                 reader=f"{namespace}:{settings.service_account}",
                 fetch_backoff=settings.fetch_backoff,
+                proxy=settings.proxy,
+                trust=Roots(settings.trust),
             ),
             taxonomy=load_taxonomy(data.read("taxonomy.json")),
             clock=clock,

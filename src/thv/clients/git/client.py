@@ -18,7 +18,7 @@ from typing import NamedTuple
 from thv.clients.git.address import Address, checked_commit, checked_ref
 from thv.clients.git.bare import make_bare, write_config
 from thv.clients.git.credentials import Credentials, SshKey
-from thv.clients.git.environment import Files, local_environment, remote_environment
+from thv.clients.git.environment import Files, Via, local_environment, remote_environment
 from thv.clients.git.errors import (
     GitError,
     GitMissingError,
@@ -51,6 +51,8 @@ class Remote(NamedTuple):
     credentials: Credentials | None = None
     extra_roots: bytes = b""
     """Certificates in PEM form that are trusted beside those of the system."""
+    via: Via | None = None
+    """Connections go there instead, and what it resolves the host to is its own affair; not for ssh."""
 
 
 class Want(NamedTuple):
@@ -250,7 +252,12 @@ class Session:
     ) -> Command:
         remote = self._remote
         environment = remote_environment(
-            self._search_path, remote.address, pinned, remote.credentials, self._files
+            self._search_path,
+            remote.address,
+            pinned,
+            remote.credentials,
+            self._files,
+            via=remote.via,
         )
         environment["GIT_DIR"] = str(folder or self._files.home / "none")
         return Command(
@@ -283,7 +290,7 @@ def _attempts(remote: Remote) -> Sequence[tuple[str, ...]]:
     """Libcurl tries a list of addresses itself, ssh takes one."""
     if remote.address.scheme == "ssh":
         return [(ip,) for ip in remote.pinned]
-    return [remote.pinned] if remote.pinned else []
+    return [remote.pinned] if remote.pinned or remote.via else []
 
 
 def _check_version(said: str) -> None:

@@ -13,10 +13,13 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from thv.clients.git.address import Address, bracketed
 from thv.clients.git.credentials import Credentials, SshKey
 from thv.clients.git.errors import AuthenticationFailedError
+from thv.clients.http.proxy import Proxy
+from thv.clients.http.url import Url
 
 Setting = tuple[str, str]
 
@@ -54,6 +57,13 @@ _FETCHING: tuple[Setting, ...] = (
 _USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*")
 
 
+class Via(NamedTuple):
+    """The outbound proxy, and the IP addresses that were checked for it; the proxy resolves the host itself."""
+
+    proxy: Proxy
+    pinned: tuple[str, ...]
+
+
 class Files(NamedTuple):
     """Paths of the private files that ssh and TLS read; None where there is none."""
 
@@ -75,8 +85,10 @@ def remote_environment(
     pinned: tuple[str, ...],
     credentials: Credentials | None,
     files: Files,
+    *,
+    via: Via | None = None,
 ) -> dict[str, str]:
-    """For commands that talk to the one host of `address`, at the IP addresses in `pinned` alone."""
+    """For commands that talk to the one host of `address`, at the IP addresses in `pinned` or by a proxy alone."""
     environment = _base(search_path, files.home) | {"GIT_ALLOW_PROTOCOL": address.scheme}
     settings = [
         *_SAFE,
@@ -87,7 +99,8 @@ def remote_environment(
     if address.scheme == "ssh":
         environment |= _ssh(address, pinned, credentials, files)
     else:
-        settings += _http(address, pinned, credentials, files)
+        settings += _http(address, credentials, files)
+        settings += _through(via, files) if via else _pins(address, pinned)
     return environment | _configured(settings)
 
 
@@ -116,14 +129,27 @@ def _configured(settings: Iterable[Setting]) -> dict[str, str]:
     return environment
 
 
-def _http(
-    address: Address, pinned: tuple[str, ...], credentials: Credentials | None, files: Files
-) -> list[Setting]:
+def _pins(place: Address | Url, pinned: tuple[str, ...]) -> list[Setting]:
+    is_ip = place.is_ip if isinstance(place, Address) else place.is_address
+    if is_ip:
+        return []
+    # Without a leading "+": such a pin would expire after a minute and the name be resolved again.
+    where = ",".join(bracketed(ip) for ip in pinned)
+    return [("http.curloptResolve", f"{place.host}:{place.port}:{where}")]
+
+
+def _through(via: Via, files: Files) -> list[Setting]:
+    proxy, place = via.proxy, via.proxy.place
+    who = f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@"
+    url = f"{place.scheme}://{who if proxy.username else ''}{place.authority}"
+    settings = [("http.proxy", url), ("http.proxyAuthMethod", "basic"), *_pins(place, via.pinned)]
+    if files.roots is not None:
+        settings.append(("http.proxySSLCAInfo", str(files.roots)))
+    return settings
+
+
+def _http(address: Address, credentials: Credentials | None, files: Files) -> list[Setting]:
     settings: list[Setting] = []
-    if not address.is_ip:
-        # Without a leading "+": such a pin would expire after a minute and the name be resolved again.
-        where = ",".join(bracketed(ip) for ip in pinned)
-        settings.append(("http.curloptResolve", f"{address.host}:{address.port}:{where}"))
     if files.roots is not None:
         settings.append(("http.sslCAInfo", str(files.roots)))
     if isinstance(credentials, SshKey):

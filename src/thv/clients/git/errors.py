@@ -88,6 +88,10 @@ class CapabilityMissingError(GitError):
     """The host cannot give a part of a repository, or speaks only the oldest protocol."""
 
 
+class ProxyFailedError(GitError):
+    """The outbound proxy did not let us through."""
+
+
 class _Sign(NamedTuple):
     """What git, libcurl or ssh write when something happened."""
 
@@ -97,6 +101,17 @@ class _Sign(NamedTuple):
 
 
 _SIGNS = (
+    _Sign(
+        ProxyFailedError,
+        "the outbound proxy does not lead to the host",
+        (
+            "from proxy after CONNECT",
+            "CONNECT tunnel failed",
+            "[Pp]roxy CONNECT aborted",
+            "Could not resolve proxy",
+            "returned error: 407",
+        ),
+    ),
     _Sign(
         HostKeyChangedError,
         "the host shows another key than known_hosts has",

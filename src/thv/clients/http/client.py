@@ -16,7 +16,6 @@ from typing import Self
 import httpcore2
 import msgspec
 
-from thv.clients.http.connect import Proxy
 from thv.clients.http.echo import Echo
 from thv.clients.http.errors import TooManyRedirectsError
 from thv.clients.http.guard import (
@@ -28,6 +27,7 @@ from thv.clients.http.guard import (
     require_scheme,
 )
 from thv.clients.http.pools import Pools, Target
+from thv.clients.http.proxy import Proxy
 from thv.clients.http.resolve import Resolve, resolve_by_system
 from thv.clients.http.response import Budget, Limits, Response
 from thv.clients.http.translation import translated

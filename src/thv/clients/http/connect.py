@@ -10,35 +10,15 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 import httpcore2
-import msgspec
 
-from thv.clients.http.errors import NameUnknownError
-from thv.clients.http.guard import matches_host
-from thv.clients.http.resolve import Resolve, resolve_checked
-from thv.clients.http.url import Url, parse_url
+from thv.clients.http.resolve import Resolve, judge_behind_proxy, resolve_checked
+from thv.clients.http.url import Url
 
 _MOST_ATTEMPTS = 4
 
 SocketOption = (
     tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 )
-
-
-class Proxy(msgspec.Struct, frozen=True, kw_only=True):
-    """The outbound proxy, an explicit setting of an administrator; the environment is never asked."""
-
-    url: str
-    """`http://proxy.corp:3128`, without user name and password."""
-    username: str = ""
-    password: str = ""
-    direct: tuple[str, ...] = ()
-    """Hosts that are reached without it: names, addresses, `*.corp.example`."""
-
-    def __repr__(self) -> str:
-        return f"Proxy({parse_url(self.url)})"
-
-    def carries(self, host: str) -> bool:
-        return not matches_host(host, self.direct)
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -79,15 +59,14 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def _addresses(self) -> tuple[str, ...]:
         if self._proxy is None:
             return await self._judged(self._target, opened=self._opened)
-        await self._judge_behind_proxy()
+        await judge_behind_proxy(
+            self._resolve,
+            self._target.host,
+            self._target.port,
+            is_address=self._target.is_address,
+            opened=self._opened,
+        )
         return await self._judged(self._proxy, opened=True)
-
-    async def _judge_behind_proxy(self) -> None:
-        """The proxy resolves names itself; what this machine can resolve must pass all the same."""
-        try:
-            await self._judged(self._target, opened=self._opened)
-        except NameUnknownError:
-            return
 
     async def _judged(self, url: Url, *, opened: bool) -> tuple[str, ...]:
         return await resolve_checked(

@@ -15,10 +15,11 @@ from contextlib import asynccontextmanager
 import httpcore2
 import msgspec
 
-from thv.clients.http.connect import GuardedBackend, Proxy
+from thv.clients.http.connect import GuardedBackend
 from thv.clients.http.errors import TlsError
+from thv.clients.http.proxy import Proxy
 from thv.clients.http.resolve import Resolve
-from thv.clients.http.url import Origin, Url, parse_url
+from thv.clients.http.url import Origin, Url
 
 _MOST_CONTEXTS = 32
 
@@ -91,10 +92,10 @@ class Pools:
 
     def _new_pool(self, url: Url, target: Target) -> httpcore2.AsyncConnectionPool:
         proxy = self._proxy if self._proxy and self._proxy.carries(url.host) else None
-        via = parse_url(proxy.url) if proxy else None
+        via = proxy.place if proxy else None
         return httpcore2.AsyncConnectionPool(
             ssl_context=self._context(target.trust) if url.scheme == "https" else None,
-            proxy=self._through(proxy, via) if proxy and via else None,
+            proxy=self._through(proxy, via, target.trust) if proxy and via else None,
             max_connections=self._connections,
             keepalive_expiry=self._keep_alive,
             network_backend=GuardedBackend(
@@ -102,13 +103,13 @@ class Pools:
             ),
         )
 
-    def _through(self, proxy: Proxy, via: Url) -> httpcore2.Proxy:
+    def _through(self, proxy: Proxy, via: Url, trust: bytes) -> httpcore2.Proxy:
         return httpcore2.Proxy(
             httpcore2.URL(
                 scheme=via.scheme.encode(), host=via.host.encode(), port=via.port, target=b"/"
             ),
             auth=(proxy.username.encode(), proxy.password.encode()) if proxy.username else None,
-            ssl_context=self._context(b"") if via.scheme == "https" else None,
+            ssl_context=self._context(trust) if via.scheme == "https" else None,
         )
 
     def _context(self, trust: bytes) -> ssl.SSLContext:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from thv.clients.http.errors import NameUnknownError
 from thv.clients.http.guard import checked
+from thv.clients.http.proxy import require_resolvable_by_proxy
 
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host name for a port, best first; raises NameUnknownError."""
@@ -35,3 +36,16 @@ async def resolve_checked(
     if not addresses:
         raise NameUnknownError(f"the name {host} has no address")
     return checked(host, port, addresses, opened=opened)
+
+
+async def judge_behind_proxy(
+    resolve: Resolve, host: str, port: int, *, is_address: bool, opened: bool
+) -> None:
+    """Refuses a target that this machine can tell may not be reached, before an outbound proxy is asked for it.
+
+    The proxy resolves the name once more, by its own lights: what it leads to is the proxy's to judge as well.
+    """
+    try:
+        await resolve_checked(resolve, host, port, is_address=is_address, opened=opened)
+    except NameUnknownError:
+        require_resolvable_by_proxy(host, port, opened=opened)
