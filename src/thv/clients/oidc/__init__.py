@@ -1,0 +1,1 @@
+"""Tokens that OpenID issuers signed, checked by their published keys."""
