@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import isawaitable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def figures() -> HttpFigures:
 async def client(figures: HttpFigures, tmp_path: Path) -> Client:
     place = Place(tmp_path / "corp")
     await place.sync()
-    return place.client(meter=figures)
+    return place.client(meters=(figures,))
 
 
 def count(figures: HttpFigures, name: str, **labels: str) -> float | None:
@@ -89,7 +90,9 @@ async def test_whom_a_door_lets_in_is_counted_and_what_it_asked_for_that(
 
     async def ask(header: str) -> None:
         headers = {b"authorization": header.encode()} if header else {}
-        await authorize(Request(method="GET", path=b"/", headers=headers), CORP)
+        verdict = authorize(Request(method="GET", path=b"/", headers=headers), CORP)
+        if isawaitable(verdict):
+            await verdict
 
     for header in ("", "Bearer garbage", "Bearer good", "Bearer good"):
         await ask(header)

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import uvloop
 
-from thv.apps.kit.http.serve import Application, Server, listening, server_of
+from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.serve import Server, door_of, listening
 
 
 @contextmanager
-def serving(make: Callable[[], Application]) -> Iterator[str]:
+def serving(make: Callable[[], Responder]) -> Iterator[str]:
     """The base address; the application is made in the thread that serves it, as its databases want."""
     bound = listening("127.0.0.1", 0)
     bound.listen(128)
@@ -21,7 +22,7 @@ def serving(make: Callable[[], Application]) -> Iterator[str]:
     is_made = threading.Event()
 
     async def serve() -> None:
-        running.append(server_of(make()))
+        running.append(door_of(make()))
         is_made.set()
         await running[0].serve(sockets=[bound])
 

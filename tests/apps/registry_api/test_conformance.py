@@ -39,7 +39,7 @@ from tests.apps.registry_api.serving import serving
 from tests.formats.real import entries
 from tests.stores.models.world import World
 from tests.test_samples import COMMUNITY, TOOLHIVE, entries_of, folder_entries
-from thv.apps.kit.http.serve import Application
+from thv.apps.kit.http.connection import Responder
 from thv.apps.registry_api.official_schemas import OFFICIAL_SCHEMAS
 from thv.domain.entry import OWN_META, Entry
 from thv.domain.text import toolhive_key
@@ -77,7 +77,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def samples(path: Path) -> Iterator[tuple[Callable[[], Application], list[Asked]]]:
+def samples(path: Path) -> Iterator[tuple[Callable[[], Responder], list[Asked]]]:
     site = Site(path)
     held = {
         "toolhive": entries_of(TOOLHIVE),
@@ -92,7 +92,7 @@ def samples(path: Path) -> Iterator[tuple[Callable[[], Application], list[Asked]
 
 
 @contextmanager
-def dump(path: Path, found: list[Entry]) -> Iterator[tuple[Callable[[], Application], list[Asked]]]:
+def dump(path: Path, found: list[Entry]) -> Iterator[tuple[Callable[[], Responder], list[Asked]]]:
     place = Place(path / "dump", World(*found))
     asyncio.run(place.sync())
     named = {entry.name for entry in found if is_faulty(entry)}

@@ -10,29 +10,35 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from tests.apps.registry_api.cluster import free_ports
-from thv.apps.kit.http.serve import Application, server_of
-from thv.apps.kit.http.server import Receive, Scope, Send
+from thv.apps.kit.http.dispatch import Context
+from thv.apps.kit.http.message import Reply, Request
+from thv.apps.kit.http.problems import ProblemError
+from thv.apps.kit.http.serve import door_of
 from thv.apps.registry_api.follow import Key
 from thv.apps.registry_api.ports import Ports, sockets
 
 pytestmark = [pytest.mark.anyio, pytest.mark.flows]
 
 
-def named(key: Key) -> Application:
+class Named:
     """Says whose it is."""
 
-    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
-        body = key[1].encode()
-        headers = [(b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    def __init__(self, key: Key) -> None:
+        self._body = key[1].encode()
 
-    return answer
+    def respond(self, _request: Request, _context: Context) -> Reply:
+        return Reply(200, [(b"content-length", b"%d" % len(self._body))], self._body)
+
+    def refuse(self, _request: Request, _context: Context, _problem: ProblemError) -> Reply:
+        return Reply(400, [(b"content-length", b"0")], b"")
+
+    def done(self, _request: Request, _context: Context, *, sent: bool) -> None:
+        assert sent
 
 
 @asynccontextmanager
 async def running(ports: Ports) -> AsyncIterator[None]:
-    server = server_of(ports)
+    server = door_of(ports)
     work = [asyncio.ensure_future(server.serve([])), asyncio.ensure_future(ports.run(server))]
     try:
         yield
@@ -64,7 +70,7 @@ async def asked(port: int) -> str:
 
 async def test_ports_follow_what_is_wanted() -> None:
     one, two = free_ports(2)
-    ports = Ports("127.0.0.1", named)
+    ports = Ports("127.0.0.1", Named)
     async with running(ports):
         ports.want(("team", "a"), one)
         ports.want(("team", "b"), two)
@@ -82,7 +88,7 @@ async def test_ports_follow_what_is_wanted() -> None:
 
 async def test_hundreds_of_ports_open_and_close_again() -> None:
     numbers = free_ports(300)
-    ports = Ports("127.0.0.1", named)
+    ports = Ports("127.0.0.1", Named)
     async with running(ports):
         for index, port in enumerate(numbers):
             ports.want(("team", f"r{index}"), port)

@@ -7,9 +7,9 @@ server. A label is a word of ours: templates of routes, never a path, a server o
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 
-from thv.apps.kit.http.dispatch import Access, Authorize, Context
+from thv.apps.kit.http.dispatch import Access, Authorize, Context, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.metrics import Counter, Family, Histogram, Kind, Labels, Metric, Told
@@ -34,8 +34,6 @@ _IN_FLIGHT = Family(
     "thv_http_requests_in_flight", Kind.GAUGE, "Requests that are being answered.", ("door",)
 )
 _ALLOWED = "allowed"
-GONE = 499
-"""The client went before there was an answer."""
 
 
 class HttpFigures:
@@ -95,11 +93,11 @@ class HttpFigures:
         self._in_flight += 1
 
     def ended(self, request: Request, context: Context, status: int, seconds: float) -> None:
-        """It was answered; status 0 when it was not."""
+        """It was answered, or the client went before."""
         self._in_flight -= 1
         method = request.method if request.method in _METHODS else "other"
         route = context.route or "none"
-        key = (route, method, status or GONE)
+        key = (route, method, status)
         self._ended[key] = self._ended.get(key, 0) + 1
         self._durations.observe(seconds, self._door, route, method)
         if request.headers.get(b"if-none-match") and status in (200, 304):
@@ -114,12 +112,20 @@ class HttpFigures:
     def watched(self, authorize: Authorize) -> Authorize:
         """The same, counted."""
 
-        async def counted(request: Request, access: Access) -> ProblemError | None:
-            problem = await authorize(request, access)
-            self._auth.add(self._door, _result(problem))
-            return problem
+        def counted(request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
+            verdict = authorize(request, access)
+            if verdict is None or isinstance(verdict, ProblemError):
+                return self._counted(verdict)
+            return later(verdict)
+
+        async def later(verdict: Awaitable[Verdict]) -> Verdict:
+            return self._counted(await verdict)
 
         return counted
+
+    def _counted(self, verdict: Verdict) -> Verdict:
+        self._auth.add(self._door, _result(verdict))
+        return verdict
 
     def decided(self, action: Action, result: str) -> None:
         """The API server said what somebody may do."""

@@ -53,8 +53,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
     """Host names that are ours; None: any."""
-    meter: Meter | None = None
-    """Counts requests."""
+    meters: tuple[Meter, ...] = ()
+    """Count requests."""
     compressed_bytes: int = 4 << 20
     """Memory for compressed answers."""
 
@@ -165,4 +165,4 @@ def _server(
 ) -> HttpServer:
     cors = Cors(options.cors_origins)
     dispatcher = Dispatcher(locate, cors=cors, authorize=options.authorize, hosts=options.hosts)
-    return HttpServer(dispatcher, cors=cors, compressor=compressor, meter=options.meter)
+    return HttpServer(dispatcher, cors=cors, compressor=compressor, meters=options.meters)

@@ -15,7 +15,9 @@ from datetime import datetime
 from thv import data
 from thv.apps.kit.addresses import listen_address
 from thv.apps.kit.authorization import Authorization
-from thv.apps.kit.http.serve import Application, Server
+from thv.apps.kit.http.access_log import AccessLog
+from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.serve import Server
 from thv.apps.kit.loop import View, observed
 from thv.apps.kit.metrics import Metrics
 from thv.apps.kit.metrics_http import HttpFigures, Timed
@@ -76,11 +78,11 @@ class Pod:
             authorize=figures.watched(guard.authorize),
             authorization=authorization,
             cors_origins=frozenset(settings.cors_origins),
-            meter=figures,
+            meters=(figures, *_access_log(settings)),
         )
         make = singles(self._follower, options, lambda: clock().timestamp(), self.is_ready)
         self._ports = Ports(listen_address(settings.listen)[0], make)
-        self.app: Application = self._ports if settings.shared else make(self._only)
+        self.app: Responder = self._ports if settings.shared else make(self._only)
         self.is_ending = False
         """Set by whoever runs it, when requests should go elsewhere."""
         self._is_told = self._is_loaded = False
@@ -167,6 +169,10 @@ class Pod:
         if self._settings.shared:
             key = (namespace_of(obj), name_of(obj))
             self._ports.want(key, None if gone else shared_port(obj))
+
+
+def _access_log(settings: PodSettings) -> tuple[AccessLog, ...]:
+    return (AccessLog(settings.log_format),) if settings.access_log else ()
 
 
 def shared_port(obj: JsonObject) -> int | None:

@@ -13,14 +13,12 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from thv.apps.kit.addresses import listen_address
-from thv.apps.kit.http.serve import Application, server_of
-from thv.apps.kit.http.server import Receive, Scope, Send
+from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
@@ -59,7 +57,7 @@ async def run_pod(settings: PodSettings) -> None:
 
 async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) -> None:
     listeners = [] if settings.shared else _bound(settings.listen)
-    server = server_of(_last_answers(pod), tls=tls, access_log=settings.access_log)
+    server = door_of(pod.app, tls=tls)
     with _told_to_stop() as stop:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(listeners))
@@ -67,29 +65,12 @@ async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) ->
             await stop.wait()
             log.info("told to stop; answering for %.0f s more", settings.drain)
             pod.is_ending = True
+            server.say_last_answers()
             await asyncio.sleep(settings.drain)
             server.should_exit = True
             await serving
             for task in work:
                 task.cancel()
-
-
-def _last_answers(pod: Pod) -> Application:
-    """The application; clients keep no connection that is about to end."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await pod.app(scope, receive, _closing(send) if pod.is_ending else send)
-
-    return answer
-
-
-def _closing(send: Send) -> Send:
-    async def sent(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
-        await send(message)
-
-    return sent
 
 
 def _client(settings: PodSettings) -> KubeClient:

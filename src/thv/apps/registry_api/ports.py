@@ -9,39 +9,56 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from thv.apps.kit.addresses import is_loopback, is_wildcard
-from thv.apps.kit.http.serve import Application, Server, listening
-from thv.apps.kit.http.server import Receive, Scope, Send
+from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.dispatch import Context
+from thv.apps.kit.http.message import Reply, Request
+from thv.apps.kit.http.problems import ProblemError
+from thv.apps.kit.http.serve import Server, listening
 from thv.apps.registry_api.follow import Key
 
 log = logging.getLogger(__name__)
 
 _TRY_AGAIN = 2.0
+_NOBODY = Reply(404, [(b"content-length", b"0")], b"")
+"""On a connection to a port that was closed meanwhile."""
 
 
 class Ports:
-    """An ASGI application over the applications of single registries."""
+    """Answers for the registries that answer at their ports."""
 
-    def __init__(self, host: str, make: Callable[[Key], Application]) -> None:
-        """`make` gives the application of a registry."""
+    def __init__(self, host: str, make: Callable[[Key], Responder]) -> None:
+        """`make` gives what answers for a registry."""
         self._host = host
         self._make = make
         self._wanted: dict[Key, int] = {}
-        self._apps: dict[int, tuple[Key, Application]] = {}
+        self._apps: dict[int, tuple[Key, Responder]] = {}
         self._open: dict[int, list[asyncio.AbstractServer]] = {}
         self._changed = asyncio.Event()
         self.is_at_rest = False
         """Whether every port is open that is wanted, but for those that somebody else holds."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the start and stop of the process."""
-        found = self._apps.get(scope["server"][1]) if scope["type"] == "http" else None
-        if found is None:
-            await _nothing(send)
-        else:
-            await found[1](scope, receive, send)
+    # ------------------------------------------------------------ requests
+
+    def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
+        """The answer of the registry of the port."""
+        found = self._apps.get(request.port)
+        return _NOBODY if found is None else found[1].respond(request, context)
+
+    def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
+        """As the registry of the port says it."""
+        found = self._apps.get(request.port)
+        return _NOBODY if found is None else found[1].refuse(request, context, problem)
+
+    def done(self, request: Request, context: Context, *, sent: bool) -> None:
+        """The registry of the port is told, if it is still there."""
+        found = self._apps.get(request.port)
+        if found is not None:
+            found[1].done(request, context, sent=sent)
+
+    # ------------------------------------------------------------ ports
 
     def want(self, key: Key, port: int | None) -> None:
         """A registry is to answer at this port from now on; None: at none."""
@@ -100,10 +117,3 @@ def sockets(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         log.info("no port-forward to port %d: %s", port, error.strerror)
         return [first]
-
-
-async def _nothing(send: Send) -> None:
-    """A connection to a port that was closed meanwhile."""
-    headers = [(b"content-length", b"0"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

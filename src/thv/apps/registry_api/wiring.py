@@ -89,13 +89,13 @@ def registries(
     only: Key | None = None,
     authorization: Authorization | None = None,
     watched: Watched = lambda authorize: authorize,
-    meter: Meter | None = None,
+    meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
     `only` is the one registry that is served, at the root; None serves all of them below it. Without `authorization`
-    everybody reads everything. `meter` counts requests, `updated` is told of snapshots that take the place of others.
+    everybody reads everything. `meters` count requests, `updated` is told of snapshots that take the place of others.
     """
     follower = Follower(
         chunks,
@@ -114,7 +114,7 @@ def registries(
         authorization=authorization,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
-        meter=meter,
+        meters=meters,
     )
 
     def seconds() -> float:

@@ -16,7 +16,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.controllers import run_registries
-from thv.apps.kit.http.serve import server_of
+from thv.apps.kit.http.access_log import AccessLog
+from thv.apps.kit.http.serve import door_of
+from thv.apps.kit.http.server import Meter
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
 from thv.apps.registry_api.wiring import Door, registries
@@ -56,7 +58,7 @@ async def running(
         ended=figures.registries.ended,
     )
     door = _door(local, settings, figures)
-    server = server_of(door.app, access_log=settings.api.access_log)
+    server = door_of(door.app)
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(door.follow())]
     if not settings.read_only:
@@ -134,9 +136,14 @@ def _door(local: Local, settings: Settings, figures: Figures) -> Door:
         only=settings.only,
         authorization=authorization_of(settings),
         watched=figures.requests.watched,
-        meter=figures.requests if settings.operations else None,
+        meters=_meters(settings, figures),
         updated=figures.updates.applied,
     )
+
+
+def _meters(settings: Settings, figures: Figures) -> tuple[Meter, ...]:
+    counted = (figures.requests,) if settings.operations else ()
+    return (*counted, AccessLog()) if settings.api.access_log else counted
 
 
 def _api(settings: Settings, registry: Registry) -> ApiStatus | None:

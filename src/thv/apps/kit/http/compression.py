@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Awaitable
 
 from thv.apps.kit.http.message import Answer, Header, Request
 
@@ -29,28 +30,23 @@ class Compressor:
         self._size = 0
         self._under_way = 0
 
-    async def compressed(self, request: Request, answer: Answer) -> Answer:
-        """The answer as this client gets it."""
+    def compressed(self, request: Request, answer: Answer) -> Answer | Awaitable[Answer]:
+        """The answer as this client gets it; what is kept and what is small comes at once."""
         body = answer.body
         if not isinstance(body, bytes) or len(body) < LEAST or answer.status != 200:
             return answer
         if not accepts_gzip(request.header(b"accept-encoding")) or not _is_text(answer):
             return answer
-        packed = await self._packed(_tag(answer), body)
-        return answer if packed is None else Answer(200, (*answer.headers, _GZIP), packed)
-
-    async def _packed(self, tag: bytes | None, body: bytes) -> bytes | None:
-        if tag is not None and tag in self._kept:
-            return self._kept[tag]
+        tag = _tag(answer)
+        packed = self._kept.get(tag) if tag is not None else None
+        if packed is not None:
+            return _packed(answer, packed)
         if len(body) <= _INLINE:
-            packed = _gzip(body)
-        elif self._under_way >= _AT_ONCE:
-            return None
-        else:
-            packed = await self._in_thread(body)
-        if tag is not None:
-            self._keep(tag, packed)
-        return packed
+            return _packed(answer, self._keep(tag, _gzip(body)))
+        return answer if self._under_way >= _AT_ONCE else self._later(answer, tag, body)
+
+    async def _later(self, answer: Answer, tag: bytes | None, body: bytes) -> Answer:
+        return _packed(answer, self._keep(tag, await self._in_thread(body)))
 
     async def _in_thread(self, body: bytes) -> bytes:
         self._under_way += 1
@@ -59,18 +55,23 @@ class Compressor:
         finally:
             self._under_way -= 1
 
-    def _keep(self, tag: bytes, packed: bytes) -> None:
+    def _keep(self, tag: bytes | None, packed: bytes) -> bytes:
         """Old ones go first, by age: every snapshot brings new tags."""
-        if tag in self._kept or len(packed) > self._limit // 4:
-            return
+        if tag is None or tag in self._kept or len(packed) > self._limit // 4:
+            return packed
         self._kept[tag] = packed
         self._size += len(packed)
         while self._size > self._limit:
             oldest = next(iter(self._kept))
             self._size -= len(self._kept.pop(oldest))
+        return packed
 
 
 _GZIP: Header = (b"content-encoding", b"gzip")
+
+
+def _packed(answer: Answer, packed: bytes) -> Answer:
+    return Answer(200, (*answer.headers, _GZIP), packed, answer.rows)
 
 
 def accepts_gzip(header: str) -> bool:

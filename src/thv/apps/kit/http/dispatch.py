@@ -6,6 +6,7 @@ then the handler. Every step is a function that raises a `ProblemError` or goes 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -39,8 +40,10 @@ class Access(msgspec.Struct, frozen=True):
         return [each.on(self.namespace, self.name) for each in self.needs]
 
 
-Authorize: TypeAlias = Callable[[Request, Access], Awaitable[ProblemError | None]]
-"""None lets the request have this; a problem is the answer."""
+Verdict: TypeAlias = ProblemError | None
+"""None lets the request have what it asks for; a problem is the answer."""
+Authorize: TypeAlias = Callable[[Request, Access], Verdict | Awaitable[Verdict]]
+"""Decides at once where nobody has to be asked."""
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -72,8 +75,11 @@ class Dispatcher:
         self._authorize = authorize
         self._hosts = hosts
 
-    async def answer(self, request: Request, context: Context) -> Answer:
-        """The answer; raises ProblemError. `context` learns whose rules hold as soon as that is known."""
+    def answer(self, request: Request, context: Context) -> Answer | Awaitable[Answer]:
+        """The answer, at once where it waits for nobody; raises ProblemError.
+
+        `context` learns whose rules hold as soon as that is known.
+        """
         _check_host(request, self._hosts)
         _check_size(request)
         mount, path = self._locate(request.path)
@@ -83,34 +89,54 @@ class Dispatcher:
         target, matched = found
         if request.method == "OPTIONS":
             return self._cors.preflight(target.family, request) or _options(target)
-        endpoint = _endpoint(target, request)
-        refusal = await self._refusal(request, mount, endpoint)
-        call = Call(
-            request=request,
-            endpoint=endpoint,
-            place=mount.place,
-            base=mount.base,
-            names=_names(matched, endpoint),
-            offer=_offer(endpoint, request),
-            values=_values(target, endpoint, request),
-            owner=mount.owner,
-            refusal=refusal,
-        )
-        answer = endpoint.handle(call)
-        return answer if isinstance(answer, Answer) else await answer
+        asked = _Asked(request, mount, target, matched, _endpoint(target, request))
+        verdict = self._verdict(asked)
+        if verdict is None or isinstance(verdict, ProblemError):
+            return _answered(asked, verdict)
+        return _judged(asked, verdict)
 
-    async def _refusal(
-        self, request: Request, mount: Mount, endpoint: Endpoint
-    ) -> ProblemError | None:
-        """Why the caller may not read what is mounted; raises it where the endpoint needs that."""
-        if self._authorize is None or mount.owner is None:
+    def _verdict(self, asked: _Asked) -> Verdict | Awaitable[Verdict]:
+        """Whether the caller may read what is mounted."""
+        endpoint, owner = asked.endpoint, asked.mount.owner
+        if self._authorize is None or owner is None:
             return None
         if endpoint.public and not endpoint.tells_more:
             return None
-        problem = await self._authorize(request, Access(*mount.owner, endpoint.needs))
-        if problem is not None and not endpoint.public:
-            raise problem
-        return problem
+        return self._authorize(asked.request, Access(*owner, endpoint.needs))
+
+
+class _Asked(msgspec.Struct, frozen=True, gc=False):
+    """A request for something that there is."""
+
+    request: Request
+    mount: Mount
+    target: Target
+    matched: Matched
+    endpoint: Endpoint
+
+
+async def _judged(asked: _Asked, verdict: Awaitable[Verdict]) -> Answer:
+    answer = _answered(asked, await verdict)
+    return answer if isinstance(answer, Answer) else await answer
+
+
+def _answered(asked: _Asked, problem: ProblemError | None) -> Answer | Awaitable[Answer]:
+    """The answer to those who may have one; an endpoint that is public answers everybody."""
+    request, mount, endpoint = asked.request, asked.mount, asked.endpoint
+    if problem is not None and not endpoint.public:
+        raise problem
+    call = Call(
+        request=request,
+        endpoint=endpoint,
+        place=mount.place,
+        base=mount.base,
+        names=_names(asked.matched, endpoint),
+        offer=_offer(endpoint, request),
+        values=_values(asked.target, endpoint, request),
+        owner=mount.owner,
+        refusal=problem,
+    )
+    return endpoint.handle(call)
 
 
 class Context(msgspec.Struct):
@@ -119,6 +145,11 @@ class Context(msgspec.Struct):
     family: Family = Family.API
     route: str = ""
     """Template of the path, `""` where there is none."""
+    began: float = msgspec.field(default_factory=time.perf_counter)
+    status: int = 0
+    """Of the answer, 0 while there is none."""
+    size: int = 0
+    """Bytes of its body, 0 where it comes in parts."""
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:

@@ -6,6 +6,9 @@ between them.
 
 from __future__ import annotations
 
+import random
+import re
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TypeAlias
 
@@ -26,6 +29,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """By lower-case name; a repeated one is joined with commas."""
     client: str = ""
     """Address of the peer; `""` when the transport has none."""
+    port: int = 0
+    """Where it came to; 0 when the transport has none."""
     scheme: str = "http"
     id: str = ""
     """Request id, taken over or made."""
@@ -42,10 +47,20 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: tuple[Header, ...] = ()
     body: Body = b""
+    rows: int = 0
+    """How many entries it lists: what it costs those whose rate is limited."""
 
     def with_headers(self, more: Iterable[Header]) -> Answer:
         """The same with further headers."""
-        return Answer(self.status, (*self.headers, *more), self.body)
+        return Answer(self.status, (*self.headers, *more), self.body, self.rows)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer with every header, as it is sent."""
+
+    status: int
+    headers: list[Header]
+    body: Body
 
 
 def headers_of(pairs: Iterable[Header]) -> dict[bytes, bytes]:
@@ -57,6 +72,27 @@ def headers_of(pairs: Iterable[Header]) -> dict[bytes, bytes]:
         else:
             found[name] = value
     return found
+
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SHAPE = 7 << 76 | 2 << 62
+_SHAPE_BITS = 15 << 76 | 3 << 62
+"""Where a UUID says what kind of UUID it is."""
+
+
+def request_id(headers: Mapping[bytes, bytes]) -> str:
+    """What the client calls its request, else a new name."""
+    given = headers.get(b"x-request-id")
+    return given.decode() if given and _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """A UUID of version 7: sorts by time."""
+    stamp = time.time_ns() // 1_000_000
+    # A name in a log, not a secret.
+    number = stamp << 80 | _SHAPE | random.getrandbits(76) & ~_SHAPE_BITS
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 JSON = (b"content-type", b"application/json")

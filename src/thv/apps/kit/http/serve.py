@@ -11,11 +11,14 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import uvicorn
+from uvicorn.server import ServerState
 
+from thv.apps.kit.http.connection import Connection, Responder
 from thv.apps.kit.http.server import Receive, Scope, Send
+from thv.apps.kit.http.traffic import Limits, Traffic
 
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 """What the ASGI standard calls one."""
@@ -27,9 +30,21 @@ GRACE = 10
 class Server(uvicorn.Server):
     """A server that leaves signals to whoever runs the process, and that takes sockets while it runs."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, traffic: Traffic | None = None) -> None:
         super().__init__(config)
         self._begun = asyncio.Event()
+        self._traffic = traffic
+
+    def say_last_answers(self) -> None:
+        """From now on each connection ends with its next answer: new ones go elsewhere."""
+        if self._traffic is not None:
+            self._traffic.is_ending = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """As uvicorn does, ten times a second, and ends what takes too long."""
+        if self._traffic is not None:
+            self._traffic.sweep()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does, and lets those in who wait for it."""
@@ -61,28 +76,42 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_of(
-    app: Application, *, tls: ssl.SSLContext | None = None, access_log: bool = False
-) -> Server:
+def server_of(app: Application, *, tls: ssl.SSLContext | None = None) -> Server:
     """A server to be run with `await server.serve(sockets=[...])`; `server.should_exit = True` ends it.
 
     With `tls` it speaks HTTPS on every socket.
     """
-    config = uvicorn.Config(
+    return Server(_config(app, tls, http="httptools"))
+
+
+def door_of(
+    responder: Responder, *, tls: ssl.SSLContext | None = None, limits: Limits | None = None
+) -> Server:
+    """The same for a door: what its clients may cost is bounded, and what waits for nobody is answered at once."""
+    traffic = Traffic(limits)
+
+    def connection(*, server_state: ServerState, **_: Any) -> Connection:
+        return Connection(responder, traffic, server_state)
+
+    return Server(_config(responder, tls, http=connection), traffic)
+
+
+def _config(app: Any, tls: ssl.SSLContext | None, *, http: Any) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=http,
+        interface="asgi3",
         ws="none",
         lifespan="off",
         ssl_context_factory=(lambda *_: tls) if tls else None,
-        access_log=access_log,
+        access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE,
     )
-    return Server(config)
 
 
 def listening(host: str, port: int) -> socket.socket:

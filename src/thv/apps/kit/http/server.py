@@ -6,16 +6,14 @@ In the flow: outermost. Nothing above it catches, so here and only here everythi
 from __future__ import annotations
 
 import logging
-import random
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from thv.apps.kit.http.compression import Compressor
 from thv.apps.kit.http.cors import Cors
-from thv.apps.kit.http.dispatch import Context, Dispatcher
-from thv.apps.kit.http.message import Answer, Header, Request, headers_of
+from thv.apps.kit.http.dispatch import Context, Dispatcher, family_of
+from thv.apps.kit.http.message import Answer, Header, Reply, Request, headers_of, request_id
 from thv.apps.kit.http.negotiation import wants_problem
 from thv.apps.kit.http.problems import ProblemError, Word, problem_of, render
 from thv.domain.errors import ThvError
@@ -26,16 +24,15 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 _VARY = b"Accept, Accept-Encoding, Authorization"
-_SHAPE = 7 << 76 | 2 << 62
-_SHAPE_BITS = 15 << 76 | 3 << 62
-"""Where a UUID says what kind of UUID it is."""
+GONE = 499
+"""The status of a request whose client went before there was an answer."""
+_FAILED = "request %s: %s %r failed"
 _BODILESS = frozenset({204, 304})
 
 
@@ -48,7 +45,7 @@ class Meter(Protocol):
 
 
 class HttpServer:
-    """An ASGI application over a dispatcher."""
+    """Answers over a dispatcher: the responder of a connection, and an ASGI application."""
 
     def __init__(
         self,
@@ -56,15 +53,13 @@ class HttpServer:
         *,
         cors: Cors,
         compressor: Compressor,
-        new_id: Callable[[], str] | None = None,
-        meter: Meter | None = None,
+        meters: Sequence[Meter] = (),
     ) -> None:
-        """`new_id` makes request ids; `meter` counts."""
+        """`meters` count."""
         self._dispatcher = dispatcher
         self._cors = cors
         self._compressor = compressor
-        self._new_id = new_id or new_request_id
-        self._meter = meter
+        self._meters = meters
         vary = _VARY + b", Origin" if cors.origins else _VARY
         self._always = (*_ALWAYS, (b"vary", vary))
 
@@ -72,44 +67,75 @@ class HttpServer:
         """One connection's request, or the start and stop of the process."""
         match scope["type"]:
             case "http":
-                request = request_of(scope, self._new_id)
-                if self._meter is None:
-                    answer, context = await self.answer(request)
-                    await self._send(request, answer, context, send)
-                else:
-                    await self._metered(request, send, self._meter)
+                await self._serve(request_of(scope), send)
             case "lifespan":
                 await _lifespan(receive, send)
             case _:
                 await send({"type": "websocket.close", "code": 1000})
 
-    async def _metered(self, request: Request, send: Send, meter: Meter) -> None:
-        began, status, context = time.perf_counter(), 0, Context()
-        meter.begun()
+    async def _serve(self, request: Request, send: Send) -> None:
+        context, sent = Context(), False
         try:
-            answer, context = await self.answer(request)
-            status = answer.status
-            await self._send(request, answer, context, send)
+            found = self.respond(request, context)
+            await _send(found if isinstance(found, Reply) else await found, send)
+            sent = True
         finally:
-            meter.ended(request, context, status, time.perf_counter() - began)
+            self.done(request, context, sent=sent)
 
-    async def answer(self, request: Request) -> tuple[Answer, Context]:
-        """The answer to a request, whatever happens."""
-        context = Context()
+    # ------------------------------------------------------------ as a connection calls it
+
+    def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
+        """The answer to a request, whatever happens; at once where it waits for nobody."""
+        for meter in self._meters:
+            meter.begun()
         try:
-            answer = await self._dispatcher.answer(request, context)
-            if request.headers.get(b"accept-encoding"):
-                answer = await self._compressor.compressed(request, answer)
-        except ProblemError as problem:
-            answer = _explained(problem, request, context)
-        except ThvError as error:
-            answer = _explained(problem_of(error), request, context)
+            found = self._dispatcher.answer(request, context)
+            if isinstance(found, Answer):
+                found = self._compressed(request, found)
+            else:
+                found = self._awaited(request, found)
+        except (ProblemError, ThvError) as error:
+            found = _explained(error, request, context)
         except Exception:
-            log.exception("request %s: %s %r failed", request.id, request.method, request.path)
-            answer = _explained(_unexpected(), request, context)
-        return answer, context
+            log.exception(_FAILED, request.id, request.method, request.path)
+            found = _explained(_unexpected(), request, context)
+        if isinstance(found, Answer):
+            return self._reply(found, request, context)
+        return self._later(found, request, context)
 
-    async def _send(self, request: Request, answer: Answer, context: Context, send: Send) -> None:
+    async def _awaited(self, request: Request, answer: Awaitable[Answer]) -> Answer:
+        found = self._compressed(request, await answer)
+        return found if isinstance(found, Answer) else await found
+
+    async def _later(self, answer: Awaitable[Answer], request: Request, context: Context) -> Reply:
+        try:
+            made = await answer
+        except (ProblemError, ThvError) as error:
+            made = _explained(error, request, context)
+        except Exception:
+            log.exception(_FAILED, request.id, request.method, request.path)
+            made = _explained(_unexpected(), request, context)
+        return self._reply(made, request, context)
+
+    def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
+        """What is said where there is no time for an answer, or no request."""
+        for meter in self._meters:
+            meter.begun()
+        context.family = family_of(request.path)
+        return self._reply(_explained(problem, request, context), request, context)
+
+    def done(self, request: Request, context: Context, *, sent: bool) -> None:
+        """Tells those who count."""
+        seconds = time.perf_counter() - context.began
+        for meter in self._meters:
+            meter.ended(request, context, context.status if sent else GONE, seconds)
+
+    def _compressed(self, request: Request, answer: Answer) -> Answer | Awaitable[Answer]:
+        if b"accept-encoding" not in request.headers:
+            return answer
+        return self._compressor.compressed(request, answer)
+
+    def _reply(self, answer: Answer, request: Request, context: Context) -> Reply:
         body = answer.body
         headers = [
             *answer.headers,
@@ -119,20 +145,23 @@ class HttpServer:
         ]
         if request.scheme == "https":
             headers.append(_HSTS)
+        context.status = answer.status
         if isinstance(body, bytes) and answer.status not in _BODILESS:
             headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if isinstance(body, bytes):
-            shown = b"" if request.method == "HEAD" else body
-            await send({"type": "http.response.body", "body": shown})
-        else:
-            await _stream(request, body, send)
+        if request.method == "HEAD":
+            body = b""
+        context.size = len(body) if isinstance(body, bytes) else 0
+        return Reply(answer.status, headers, body)
 
 
-async def _stream(request: Request, body: AsyncIterator[bytes], send: Send) -> None:
-    if request.method != "HEAD":
-        async for part in body:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
+async def _send(reply: Reply, send: Send) -> None:
+    """As ASGI has it."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    if isinstance(reply.body, bytes):
+        await send({"type": "http.response.body", "body": reply.body})
+        return
+    async for part in reply.body:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -142,9 +171,9 @@ def _unexpected() -> ProblemError:
     )
 
 
-def _explained(problem: ProblemError, request: Request, context: Context) -> Answer:
+def _explained(error: ProblemError | ThvError, request: Request, context: Context) -> Answer:
     return render(
-        problem,
+        error if isinstance(error, ProblemError) else problem_of(error),
         context.family,
         path=request.path.decode("latin-1"),
         request_id=request.id,
@@ -152,10 +181,9 @@ def _explained(problem: ProblemError, request: Request, context: Context) -> Ans
     )
 
 
-def request_of(scope: Scope, new_id: Callable[[], str]) -> Request:
+def request_of(scope: Scope) -> Request:
     """The request of an ASGI scope."""
     headers = headers_of(scope["headers"])
-    given = headers.get(b"x-request-id", b"")
     client = scope.get("client")
     return Request(
         method=scope["method"],
@@ -164,17 +192,8 @@ def request_of(scope: Scope, new_id: Callable[[], str]) -> Request:
         headers=headers,
         client=client[0] if client else "",
         scheme=scope["scheme"],
-        id=given.decode() if given and _REQUEST_ID.fullmatch(given) else new_id(),
+        id=request_id(headers),
     )
-
-
-def new_request_id() -> str:
-    """A UUID of version 7: sorts by time."""
-    stamp = time.time_ns() // 1_000_000
-    # A name in a log, not a secret.
-    number = stamp << 80 | _SHAPE | random.getrandbits(76) & ~_SHAPE_BITS
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
