@@ -23,8 +23,8 @@ _UNSAFE = re.compile(
 UNBOUNDED = 1 << 30
 _BREAKS = re.compile(r"[\t\n]")
 
-_SYMBOLS = {"begin": "►", "wait": "◎", "ok": "✔", "fail": "✗", "note": "!"}
-_ASCII = {"begin": "->", "wait": "..", "ok": "ok", "fail": "x", "note": "!"}
+_SYMBOLS = {"begin": "►", "wait": "◎", "ok": "✔", "fail": "✗", "note": "!", "skip": "·"}
+_ASCII = {"begin": "->", "wait": "..", "ok": "ok", "fail": "x", "note": "!", "skip": "-"}
 _COLORS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
 
 
@@ -75,7 +75,7 @@ class Console(msgspec.Struct, frozen=True, kw_only=True):
         self.out.write(text)
 
     def step(self, symbol: str, text: str) -> None:
-        """What is going on, for a person who waits: symbols begin, wait, ok, fail, note."""
+        """What is going on, for a person who waits: symbols begin, wait, ok, fail, note, skip."""
         if not self.quiet:
             self.err.write(f"{self.mark(symbol)} {safe(text)}\n")
             self.err.flush()
@@ -90,11 +90,11 @@ class Console(msgspec.Struct, frozen=True, kw_only=True):
         if self.verbose and not self.quiet:
             self.err.write(f"{safe(text)}\n")
 
-    def mark(self, symbol: str) -> str:
+    def mark(self, symbol: str, *, err: bool = True) -> str:
         """The sign of a step, in its colour."""
         sign = (_SYMBOLS if self.unicode else _ASCII)[symbol]
-        color = {"ok": "green", "fail": "red", "note": "yellow"}.get(symbol, "blue")
-        return self.paint(sign, color, err=True)
+        color = {"ok": "green", "fail": "red", "note": "yellow", "skip": "dim"}.get(symbol, "blue")
+        return self.paint(sign, color, err=err)
 
     def paint(self, text: str, color: str, *, err: bool = False) -> str:
         """The text in a colour, where colours are wanted."""

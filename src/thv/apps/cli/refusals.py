@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
@@ -67,13 +68,16 @@ def _lacks(session: Session, error: ThvError, missing: re.Match[str]) -> Command
     return CommandError(
         error.code,
         f'the user "{said["user"]}" lacks a right{where}: {right}',
-        tries=[*_grant(said), f"{session.program} auth whoami"],
+        tries=[*grant(said), f"{session.program} auth whoami"],
         details={**error.details, **{key: value for key, value in said.items() if value}},
     )
 
 
-def _grant(said: dict[str, str | None]) -> list[str]:
-    """The binding of the smallest role that is shipped, where one gives the right."""
+def grant(said: Mapping[str, str | None]) -> list[str]:
+    """The binding of the smallest role that is shipped, where one gives the right.
+
+    `said` has the user, the verb, the resource, its group and the namespace, as a refusal names them.
+    """
     resource, verb = str(said["resource"]), str(said["verb"])
     if resource == "mcpregistries":
         role = "toolhive-registry-user" if verb in _READING else "toolhive-registry-admin"

@@ -85,6 +85,8 @@ class KubeClient:
         """`sni` is the name that the server's certificate has, where it is not the host of its URL."""
         self.namespace = namespace
         """The namespace that the configuration names."""
+        self.date = ""
+        """The time of the server in its newest answer, as HTTP writes it."""
         self._http = http
         self._extensions = {"sni_hostname": sni} if sni else {}
         self._limits = limits
@@ -188,6 +190,7 @@ class KubeClient:
 
     async def _once(self, call: _Call) -> JsonObject:
         async with self._sent(call) as answer:
+            self.date = answer.headers.get("date", "")
             body = await self._body(answer, call)
             if answer.is_success:
                 return parse_object(body, str(call))
