@@ -377,7 +377,6 @@ NOT_YET: dict[str, str] = {
 
 # Rows that are proved for one machine; on a cluster they are proved again.
 PARTLY: dict[str, str] = {
-    "OPS-04": "charts, without a script that validates a setup",
     "SRV-03": "queries of the API",
     "GOV-04": "nothing can be promoted yet; that nothing unpromoted is served is tested",
     "CLI-02": "backup and restore of one machine",

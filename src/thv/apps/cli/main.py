@@ -75,6 +75,7 @@ _COMMANDS = {
     "registry-api": Lazy(
         _AT + "registry_api:registry_api", "Serve registries of a cluster.", hidden=True
     ),
+    "doctor": Lazy(_AT + "doctor:doctor", "Find out what is wrong, and how it is mended."),
     "backup": Lazy(_AT + "backup:backup", "Save the data folder in one file."),
     "restore": Lazy(_AT + "backup:restore", "Bring the data folder back."),
     "config": Lazy("thv.apps.cli.main:config", "Defaults of this program."),

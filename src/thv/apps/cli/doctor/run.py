@@ -1,0 +1,78 @@
+"""One run of `thv doctor`: which checks, about what, and what they came to.
+
+In the flow: the only module of this room that knows a session.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from thv.apps.cli.doctor.cluster_checks import after_installation, before_installation, on_the_way
+from thv.apps.cli.doctor.findings import Findings, exit_of
+from thv.apps.cli.doctor.machine_checks import of_machine, of_program
+from thv.apps.cli.doctor.machine_reader import Machine, program_of
+from thv.apps.cli.doctor.plan import Check, examine
+from thv.apps.cli.doctor.remedies import SYSTEM, Remedies
+from thv.apps.cli.doctor.report import Teller, print_findings
+from thv.apps.cli.doctor.way import Chosen, Way
+from thv.apps.cli.exits import Exit
+from thv.apps.cli.session import Session
+from thv.clients.kube.config import Acting
+
+
+async def run_doctor(session: Session, *, pre: bool) -> Exit:
+    """Looks, tells, and says how it ended."""
+    if pre or session.settings.on_cluster:
+        return await _of_cluster(session, pre=pre)
+    home = session.local.home
+    machine = Machine(home, session.local.clock, session.common.around.environ)
+    checks = [_program(session), *of_machine(machine, home, Remedies(program=session.program))]
+    code = await _told(session, checks, str(home.root))
+    if (session.common.around.home / ".kube" / "config").is_file():
+        session.console.hint("a cluster is looked at with: thv doctor --backend kubernetes")
+    return code
+
+
+async def _of_cluster(session: Session, *, pre: bool) -> Exit:
+    settings, around = session.settings, session.common.around
+    chosen = Chosen(
+        environ={"HOME": str(around.home), **around.environ},
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        acting=Acting(user=settings.acts_as, groups=settings.acts_as_groups),
+    )
+    remedies = Remedies(
+        name=session.common.program,
+        program=session.program,
+        context=settings.context,
+        kubeconfig=settings.kubeconfig,
+    )
+    named = settings.namespace if settings.has_own_namespace else ""
+    way = Way(chosen, around.clock)
+    further = (
+        before_installation(way, remedies, named or SYSTEM)
+        if pre
+        else after_installation(way, remedies, named)
+    )
+    try:
+        checks = [_program(session), *on_the_way(way, remedies), *further]
+        return await _told(session, checks, settings.context or "the current context")
+    finally:
+        await way.close()
+
+
+async def _told(session: Session, checks: list[Check], place: str) -> Exit:
+    if session.output != "text":
+        found = await examine(checks)
+        code = exit_of(found)
+        print_findings(found, session.output, session.console, place=place, code=int(code))
+        return code
+    teller = Teller(session.console)
+    findings: Findings = await examine(checks, teller.tell)
+    teller.end(findings)
+    return exit_of(findings)
+
+
+def _program(session: Session) -> Check:
+    path = session.common.around.environ.get("PATH", "")
+    return of_program(program_of(sys.argv[0], path))
