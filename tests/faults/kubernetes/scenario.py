@@ -102,7 +102,8 @@ class World:
         return subjects(self.plane, self.namespace)
 
     def is_settled(self, name: str, servers: int) -> bool:
-        """Whether the operator has seen everything about a registry, and has made so many servers of it."""
+        """Whether the operator has seen everything about a registry, has made so many servers of it and tries nothing
+        again."""
         obj = self.registry(name)
         status, meta = obj.get("status", {}), obj["metadata"]
         content = self.plane.request("GET", self.path("configmaps", f"{name}-servers"))
@@ -110,6 +111,7 @@ class World:
         return bool(
             status.get("observedGeneration") == meta["generation"]
             and status.get("serverCount", 0) == servers
+            and sync.get("phase") == "Complete"
             and sync.get("revision") == content["metadata"]["resourceVersion"]
             and status.get("lastHandledSyncRequest", "")
             == meta.get("annotations", {}).get(REQUEST, "")
@@ -174,10 +176,11 @@ def _three(servers: int) -> Callable[[World], bool]:
 
 
 def _are_gone(world: World) -> bool:
-    """Whether nothing is left but what is `corp`'s own."""
+    """Whether nothing is left but what is `corp`'s own, with which all is well."""
     shared = any(world.has(plural, SHARED) for plural in KINDS)
     services = any(world.has("services", f"{name}-api") for name in ("lab", "shop"))
-    return not shared and not services and world.subjects() == ["corp-api"]
+    alone = not shared and not services and world.subjects() == ["corp-api"]
+    return alone and world.is_settled("corp", 2)
 
 
 STEPS = (
