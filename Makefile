@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/toolhive-registry
 PORT   ?= 8080
 export THV_TOOLS := $(CACHE)/tools
+# Tests run in a process a core; those that share a cluster stay in one.
+SPREAD := -n auto --dist loadgroup
 
 RUN_LOCK := $(VENV)/.locked-run
 DEV_LOCK := $(VENV)/.locked-dev
@@ -20,18 +22,18 @@ run: $(RUN_LOCK) ## a filled registry service on 127.0.0.1:8080 (Ctrl-C ends it 
 
 # One run, so that requirements without a test that passed are noticed.
 test: init ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SPREAD)
 
 init: $(DEV_LOCK) ## set up everything for work on the code
 
 unit: init ## tests of single rooms: no process, no network, under a minute
-	@$(BIN)/python -m pytest -m 'not flows and not e2e'
+	@$(BIN)/python -m pytest $(SPREAD) -m 'not flows and not e2e'
 
 flows: init ## tests of several rooms together, with real servers on loopback
-	@$(BIN)/python -m pytest -m flows
+	@$(BIN)/python -m pytest $(SPREAD) -m flows
 
 e2e: init ## tests of the installed console script, with real processes and tools
-	@$(BIN)/python -m pytest -m e2e
+	@$(BIN)/python -m pytest $(SPREAD) -m e2e
 
 fmt: init ## format the code
 	@$(BIN)/ruff format .

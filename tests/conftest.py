@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,67 +12,76 @@ from tests.requirements import NOT_YET, REQUIREMENTS
 
 __all__ = ["cluster", "control_plane", "namespace", "place", "product"]
 
-_SLOW = frozenset({"cluster", "control_plane", "product"})
-_PROOFS = pytest.StashKey[dict[str, set[str]]]()
-_OUTCOMES = pytest.StashKey[dict[str, str]]()
+_SHARED = {"cluster": "cluster", "product": "cluster", "control_plane": "control plane"}
+"""What takes long to start, and the group of tests that one process runs so that it starts once."""
+_PROVES = "proves"
 _MOST_SKIPS = "THV_MOST_SKIPS"
 
 
+class Ledger:
+    """What became of each test, kept where the results of all processes come together."""
+
+    def __init__(self) -> None:
+        self._skipped: set[str] = set()
+        self._failed: set[str] = set()
+        self._proofs: dict[str, set[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.outcome == "failed":
+            self._failed.add(report.nodeid)
+        elif report.outcome == "skipped":
+            self._skipped.add(report.nodeid)
+        elif report.when == "call":
+            for name, requirement in report.user_properties:
+                if name == _PROVES:
+                    self._proofs.setdefault(str(requirement), set()).add(report.nodeid)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A requirement counts as met only if one of its tests really passed in a run of everything."""
+        if _is_partial(session.config) or session.exitstatus not in (0, 1):
+            return
+        proved = {name for name, tests in self._proofs.items() if tests - self._failed}
+        unproved = REQUIREMENTS.keys() - NOT_YET.keys() - proved
+        if unproved:
+            _fail(
+                session, f"requirements without a test that passed: {', '.join(sorted(unproved))}"
+            )
+        skipped, most = len(self._skipped), os.environ.get(_MOST_SKIPS)
+        if most and skipped > int(most):
+            _fail(
+                session,
+                f"{skipped} tests were skipped, at most {most} are expected ({_MOST_SKIPS})",
+            )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_PROOFS] = {}
-    config.stash[_OUTCOMES] = {}
+    if not hasattr(config, "workerinput"):  # one of several processes of a run
+        config.pluginmanager.register(Ledger())
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _SLOW & set(getattr(item, "fixturenames", ())):
+        asked = getattr(item, "fixturenames", ())
+        group = next((_SHARED[name] for name in _SHARED if name in asked), None)
+        if group is not None:
             item.add_marker("e2e")  # nothing that is quick starts a cluster
+            item.add_marker(pytest.mark.xdist_group(group))
+        for requirement in _requirements(item):
+            if requirement not in REQUIREMENTS:
+                raise pytest.UsageError(
+                    f"{item.nodeid} names the requirement {requirement}, which does not exist"
+                )
+            item.user_properties.append((_PROVES, requirement))
     items.sort(key=_speed)
-    proofs = config.stash[_PROOFS]
-    for item in items:
-        for marker in item.iter_markers("requirement"):
-            for requirement in marker.args:
-                if requirement not in REQUIREMENTS:
-                    raise pytest.UsageError(
-                        f"{item.nodeid} names the requirement {requirement}, which does not exist"
-                    )
-                proofs.setdefault(requirement, set()).add(item.nodeid)
+
+
+def _requirements(item: pytest.Item) -> list[str]:
+    return [each for marker in item.iter_markers("requirement") for each in marker.args]
 
 
 def _speed(item: pytest.Item) -> int:
     """What is fast fails first."""
     return 2 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("flows") else 0
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    outcomes = item.config.stash[_OUTCOMES]
-    if report.outcome != "passed" or report.when == "call":
-        outcomes[item.nodeid] = report.outcome
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A requirement counts as met only if one of its tests really passed in a run of everything."""
-    config = session.config
-    if _is_partial(config) or session.exitstatus not in (0, 1):
-        return
-    outcomes = config.stash[_OUTCOMES]
-    proofs = config.stash[_PROOFS]
-    unproved = [
-        requirement
-        for requirement in REQUIREMENTS.keys() - NOT_YET.keys()
-        if not any(outcomes.get(test) == "passed" for test in proofs.get(requirement, ()))
-    ]
-    if unproved:
-        _fail(session, f"requirements without a test that passed: {', '.join(sorted(unproved))}")
-    skipped = sum(outcome == "skipped" for outcome in outcomes.values())
-    most = os.environ.get(_MOST_SKIPS)
-    if most and skipped > int(most):
-        _fail(session, f"{skipped} tests were skipped, at most {most} are expected ({_MOST_SKIPS})")
 
 
 def _is_partial(config: pytest.Config) -> bool:
