@@ -1,35 +1,43 @@
-"""The page about installing: its commands work as they stand, in their order."""
+"""The pages about installing: their commands work as they stand, in their order."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.charts.helm import Done
 from tests.charts.releases import Releases
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "how-to" / "install.md"
+PAGES = ROOT / "docs" / "how-to"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.requirement("OPS-04")]
 
 
-def commands() -> list[list[str]]:
-    blocks = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def commands(page: str) -> list[list[str]]:
+    text = (PAGES / page).read_text()
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
 
 
+def openssl(*arguments: str) -> Done:
+    return subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("page", ["install.md", "https.md"])
 def test_every_command_of_the_page_works(
-    releases: Releases, monkeypatch: pytest.MonkeyPatch
+    releases: Releases, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     monkeypatch.chdir(ROOT)
     kubectl = releases.cluster.plane.kubectl
-    programs = {"helm": releases.helm.run, "kubectl": kubectl}
+    programs = {"helm": releases.helm.run, "kubectl": kubectl, "openssl": openssl}
     try:
-        for program, *arguments in commands():
+        for program, *arguments in commands(page):
             done = programs[program](*arguments)
             assert done.returncode == 0, f"{program} {shlex.join(arguments)}: {done.stderr}"
     finally:
