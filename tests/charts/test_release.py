@@ -116,8 +116,12 @@ def test_an_upgrade_from_the_previous_release_and_the_way_back_fail_no_read(
 def test_limited_to_a_namespace_it_serves_there_and_touches_nothing_elsewhere(
     releases: Releases, place: Place, elsewhere: Place
 ) -> None:
+    begin = time.monotonic()
     with releases.installed("rbac.scope=namespace", f"rbac.namespaces={{{place.namespace}}}"):
         start(place)
+        shown = place.kubectl("get", "mcpreg").splitlines()[1:]
+        assert time.monotonic() - begin < 180
+        assert [line.split()[:2] for line in shown] == [[name, "True"] for name in REGISTRIES]
         elsewhere.kubectl("apply", "-k", QUICKSTART)
         assert names(place, "quickstart-catalog-api") == [
             "github",
