@@ -46,7 +46,8 @@ def test_help_imports_no_command_and_nothing_of_ours_but_the_tree() -> None:
 @pytest.mark.parametrize(
     "line",
     ["registry --help", "version", "registry list", "search notes", "show weather", "show weather -o upstream",
-     "get mcpregistries", "explain mcpregistry.spec", "config view", "completion bash"],
+     "get mcpregistries", "explain mcpregistry.spec", "config view", "completion bash",
+     "operator --help", "operator manifests", "operator images"],
 )  # fmt: skip
 def test_what_only_reads_imports_no_web_and_no_http_library(library: Cli, line: str) -> None:
     modules = _modules(line.split(), _environ(library))

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import click
 
 from thv.apps.cli.loader import load, write_options
-from thv.apps.cli.options import option, take_common, with_common_options
+from thv.apps.cli.options import About, option, take_common, with_common_options
 
 Story: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
 """What a command does: takes a `Session` and its parameters, returns an `Exit` or None."""
@@ -45,11 +45,12 @@ def command(
     default: str = "",
     hidden: bool = False,
     loop: str = "",
-    local: bool = False,
+    about: About = "",
 ) -> Callable[[Story], Command]:
     """Declares a command. `default` is the output format without `-o`, the first one if it is not said.
 
-    `local` is for commands that are about this machine, whatever keeps the registries. `loop` is where the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
+    `about` is for commands that are about this machine, or a cluster, whatever keeps the registries. `loop` is where
+    the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
     """
 
     def declare(story: Story) -> Command:
@@ -65,7 +66,7 @@ def command(
                 outputs,
                 default or (*outputs, "")[0],
                 new_loop=load(loop) if loop else None,
-                local=local,
+                about=about,
             )
             return code
 

@@ -33,9 +33,23 @@ def load(place: str) -> Any:
 class LazyGroup(click.Group):
     """A group whose commands are imported one by one."""
 
-    def __init__(self, *args: Any, lazy: dict[str, Lazy] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, lazy: dict[str, Lazy] | None = None, bare: str = "", **kwargs: Any
+    ) -> None:
+        """`bare` is the command that is meant where options are given and no command is named."""
         super().__init__(*args, **kwargs)
         self._lazy = lazy or {}
+        self._bare = bare
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Completion knows which command is meant only when it was typed."""
+        if self._bare and args and not ctx.resilient_parsing and not self._names_one(args):
+            args = [self._bare, *args]
+        return super().parse_args(ctx, args)
+
+    def _names_one(self, args: list[str]) -> bool:
+        known = {*self._lazy, "-h", "--help"}
+        return not args[0].startswith("-") or not known.isdisjoint(args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every name that is shown, in the order of the table."""

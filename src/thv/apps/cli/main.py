@@ -52,6 +52,16 @@ _AUTH = {
     "token": Lazy(_AT + "auth:token", "Make a token for the API of a registry."),
 }
 
+_OPERATOR = {
+    "install": Lazy(_AT + "operator_install:install", "Install the operator on a cluster."),
+    "upgrade": Lazy(_AT + "operator_install:upgrade", "Bring it to the version of this program."),
+    "status": Lazy(_AT + "operator_status:status", "How it is doing."),
+    "uninstall": Lazy(_AT + "operator_uninstall:uninstall", "Remove it; registries stay."),
+    "manifests": Lazy(_AT + "operator_manifests:manifests", "Print what is installed."),
+    "images": Lazy(_AT + "operator_manifests:images", "List the images of an installation."),
+    "run": Lazy(_AT + "operator:operator", "Keep the registries of a cluster.", hidden=True),
+}
+
 _CONFIG = {
     "view": Lazy(_AT + "config:view", "What is set, and by whom."),
     "set": Lazy(_AT + "config:set_value", "Set a default."),
@@ -71,7 +81,7 @@ _COMMANDS = {
     "explain": Lazy(_AT + "explain:explain", "What the fields of a resource mean."),
     "dev": Lazy(_AT + "serve:dev", "Try everything out: a filled service in one process."),
     "serve": Lazy(_AT + "serve:serve", "Keep registries in sync and serve them."),
-    "operator": Lazy(_AT + "operator:operator", "Keep the registries of a cluster.", hidden=True),
+    "operator": Lazy("thv.apps.cli.main:operator", "The operator: have a cluster keep registries."),
     "registry-api": Lazy(
         _AT + "registry_api:registry_api", "Serve registries of a cluster.", hidden=True
     ),
@@ -108,6 +118,12 @@ def secret() -> None:
 @common_options
 def auth() -> None:
     """Who you are on a cluster, and what you may do."""
+
+
+@click.group(cls=LazyGroup, lazy=_OPERATOR, bare="run")
+@common_options
+def operator() -> None:
+    """The operator, which keeps the registries of a cluster in sync and has them served."""
 
 
 @click.group(cls=LazyGroup, lazy=_CONFIG)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import click
 
@@ -107,6 +107,8 @@ _NAMES = (
 )
 
 
+About: TypeAlias = Literal["", "machine", "cluster"]
+"""What a command is about, whatever keeps the registries; `""` for those registries."""
 Declared: TypeAlias = tuple[tuple[str, ...], Callable[[Any], Any]]
 """The words of an option, and what adds it."""
 

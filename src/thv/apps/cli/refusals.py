@@ -14,7 +14,6 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.domain.errors import Code, ThvError
 
-INSTALL = "kubectl apply --server-side -f charts/toolhive-registry-crds/crds -f deploy/install.yaml"
 _MISSING = re.compile(
     r'User "(?P<user>[^"]+)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]+)")?'
@@ -28,7 +27,7 @@ def explained(session: Session, error: ThvError) -> ThvError:
     if isinstance(error, CommandError):
         return error
     if error.details.get("unknownKind"):
-        return _not_installed(error)
+        return _not_installed(session, error)
     if error.code is Code.FORBIDDEN and (missing := _MISSING.search(error.message)):
         return _lacks(session, error, missing)
     if error.code is Code.STORE_UNAVAILABLE:
@@ -49,12 +48,12 @@ def _away(session: Session, error: ThvError) -> CommandError:
     )
 
 
-def _not_installed(error: ThvError) -> CommandError:
+def _not_installed(session: Session, error: ThvError) -> CommandError:
     kind = error.details["unknownKind"]
     return CommandError(
         error.code,
         f"the product is not installed on this cluster: it knows no kind {kind}",
-        tries=[INSTALL],
+        tries=[f"{session.program} operator install"],
         details=error.details,
     )
 

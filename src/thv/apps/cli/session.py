@@ -21,7 +21,7 @@ from thv.apps.cli.console import Console, open_console
 from thv.apps.cli.exits import CommandError, Exit, exit_of, show_error
 from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.loader import load
-from thv.apps.cli.options import Common
+from thv.apps.cli.options import About, Common
 from thv.apps.cli.places import Place
 from thv.apps.cli.settings import Settings, read_settings
 from thv.apps.cli.wiring import Local
@@ -113,12 +113,12 @@ def run_story(
     default: str,
     *,
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
-    local: bool = False,
+    about: About = "",
 ) -> int:
     """Runs what a command does; the exit code."""
     console = open_console(common.around, "auto", None)
     try:
-        session = open_session(common, outputs, default, local=local)
+        session = open_session(common, outputs, default, about=about)
         console = session.console
         with asyncio.Runner(loop_factory=new_loop) as runner:
             code = runner.run(_told(story, session))
@@ -152,14 +152,16 @@ async def _told(story: Story, session: Session) -> Exit | None:
 
 
 def open_session(
-    common: Common, outputs: Sequence[str], default: str, *, local: bool = False
+    common: Common, outputs: Sequence[str], default: str, *, about: About = ""
 ) -> Session:
     """The session of a command line; raises INVALID for settings that none may have.
 
-    `local`: the command is about this machine, whatever keeps the registries.
+    `about`: what the command is about, whatever keeps the registries.
     """
     settings = read_settings(common)
-    if local:
+    if about == "cluster":
+        settings = _on_cluster(settings, common)
+    elif about == "machine":
         settings = msgspec.structs.replace(settings, on_cluster=False)
     if common.output not in (None, *outputs, "json"):
         raise _unknown_output(common.output, outputs)
@@ -176,6 +178,19 @@ def open_session(
         yes=common.yes,
         asks=common.around.stdin.isatty() and not common.no_input,
     )
+
+
+def _on_cluster(settings: Settings, common: Common) -> Settings:
+    """Commands that are suggested then name the cluster, too."""
+    if common.backend == "local":
+        raise ThvError(
+            Code.INVALID,
+            "--backend is local, and this command is about a cluster",
+            hint="Leave it out, or say --backend kubernetes.",
+        )
+    if not settings.on_cluster:
+        common.backend = "kubernetes"
+    return msgspec.structs.replace(settings, on_cluster=True)
 
 
 def _unknown_output(output: str | None, outputs: Sequence[str]) -> ThvError:

@@ -33,7 +33,7 @@ _MANY = {"registry": "registries"}
         "thv backup --output /backups/thv.tar.gz",
         "thv backup --output - | gpg -e > thv.gpg",
     ),
-    local=True,
+    about="machine",
 )
 @option(
     "--output",

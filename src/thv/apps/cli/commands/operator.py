@@ -1,4 +1,4 @@
-"""`thv operator`: what the image of the operator starts."""
+"""`thv operator run`: what the image of the operator starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from thv.apps.cli.roles import environment, run_role
 _ROOM = "thv.apps.operator."
 
 
-@role("operator", examples=("thv operator --kubeconfig ~/.kube/config --data ./operator",))
+@role("run", examples=("thv operator run --kubeconfig ~/.kube/config --data ./operator",))
 @option("--kubeconfig", default="", metavar="FILE", help="Which cluster; else the pod's.")
 @option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")
 @option("--data", default="", metavar="DIR", help="Folder for what can be made again.")
@@ -22,7 +22,8 @@ _ROOM = "thv.apps.operator."
 def operator(kubeconfig: str, context: str, data: str, listen_operations: str) -> int:
     """Keep the registries of a cluster in sync and have them served.
 
-    Everything else is said by the environment; POD_NAMESPACE and POD_NAME come from the pod.
+    Everything else is said by the environment; POD_NAMESPACE and POD_NAME come from the pod. `thv operator` with these
+    options is the same, as images of earlier releases start it.
     """
 
     async def story() -> None:

@@ -25,7 +25,7 @@ _ROOM = "thv.apps.standalone."
         "thv serve --listen 0.0.0.0:8080 --token-file tokens.yaml",
     ),
     loop=_LOOP,
-    local=True,
+    about="machine",
 )
 @option(
     "--registry",
@@ -98,7 +98,7 @@ async def serve(session: Session, **flags: Any) -> None:
     "dev",
     examples=("thv dev", "thv dev --port 9000", "thv dev --data ./sandbox"),
     loop=_LOOP,
-    local=True,
+    about="machine",
 )
 @option("--port", type=click.IntRange(0, 65535), help="The port.  [default: 8080]")
 @option(
