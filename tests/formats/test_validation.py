@@ -70,7 +70,12 @@ def argument(**fields: Any) -> JsonObject:
     return package(packageArguments=[fields])
 
 
-GONE = object()
+class _Gone:
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE = _Gone()
 
 # Fields that are wrong, and what is found: severity, rule, path.
 OFFICIAL: list[tuple[JsonObject, list[tuple[str, str, str]]]] = [

@@ -53,7 +53,11 @@ async def test_a_bomb_costs_its_limit_and_no_more() -> None:
     assert fed < len(bomb) / 10
 
 
-@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b"x" * 5000)[:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip at all", gzip.compress(b"x" * 5000)[:-9]],
+    ids=["something else", "cut off"],
+)
 async def test_what_is_no_gzip_is_invalid(content: bytes) -> None:
     with pytest.raises(ThvError, match="the file is no gzip file, or a damaged one") as caught:
         await read(content, "registry.json.gz")
