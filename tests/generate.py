@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.charts.generated import OUTPUTS as CHARTS
+from tests.charts.olm import OUTPUTS as OLM
 from tests.kind_pages import permissions_page, registry_page, server_page
 from tests.metrics.page import metrics_page
 from tests.pages import cli_page, requirements_page, settings_page
@@ -46,6 +47,7 @@ OUTPUTS: list[tuple[str, Callable[[], str]]] = [
     ("docs/reference/permissions.md", permissions_page),
     ("docs/reference/settings.md", settings_page),
     *CHARTS,
+    *OLM,
 ]
 
 
