@@ -118,6 +118,14 @@ def test_the_charts_have_the_version_of_the_product() -> None:
 def test_helm_finds_nothing_wrong(helm: Helm) -> None:
     said = helm("lint", "--strict", str(CHART), str(KINDS_CHART))
     assert "0 chart(s) failed" in said
+    everything = values(
+        *MONITORED,
+        *("metrics.rules.enabled=true", "metrics.dashboard.enabled=true", "operator.replicas=2"),
+        *("api.tls.secretName=api-tls", "operator.tls.secretName=metrics-tls"),
+        *("proxy.url=http://proxy:3128", "proxy.secretName=login", "trust.configMapName=roots"),
+        *("rbac.scope=namespace", "rbac.clusterWide=false", "crds.enabled=false"),
+    )
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), *everything)
 
 
 def test_every_value_is_described_and_has_a_default() -> None:
