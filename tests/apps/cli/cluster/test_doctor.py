@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from tests.apps.cli.cluster import clinic as ill
-from tests.apps.cli.cluster.clinic import SYSTEM, Clinic
+from tests.apps.cli.cluster.clinic import SYSTEM, Clinic, Report
 from tests.apps.cli.cluster.meddling import meddling
+from tests.apps.cli.running import Cli
+from tests.control_plane.cluster import Place
 from tests.control_plane.fixtures import control_plane_binaries
 from tests.control_plane.plane import ControlPlane, Json, control_plane_in
 from thv.domain.roles import OPERATOR
@@ -244,6 +246,30 @@ def test_registries_in_trouble_are_told_with_what_each_of_them_needs(clinic: Cli
 
 def _url(url: str, **more: Json) -> Json:
     return {"type": "url", "url": {"url": url, **more}}
+
+
+def test_what_a_real_operator_says_of_its_registries_is_understood(
+    there: Cli, place: Place
+) -> None:
+    """The same program, in this process, on a cluster whose operator works."""
+    for name, source, reason in (
+        ("nameless", _url("https://nowhere.invalid/x.json"), "SourceUnreachable"),
+        ("private", _url("https://127.0.0.1:1/x.json"), "AddressDenied"),
+        ("closed", _url("https://corp.example/x.json", authSecret={"name": "pass"}), "Secret"),
+        ("absent", {"type": "configmap", "configMap": {"name": "nothing"}}, "NotFound"),
+    ):
+        spec, metadata = {"source": source}, {"name": name, "namespace": place.namespace}
+        head = {"apiVersion": "toolhive.stacklok.io/v1alpha1", "kind": "MCPRegistry"}
+        place.apply({**head, "metadata": metadata, "spec": spec})
+        place.wait("condition=SourceAvailable=False", f"mcpreg/{name}", seconds=60)
+        ran = there("doctor")
+        said = Report(ran.code, ran.out, ran.err)
+        line = said.line("registries", f"{place.namespace}/{name}: {reason}")
+        assert line.startswith("✗")
+        assert "Try: " in line
+    for check in ("operator", "leader", "operator-rights", "admission", "network", "kinds"):
+        assert said.line(check).startswith("✔")
+    assert said.line("dns").startswith("✗")
 
 
 # ---------------------------------------------------------------- the way to the cluster

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from thv.apps.cli.doctor import before, content, installed, reach, room
-from thv.apps.cli.doctor.content import Names, Seen, Trouble, seen_of
+from thv.apps.cli.doctor.content import Keeper, Names, Seen, Trouble, seen_of
 from thv.apps.cli.doctor.findings import Finding, Findings, Outcome
 from thv.apps.cli.doctor.installed import Definition, Running
 from thv.apps.cli.doctor.observer import actions, attributes
@@ -392,6 +392,7 @@ def test_what_is_needed_of_a_registry_is_read_from_its_source() -> None:
     )
     seen = seen_of(obj)
     assert (seen.url, seen.secret, seen.nameless) == ("https://corp.example/x.json", "pass", True)
+    assert (seen.host, seen.config_map) == ("corp.example:443", ("", ""))
     broken = seen_of({"metadata": {"name": "corp", "namespace": "team"}, "spec": {"source": 7}})
     assert broken.trouble is not None
     assert broken.trouble.reason == "Invalid"
@@ -413,17 +414,37 @@ def ill(reason: str, **more: Any) -> Seen:
         (ill("SecretNotFound", secret="pass"), True, "thv secret create pass --from-stdin -n team"),
         (ill("SecretForbidden"), True, "kubectl -n team create rolebinding source-reader"),
         (ill("ToolMissing"), False, "sudo apt-get install git"),
+        (
+            ill("NotFound", config_map=("m", "k")),
+            True,
+            "kubectl -n team create configmap m --from-file=k",
+        ),
+        (ill("AddressDenied", host="h:1"), True, "thv operator install"),
+        (ill("AddressDenied", host="h:1"), False, "thv config set allow h:1"),
+        (ill("AddressDenied"), True, "kubectl -n team edit mcpreg corp"),
         (ill("FormatInvalid"), True, "kubectl -n team edit mcpreg corp"),
         (ill("FormatInvalid"), False, "thv get mcpregistry corp -o yaml -n team > FILE"),
     ],
 )
 def test_each_reason_has_its_command(seen: Seen, on_cluster: bool, fix: str) -> None:
-    found = content.judge_registries([seen], REMEDIES, on_cluster=on_cluster)
+    found = content.judge_registries([seen], REMEDIES, Keeper(on_cluster=on_cluster))
     assert only(found).fix.startswith(fix)
 
 
+def test_a_registry_that_nobody_looks_after_is_told_so() -> None:
+    container = {"env": [{"name": "THV_NAMESPACES", "value": "a,b"}]}
+    operator = deployment() | {"spec": {"template": {"spec": {"containers": [container]}}}}
+    watched = installed.watched_by(operator)
+    assert watched == ("a", "b")
+    keeper = Keeper(on_cluster=True, operator=operator, watched=watched)
+    finding = only(content.judge_registries([ill("Progressing")], REMEDIES, keeper))
+    assert finding.message == "team/corp: the operator looks after a, b alone"
+    more = "--watch-namespace a --watch-namespace b --watch-namespace team"
+    assert finding.fix == f"thv operator upgrade {more}"
+
+
 def test_many_registries_in_trouble_are_counted() -> None:
-    found = content.judge_registries([ill("Empty")] * 23, REMEDIES, on_cluster=True)
+    found = content.judge_registries([ill("Empty")] * 23, REMEDIES, Keeper(on_cluster=True))
     assert len(found) == content.SHOWN + 1
     assert found[-1].message == "3 more registries in trouble"
 

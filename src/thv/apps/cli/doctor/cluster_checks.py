@@ -15,7 +15,7 @@ from thv.apps.cli.doctor.before import (
     judge_foreign_kinds,
     judge_install_rights,
 )
-from thv.apps.cli.doctor.content import Seen, judge_names, judge_registries
+from thv.apps.cli.doctor.content import Keeper, Seen, judge_names, judge_registries
 from thv.apps.cli.doctor.findings import Findings, fine
 from thv.apps.cli.doctor.installed import (
     KNOWN_VERSIONS,
@@ -26,6 +26,7 @@ from thv.apps.cli.doctor.installed import (
     judge_network,
     judge_operator,
     judge_optional,
+    watched_by,
     without_operator,
 )
 from thv.apps.cli.doctor.observer import SPACES, Observer, attributes
@@ -39,7 +40,7 @@ from thv.apps.cli.doctor.reach import (
     judge_rights,
     judge_version,
 )
-from thv.apps.cli.doctor.remedies import SYSTEM, Remedies
+from thv.apps.cli.doctor.remedies import Remedies
 from thv.apps.cli.doctor.room import Need, judge_room
 from thv.apps.cli.doctor.way import Way
 from thv.domain.access import Action
@@ -176,8 +177,8 @@ def _of_content(there: Observer, remedies: Remedies) -> list[Check]:
 
     async def registries() -> Findings:
         operator = await there.known_operator()
-        home = namespace_of(operator) if operator is not None else SYSTEM
-        return judge_registries(await there.registries(), remedies, on_cluster=True, home=home)
+        keeper = Keeper(on_cluster=True, operator=operator, watched=watched_by(operator))
+        return judge_registries(await there.registries(), remedies, keeper)
 
     async def room() -> Findings:
         return await _room_of(there, await there.registries(), remedies)

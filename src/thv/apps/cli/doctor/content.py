@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -46,8 +47,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Of its source."""
     url: str = ""
     """Of its source, where it has one that is fetched."""
+    host: str = ""
+    """And its host and port."""
     secret: str = ""
     """The first Secret that its source names."""
+    config_map: tuple[str, str] = ("", "")
+    """The ConfigMap that is its source, and the key in it."""
     trouble: Trouble | None = None
     nameless: bool = False
     """The trouble is that a host name has no address."""
@@ -86,10 +91,27 @@ def seen_of(obj: JsonObject) -> Seen:
         name=registry.name,
         type=registry.spec.source.type.value,
         url=address if address.startswith(("http://", "https://")) else "",
+        host=_host_of(address),
         secret=next(_secrets(block), ""),
+        config_map=_config_map_of(registry),
         trouble=trouble_now,
         nameless=trouble_now is not None and _NAMELESS.search(trouble_now.message) is not None,
     )
+
+
+def _host_of(address: str) -> str:
+    """As settings name one that may be private."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 22)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname else ""
+
+
+def _config_map_of(registry: Registry) -> tuple[str, str]:
+    found = registry.spec.source.config_map
+    return (found.name, found.key) if found is not None else ("", "")
 
 
 def trouble_of(registry: Registry) -> Trouble | None:
@@ -117,14 +139,25 @@ def _secrets(block: Any) -> Iterator[str]:
             yield str(value.get("name", "") if isinstance(value, dict) else value)
 
 
-def judge_registries(
-    found: Sequence[Seen], remedies: Remedies, *, on_cluster: bool, home: str = SYSTEM
-) -> Findings:
-    """One finding for each that is in trouble, up to a bound; `home` is the namespace of the operator."""
+class Keeper(msgspec.Struct, frozen=True, kw_only=True):
+    """Who keeps registries in sync, as far as commands depend on it."""
+
+    on_cluster: bool
+    operator: JsonObject | None = None
+    """The Deployment, where it is known."""
+    watched: tuple[str, ...] = ()
+    """The namespaces that it looks after; none means all."""
+
+    @property
+    def home(self) -> str:
+        """The namespace of the operator."""
+        return SYSTEM if self.operator is None else namespace_of(self.operator)
+
+
+def judge_registries(found: Sequence[Seen], remedies: Remedies, keeper: Keeper) -> Findings:
+    """One finding for each that is in trouble, up to a bound."""
     ill = [registry for registry in found if registry.trouble is not None]
-    shown = tuple(
-        _finding(registry, remedies, home, on_cluster=on_cluster) for registry in ill[:SHOWN]
-    )
+    shown = tuple(_finding(registry, remedies, keeper) for registry in ill[:SHOWN])
     if len(ill) > SHOWN:
         fix = remedies.thv("registry", "list", "-A")
         more = f"{counted(len(ill) - SHOWN, 'more registry', 'more registries')} in trouble"
@@ -135,19 +168,30 @@ def judge_registries(
     return (fine("registries", f"{every}, none in trouble" if found else "no registries yet"),)
 
 
-def _finding(registry: Seen, remedies: Remedies, home: str, *, on_cluster: bool) -> Finding:
+def _finding(registry: Seen, remedies: Remedies, keeper: Keeper) -> Finding:
     trouble = registry.trouble
     assert trouble is not None  # noqa: S101 # only such are asked for
+    if keeper.watched and registry.namespace not in keeper.watched:
+        return _unwatched(registry, remedies, keeper)
     message = f"{registry.place}: {trouble.reason}: {trouble.message}"
-    fix = _fix(registry, trouble.reason, remedies, home, on_cluster=on_cluster)
+    fix = _fix(registry, trouble.reason, remedies, keeper)
     make = note if trouble.waits else failed
     return make("registries", message, fix)
 
 
-def _fix(registry: Seen, reason: str, remedies: Remedies, home: str, *, on_cluster: bool) -> str:
+def _unwatched(registry: Seen, remedies: Remedies, keeper: Keeper) -> Finding:
+    """Nobody looks after it, so what it says is of no account."""
+    spaces = (*keeper.watched, registry.namespace)
+    words = [word for space in spaces for word in ("--watch-namespace", space)]
+    fix = remedies.repair(keeper.operator, [f"rbac.namespaces={{{','.join(spaces)}}}"], *words)
+    alone = f"the operator looks after {', '.join(keeper.watched)} alone"
+    return failed("registries", f"{registry.place}: {alone}", fix)
+
+
+def _fix(registry: Seen, reason: str, remedies: Remedies, keeper: Keeper) -> str:
     space, name = registry.namespace, registry.name
     sync = remedies.thv("registry", "sync", name, namespace=space)
-    edit = _edit(registry, remedies, on_cluster)
+    edit = _edit(registry, remedies, keeper.on_cluster)
     match reason:
         case "SourceUnreachable" | "Timeout" | "RateLimited" if registry.url:
             return (
@@ -159,9 +203,15 @@ def _fix(registry: Seen, reason: str, remedies: Remedies, home: str, *, on_clust
         case "SecretForbidden":
             return remedies.kubectl(
                 *("create", "rolebinding", "source-reader", f"--clusterrole={SOURCE_READER}"),
-                f"--serviceaccount={home}:{OPERATOR}",
+                f"--serviceaccount={keeper.home}:{OPERATOR}",
                 namespace=space,
             )
+        case "NotFound" | "PathNotFound" if keeper.on_cluster and registry.config_map[0]:
+            map_name, key = registry.config_map
+            make = ("create", "configmap", map_name, f"--from-file={key}=FILE")
+            return remedies.kubectl(*make, namespace=space)
+        case "AddressDenied" if registry.host:
+            return _opened(registry.host, remedies, keeper)
         case "ToolMissing":
             return "sudo apt-get install git"
         case "QuotaExceeded":
@@ -176,6 +226,14 @@ def _fix(registry: Seen, reason: str, remedies: Remedies, home: str, *, on_clust
             return sync
         case _:
             return edit
+
+
+def _opened(host: str, remedies: Remedies, keeper: Keeper) -> str:
+    """Lets sources be there, if whoever runs this trusts that host."""
+    if not keeper.on_cluster:
+        return remedies.thv("config", "set", "allow", host)
+    values = [f"settings.allow={{{host}}}"]
+    return remedies.repair(keeper.operator, values, "--set-env", f"THV_ALLOW={host}")
 
 
 def _edit(registry: Seen, remedies: Remedies, on_cluster: bool) -> str:

@@ -211,6 +211,16 @@ def _containers(pod: JsonObject) -> Iterator[JsonObject]:
         yield from (container.get(key) or {} for key in ("state", "lastState"))
 
 
+def watched_by(operator: JsonObject | None) -> tuple[str, ...]:
+    """The namespaces that the operator is told to look after; none means all."""
+    template = ((operator or {}).get("spec") or {}).get("template") or {}
+    for container in (template.get("spec") or {}).get("containers") or ():
+        for variable in container.get("env") or ():
+            if variable.get("name") == "THV_NAMESPACES":
+                return tuple(word for word in str(variable.get("value") or "").split(",") if word)
+    return ()
+
+
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Who leads, as the cluster has it."""
 

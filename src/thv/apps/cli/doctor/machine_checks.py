@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-from thv.apps.cli.doctor.content import judge_registries
+from thv.apps.cli.doctor.content import Keeper, judge_registries
 from thv.apps.cli.doctor.findings import Findings
 from thv.apps.cli.doctor.machine import (
     Program,
@@ -59,7 +59,7 @@ def of_machine(machine: Machine, home: Home, remedies: Remedies) -> list[Check]:
         return judge_git(await machine.git())
 
     async def registries() -> Findings:
-        return judge_registries(await machine.registries(), remedies, on_cluster=False)
+        return judge_registries(await machine.registries(), remedies, Keeper(on_cluster=False))
 
     read = ("folder", "store")
     return [

@@ -12,14 +12,28 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from thv.apps.cli.doctor.content import Names, Seen, seen_of
-from thv.apps.cli.doctor.installed import SELECTOR, Admission, Definition, Granted, Lease, Running
+from thv.apps.cli.doctor.installed import (
+    SELECTOR,
+    Admission,
+    Definition,
+    Granted,
+    Lease,
+    Running,
+    watched_by,
+)
 from thv.apps.cli.doctor.remedies import SYSTEM
 from thv.apps.cli.doctor.room import Space
 from thv.apps.cli.doctor.way import ANSWER, Way
 from thv.clients.kube.errors import KubeError
 from thv.domain.access import Action, Right
 from thv.domain.canonical import JsonObject
-from thv.domain.resources import CLUSTER_ROLE_BINDING, MCP_REGISTRY, name_of, namespace_of
+from thv.domain.resources import (
+    CLUSTER_ROLE_BINDING,
+    ENDPOINTS,
+    MCP_REGISTRY,
+    name_of,
+    namespace_of,
+)
 from thv.domain.roles import LEADER_ROLE, OPERATOR, OPERATOR_ROLE
 from thv.domain.times import parse_time
 
@@ -33,7 +47,13 @@ SPACES = 50
 _NOT_FOUND, _FORBIDDEN = 404, 403
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-_CLUSTER_WIDE = frozenset({CLUSTER_ROLE_BINDING.plural, "tokenreviews", "subjectaccessreviews"})
+_OF_ONE_PLACE = {
+    CLUSTER_ROLE_BINDING.plural: "",
+    "tokenreviews": "",
+    "subjectaccessreviews": "",
+    ENDPOINTS.plural: "default",
+}
+"""Where something is whatever namespaces an operator looks after; `""` is the whole cluster."""
 _DNS = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
 
 
@@ -134,7 +154,7 @@ class Observer:
         """Asks the cluster about each right that the operator is shipped with."""
         operator = await self.operator()
         home = await self.home()
-        spaces = _watched(operator or {}) or ("",)
+        spaces = watched_by(operator) or ("",)
         asked = [
             *(action for space in spaces for action in actions(OPERATOR_ROLE.rights, space)),
             *actions(LEADER_ROLE.rights, home),
@@ -233,13 +253,13 @@ class Observer:
 
 
 def actions(rights: tuple[Right, ...], namespace: str) -> list[Action]:
-    """Everything that rights allow, one by one; what is of the whole cluster is asked there."""
+    """Everything that rights allow, one by one; what has a place of its own is asked there."""
     return [
         Action(
             verb=verb,
             resource=resource,
             group=group,
-            namespace="" if resource in _CLUSTER_WIDE else namespace,
+            namespace=_OF_ONE_PLACE.get(resource, namespace),
             name=name,
         )
         for right in rights
@@ -262,18 +282,6 @@ def attributes(action: Action) -> JsonObject:
         "name": action.name,
     }
     return {key: value for key, value in found.items() if value}
-
-
-def _watched(operator: JsonObject) -> tuple[str, ...]:
-    """The namespaces that the operator is told to look after; none means all."""
-    containers = (((operator.get("spec") or {}).get("template") or {}).get("spec") or {}).get(
-        "containers"
-    ) or ()
-    for container in containers:
-        for variable in container.get("env") or ():
-            if variable.get("name") == "THV_NAMESPACES":
-                return tuple(word for word in str(variable.get("value") or "").split(",") if word)
-    return ()
 
 
 def _is_ready(endpoint: JsonObject) -> bool:
