@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
+import ssl
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from tests.apps.kit.access_files import a_token
 from tests.apps.standalone.process import Process, names, run
+from tests.git_server import certificate_for
 from thv.apps.kit.home import Home, LoopLock
 from thv.formats.tokens import AccessFile, Token, render_access
 
@@ -55,6 +59,22 @@ def test_one_file_is_served_at_the_root(tmp_path: Path) -> None:
         assert server.get("/r/default/mine/api/v1/servers").status == 404
         assert server.end(signal.SIGTERM) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+
+
+def test_with_a_certificate_it_speaks_https(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(document("alpha"))
+    certificate, key = certificate_for(tmp_path / "tls", "localhost")
+    files = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    with Process(
+        tmp_path, "serve", "--registry-file", "mine.json", "--port", "0", *files
+    ) as server:
+        found = server.until(lambda: re.search(r"https://127\.0\.0\.1(:\d+)", server.said))
+        context = ssl.create_default_context(cafile=str(certificate))
+        url = f"https://localhost{found[1]}/healthz"
+        with urllib.request.urlopen(url, context=context, timeout=30) as answer:
+            assert answer.status == 200
+            assert answer.headers["strict-transport-security"]
+        assert server.end(signal.SIGTERM) == 0
 
 
 @pytest.mark.requirement("SYN-02")
@@ -197,6 +217,8 @@ def write_access(path: Path, *tokens: Token) -> None:
             "the access file gone.yaml cannot be used: there is none",
         ),
         (("--token-file", "x", "--anonymous-read"), 2, "exclude each other"),
+        (("--tls-cert", "x"), 2, "only one of --tls-cert and --tls-key is set"),
+        (("--tls-cert", "x", "--tls-key", "y"), 2, "the certificate x with the key y cannot be"),
         (("--fetch-backoff", "soon"), 2, '"soon" is no duration'),
         (("--allow", "a:b:c"), 2, '"a:b:c" is no entry of the form host:port'),
     ],

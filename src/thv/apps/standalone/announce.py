@@ -49,7 +49,8 @@ async def announce(session: Session, settings: Settings) -> None:
         console.step("begin", f"  callers       as {settings.access_file} says")
     if settings.operations:
         host, port = settings.operations
-        console.step("begin", f"  http://{host}:{port}/metrics   (health and metrics)")
+        scheme = "https" if settings.tls else "http"
+        console.step("begin", f"  {scheme}://{host}:{port}/metrics   (health and metrics)")
     if not found:
         console.step(
             "note", "add a registry from another terminal: thv registry add NAME --file FILE"

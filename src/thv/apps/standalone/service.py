@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
@@ -21,6 +22,7 @@ from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.http.server import Meter
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
+from thv.apps.kit.tls import shown
 from thv.apps.registry_api.wiring import Door, registries
 from thv.apps.standalone.access import authorization_of
 from thv.apps.standalone.figures import Figures
@@ -47,6 +49,14 @@ async def running(
 
     Raises LOCKED when another process synchronizes this data folder.
     """
+    async with shown(settings.tls) as tls, _running(local, settings, listener, tls) as work:
+        yield work
+
+
+@asynccontextmanager
+async def _running(
+    local: Local, settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None
+) -> AsyncIterator[asyncio.Future[list[None]]]:
     keep_buffers()
     if not settings.read_only:
         _take_lock(local, settings)
@@ -58,14 +68,14 @@ async def running(
         ended=figures.registries.ended,
     )
     door = _door(local, settings, figures)
-    server = door_of(door.app)
+    server = door_of(door.app, tls=tls)
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(door.follow())]
     if not settings.read_only:
         work.append(asyncio.ensure_future(_synchronize(local, settings, engine, figures)))
     together = asyncio.gather(serving, *work)
     try:
-        async with _operations(settings, figures):
+        async with _operations(settings, figures, tls):
             yield together
     finally:
         server.should_exit = True
@@ -118,11 +128,13 @@ async def _housekeeping(engine: Engine) -> None:
         await asyncio.sleep(SWEEP_EVERY)
 
 
-def _operations(settings: Settings, figures: Figures) -> AbstractAsyncContextManager[None]:
+def _operations(
+    settings: Settings, figures: Figures, tls: ssl.SSLContext | None
+) -> AbstractAsyncContextManager[None]:
     """Health and figures, where they are asked for."""
     if settings.operations is None:
         return nullcontext()
-    return told(settings.operations, lambda: True, figures.metrics)
+    return told(settings.operations, lambda: True, figures.metrics, tls=tls)
 
 
 def _door(local: Local, settings: Settings, figures: Figures) -> Door:

@@ -14,6 +14,7 @@ import msgspec
 from thv.apps.cli.engine import EngineSettings, engine_settings
 from thv.apps.cli.session import Session
 from thv.apps.kit.addresses import is_loopback, listen_address
+from thv.apps.kit.tls import KeyPair, key_pair, read_key_pair
 from thv.apps.registry_api.follow import Key
 from thv.apps.registry_api.settings import Settings as ApiSettings
 from thv.apps.registry_api.settings import read_settings as read_api_settings
@@ -37,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     access_file: Path | None = None
     """Access file: whose tokens are good, and for what. THV_ACCESS_FILE, --token-file; tokens.yaml of the data folder."""
+    tls: KeyPair | None = None
+    """Certificate and key with which it answers over HTTPS. THV_TLS_CERT, THV_TLS_KEY, --tls-cert, --tls-key."""
     operations: tuple[str, int] | None = None
     """Host and port of health and metrics, None for none. THV_LISTEN_OPERATIONS, --listen-operations."""
 
@@ -49,7 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def base_url(self) -> str:
         """Where the process answers, seen from this machine."""
         host = self.api.host if is_loopback(self.api.host) else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.api.port}"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.api.port}"
 
     def url_of(self, namespace: str, name: str) -> str:
         """The base of a registry's API."""
@@ -68,6 +72,8 @@ def settings_of(
     allow: tuple[str, ...] = (),
     fetch_backoff: str = "",
     listen_operations: str = "",
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
     **flags: Any,
 ) -> Settings:
     """Flags over the environment over defaults; raises INVALID for what none may have."""
@@ -98,6 +104,7 @@ def settings_of(
         read_only=read_only,
         anonymous_read=anonymous_read,
         access_file=_access_file(session, named, anonymous_read=anonymous_read or bool(files)),
+        tls=key_pair(tls_cert, tls_key, "--tls-cert", "--tls-key") or read_key_pair(environ),
         operations=listen_address(operations) if operations else None,
     )
 

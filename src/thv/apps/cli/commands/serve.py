@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -83,6 +84,13 @@ _ROOM = "thv.apps.standalone."
     metavar="HOST:PORT",
     help="Where health and metrics are told.  [default: nowhere]",
 )
+@option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer over HTTPS with this certificate, PEM; it may be replaced.",
+)
+@option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
 @option("--access-log", is_flag=True, help="Log every request.")
 async def serve(session: Session, **flags: Any) -> None:
     """Keep the registries of the data folder in sync and serve them.
