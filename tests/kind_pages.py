@@ -139,7 +139,7 @@ _ROLES = (
 _ASKED = (
     "What the APIs and the admission policies ask about whoever calls; the rights are in the group\n"
     f"`{GROUP}`. On a cluster its API server answers (`SubjectAccessReview`), elsewhere the\n"
-    "access file. A registry with `spec.api.anonymousRead` lets everybody read it."
+    "[access file](../how-to/callers.md). A registry with `spec.api.anonymousRead` lets everybody read it."
 )
 
 

@@ -319,6 +319,43 @@ async def test_a_caller_is_told_who_it_is_and_where_it_may_do_what(client: Clien
         assert refused.headers["www-authenticate"].startswith("Bearer realm=")
 
 
+async def test_a_caller_may_ask_whether_it_may_do_something(client: Client, house: House) -> None:
+    async def can_i(question: str, token: str = "of-devs") -> bool:
+        reply = await client.get(f"/api/v1/me/can-i?{question}", **bearer(token))
+        assert reply.status == 200, reply.body
+        answer: bool = reply.json["allowed"]
+        return answer
+
+    reading = "verb=get&resource=mcpregistries"
+    assert await can_i(f"{reading}&namespace=red&name=corp")
+    assert not await can_i(f"{reading}&namespace=blue")
+    assert not await can_i(reading)
+    assert await can_i(reading, "of-both")
+    assert not await can_i("verb=create&resource=mcpregistries/sync&namespace=red")
+    assert await can_i("verb=get&resource=mcpregistries/export&namespace=red")
+    assert not await can_i(f"{reading}&namespace=red&group=toolhive.stacklok.dev")
+    for query, field in (("", "verb"), ("?verb=get", "resource"), ("?verb=get&vreb=x", "vreb")):
+        reply = await client.get(f"/api/v1/me/can-i{query}", **bearer("of-devs"))
+        assert (reply.status, reply.field) == (400, field)
+    free = house.site.client()
+    assert (await free.get(f"/api/v1/me/can-i?{reading}&namespace=red")).json == {"allowed": True}
+    answer = await free.get("/api/v1/me/can-i?verb=create&resource=mcpregistries")
+    assert answer.json == {"allowed": False}
+
+
+async def test_who_somebody_is_is_asked_before_what_they_say(client: Client) -> None:
+    for path in (
+        "/api/v1/me/can-i",
+        "/api/v1/me?x=y",
+        "/v0.1/servers?limit=0",
+        "/v0.1/servers/%00",
+    ):
+        reply = await client.get(path, **bearer("garbage"))
+        assert (reply.status, reply.code) == (401, "INVALID_TOKEN"), path
+    for path in ("/api/v1/me/can-i", "/api/v1/me?x=y"):
+        assert (await client.get(path)).code == "UNAUTHENTICATED", path
+
+
 async def test_a_door_that_asks_nobody_calls_everybody_local(house: House) -> None:
     me = (await house.site.client().get("/api/v1/me")).json
     assert (me["user"], me["method"]) == ("local", "none")

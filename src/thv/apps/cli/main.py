@@ -47,9 +47,11 @@ _SECRET = {
 }
 
 _AUTH = {
-    "whoami": Lazy(_AT + "auth:whoami", "Who a cluster takes you for."),
-    "can-i": Lazy(_AT + "auth:can_i", "Whether a cluster lets you do something."),
-    "token": Lazy(_AT + "auth:token", "Make a token for the API of a registry."),
+    "login": Lazy(_AT + "auth_login:login", "Keep a token for a service."),
+    "logout": Lazy(_AT + "auth_login:logout", "Forget the token of a service."),
+    "whoami": Lazy(_AT + "auth:whoami", "Who a cluster or a service takes you for."),
+    "can-i": Lazy(_AT + "auth:can_i", "Whether you may do something there."),
+    "token": Lazy(_AT + "auth:token", "Make a token for the API of a registry, or for thv serve."),
 }
 
 _OPERATOR = {
@@ -74,7 +76,7 @@ _COMMANDS = {
     "show": Lazy(_AT + "show:show", "Everything about one server."),
     "registry": Lazy("thv.apps.cli.main:registry", "Registries: where servers come from."),
     "secret": Lazy("thv.apps.cli.main:secret", "Credentials for sources."),
-    "auth": Lazy("thv.apps.cli.main:auth", "Who you are on a cluster, and what you may do."),
+    "auth": Lazy("thv.apps.cli.main:auth", "Who you are, and what you may do."),
     "get": Lazy(_AT + "resources:get", "Print resources."),
     "apply": Lazy(_AT + "apply:apply", "Create or change resources from manifests."),
     "delete": Lazy(_AT + "resources:delete", "Delete resources."),
@@ -117,7 +119,7 @@ def secret() -> None:
 @click.group(cls=LazyGroup, lazy=_AUTH)
 @common_options
 def auth() -> None:
-    """Who you are on a cluster, and what you may do."""
+    """Who you are, and what you may do."""
 
 
 @click.group(cls=LazyGroup, lazy=_OPERATOR, bare="run")

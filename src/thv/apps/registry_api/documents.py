@@ -174,7 +174,7 @@ _ANYBODY = (400, 414, 421, 431, 500, 503)
 """What may happen to a request of any endpoint."""
 _READERS = (401, 403)
 """What may happen where somebody is asked who they are."""
-_WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "O6", "R13"})
+_WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "M7-can-i", "O6", "R13"})
 
 
 def _responses(endpoint: Endpoint) -> JsonObject:

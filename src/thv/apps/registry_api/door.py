@@ -68,15 +68,22 @@ def single(
         served = registries.find(*owner)
         return served is not None and served.model is not None
 
-    return singles(registries, options, clock, is_ready)(owner)
+    return singles(registries, options, clock, is_ready, _right(options))(owner)
 
 
 def singles(
-    registries: Registries, options: Options, clock: Clock, is_ready: Callable[[], bool]
+    registries: Registries,
+    options: Options,
+    clock: Clock,
+    is_ready: Callable[[], bool],
+    *more: Endpoint,
 ) -> Callable[[tuple[str, str]], HttpServer]:
-    """Puts one registry at a root, as often as it is asked to: all of them share routes and memory."""
+    """Puts one registry at a root, as often as it is asked to: all of them share routes and memory.
+
+    `more` stands beside each of them.
+    """
     guarded = options.authorize is not None
-    rows = registry_rows(clock, _me(registries, options), guarded=guarded)
+    rows = registry_rows(clock, _me(registries, options), *more, guarded=guarded)
     routes = routes_of((*rows, *endpoints.operations(is_ready)))
     compressor = Compressor(options.compressed_bytes)
 
@@ -92,7 +99,7 @@ def many(
 ) -> HttpServer:
     """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root."""
     guarded = options.authorize is not None
-    rows = (*endpoints.official_rows(aggregate), _me(registries, options))
+    rows = (*endpoints.official_rows(aggregate), _me(registries, options), _right(options))
     documents = endpoints.documents(_documents_of(rows, guarded=guarded))
     root = Mount(
         base="",
@@ -116,6 +123,10 @@ def _me(registries: Registries, options: Options) -> Endpoint:
         return (served.owner[0] for served in registries.every())
 
     return endpoints.identity(me.read_me(options.authorization, namespaces))
+
+
+def _right(options: Options) -> Endpoint:
+    return endpoints.right(me.read_right(options.authorization))
 
 
 def _documents_of(rows: Iterable[Endpoint], *, guarded: bool) -> Callable[[bool, bool], Handler]:

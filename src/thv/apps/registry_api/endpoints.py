@@ -356,6 +356,19 @@ def identity(handle: Handler) -> Endpoint:
     )
 
 
+def right(handle: Handler) -> Endpoint:
+    """M7's other question, at the root of a door that no cluster judges for."""
+    return _api(
+        "M7-can-i",
+        "/me/can-i",
+        handle,
+        "Whether the caller may do something",
+        words.CAN_I,
+        answers=("Right",),
+        needs=(),
+    )
+
+
 def operations(ready: Callable[[], bool]) -> tuple[Endpoint, ...]:
     """M1, M2 and M4, at the root of a door."""
 

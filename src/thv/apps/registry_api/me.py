@@ -13,8 +13,10 @@ from thv.apps.kit.authorization import Authorization, Known
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.endpoints import Call, Handler
 from thv.apps.kit.http.message import Answer, json_answer
+from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.domain.access import Action
 from thv.domain.permissions import REGISTRIES
+from thv.domain.resources import GROUP
 
 READING = ("get", "list", "watch")
 VERBS = (*READING, "create", "update", "patch", "delete")
@@ -41,6 +43,28 @@ def read_me(authorization: Authorization | None, namespaces: Namespaces) -> Hand
         return _answer(who.user, who.uid, who.groups, who.method, [s for s in found if s["verbs"]])
 
     return handler
+
+
+def read_right(authorization: Authorization | None) -> Handler:
+    """The handler that tells whether the caller may do one thing."""
+
+    async def handler(call: Call) -> Answer:
+        action = _action(call)
+        if authorization is None:
+            reads = action.verb in READING and action.resource == REGISTRIES
+            return json_answer({"allowed": reads and action.group == GROUP})
+        caller = await authorization.caller(call.request, Access(*(call.owner or ("", "")), ()))
+        return json_answer({"allowed": await authorization.allows(caller, action)})
+
+    return handler
+
+
+def _action(call: Call) -> Action:
+    for name in ("verb", "resource"):
+        if call.values[name] is None:
+            culprit = Culprit("is required", f"query.{name}")
+            raise ProblemError(Word.INVALID_REQUEST, f"{name} is required.", culprits=[culprit])
+    return Action(**call.values)
 
 
 async def _space(

@@ -399,6 +399,12 @@ class Me(msgspec.Struct):
     namespaces: list[Space]
 
 
+class Right(msgspec.Struct):
+    """Whether a caller may do something."""
+
+    allowed: bool
+
+
 class Status(msgspec.Struct):
     """Alive."""
 
@@ -452,6 +458,7 @@ SHAPES: tuple[type, ...] = (
     Error,
     OfficialError,
     Me,
+    Right,
     Status,
     Ready,
     Pong,

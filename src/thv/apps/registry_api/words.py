@@ -19,6 +19,7 @@ from thv.apps.kit.http.parameters import (
 )
 from thv.apps.registry_api.cursors import CURSOR_SCHEMA, parse_cursor
 from thv.domain.canonical import JsonObject
+from thv.domain.resources import GROUP
 from thv.stores.models.query import Form, Search, Sort, parse_search
 from thv.stores.models.words import folded
 
@@ -157,6 +158,18 @@ CHANGES = (
     _row("wait", integer(0, 30), "Seconds to wait for a change.", default=0),
 )
 EXPORT = (FORMAT,)
+CAN_I = (
+    _row("verb", text(63), "What to do: get, list, create and so on.", required=True),
+    _row(
+        "resource",
+        text(253),
+        "To what: plural, with a subresource behind a slash.",
+        required=True,
+    ),
+    _row("group", text(253), "API group of the resource.", default=GROUP),
+    _row("namespace", text(63), "Where; absent: in every namespace.", default=""),
+    _row("name", text(253), "To which one; absent: to any.", default=""),
+)
 
 OFFICIAL_LIST = (
     _row("cursor", (parse_cursor, CURSOR_SCHEMA), "metadata.nextCursor of the page before."),

@@ -97,12 +97,11 @@ class Dispatcher:
 
     def _verdict(self, asked: _Asked) -> Verdict | Awaitable[Verdict]:
         """Whether the caller may read what is mounted."""
-        endpoint, owner = asked.endpoint, asked.mount.owner
-        if self._authorize is None or owner is None:
+        endpoint = asked.endpoint
+        if self._authorize is None or (endpoint.public and not endpoint.tells_more):
             return None
-        if endpoint.public and not endpoint.tells_more:
-            return None
-        return self._authorize(asked.request, Access(*owner, endpoint.needs))
+        access = _access(asked)
+        return None if access is None else self._authorize(asked.request, access)
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +112,18 @@ class _Asked(msgspec.Struct, frozen=True, gc=False):
     target: Target
     matched: Matched
     endpoint: Endpoint
+
+
+def _access(asked: _Asked) -> Access | None:
+    """What has to be allowed; None where that depends on what is told.
+
+    Where there is no registry, whoever must be known, or shows a credential, must have a good one.
+    """
+    if asked.mount.owner is not None:
+        return Access(*asked.mount.owner, asked.endpoint.needs)
+    if not asked.endpoint.needs or b"authorization" in asked.request.headers:
+        return Access("", "", ())
+    return None
 
 
 async def _judged(asked: _Asked, verdict: Awaitable[Verdict]) -> Answer:
