@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.clients.kube.server import Request, Server, Wire, serving, status
+from thv.clients.kube import credentials
 from thv.clients.kube.client import KubeClient
 from thv.clients.kube.config import Access, connect
 from thv.clients.kube.credentials import Command, CommandAuth, TokenFileAuth
@@ -200,3 +201,16 @@ async def test_a_cancelled_wait_ends_the_command(tmp_path: Path) -> None:
     await asyncio.wait([waiting])
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+async def test_a_command_that_never_ends_ends_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child of it that goes on would hold the pipes that we read."""
+    monkeypatch.setattr(credentials, "_COMMAND_SECONDS", 1.0)
+    child = "import subprocess, time; subprocess.Popen(['sleep', '600'])"
+    user = a_command(tmp_path, f"{child}; time.sleep(600)")
+    command = Command(command=user["exec"]["command"], args=user["exec"]["args"])
+    with pytest.raises(KubeConfigError, match="gave no token within 1 s"):
+        async with asyncio.timeout(60):
+            await CommandAuth(command, {}, dict(os.environ))._current()

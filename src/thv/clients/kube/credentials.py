@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -118,6 +120,7 @@ class CommandAuth(httpx2.Auth):
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=PIPE,
+                start_new_session=True,  # so that whatever it starts ends with it
             )
         except OSError as error:
             hint = f" ({self._command.install_hint})" if self._command.install_hint else ""
@@ -133,7 +136,7 @@ class CommandAuth(httpx2.Auth):
             ) from error
         finally:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         if process.returncode != 0:
             told = " ".join(complaint.decode(errors="replace").split())[-200:]
