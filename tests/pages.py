@@ -145,7 +145,7 @@ def settings_page() -> str:
         "Flags win over the environment. A value that none may have ends the process with a message that names it.",
         "",
     ]
-    for title, settings in (("thv operator", OperatorSettings), ("thv registry-api", PodSettings)):
+    for title, settings in (("thv operator run", OperatorSettings), ("thv registry-api", PodSettings)):
         lines += [f"## `{title}`", "", "| Setting | Default | Meaning |", "| --- | --- | --- |"]
         lines += [
             f"| {_spelled(meaning)} | {_cell(default)} | {_cell(_sentence(meaning))} |"

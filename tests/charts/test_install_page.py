@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.charts.helm import Done
-from tests.charts.releases import Releases
+from tests.charts.releases import SYSTEM, Releases
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "how-to"
@@ -25,21 +28,35 @@ def commands(page: str) -> list[list[str]]:
     return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ ")]
 
 
+def thv(releases: Releases, *arguments: str) -> Done:
+    """The program of this checkout, as somebody whose kubeconfig names the cluster."""
+    environ = {**os.environ, "KUBECONFIG": str(releases.cluster.plane.kubeconfig)}
+    command = [sys.executable, "-c", "from thv.main import main; main()", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
 def openssl(*arguments: str) -> Done:
     return subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("page", ["install.md", "https.md"])
+@pytest.mark.parametrize("page", ["install.md", "https.md", "air-gap.md"])
 def test_every_command_of_the_page_works(
-    releases: Releases, monkeypatch: pytest.MonkeyPatch, page: str
+    releases: Releases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, page: str
 ) -> None:
     monkeypatch.chdir(ROOT)
     kubectl = releases.cluster.plane.kubectl
-    programs = {"helm": releases.helm.run, "kubectl": kubectl, "openssl": openssl}
+    programs = {
+        "helm": releases.helm.run,
+        "kubectl": kubectl,
+        "openssl": openssl,
+        "thv": partial(thv, releases),
+    }
     try:
-        for program, *arguments in commands(page):
+        for program, *words in commands(page):
+            arguments = [word.replace("/tmp/air-gap", str(tmp_path)) for word in words]
             done = programs[program](*arguments)
             assert done.returncode == 0, f"{program} {shlex.join(arguments)}: {done.stderr}"
     finally:
         releases.uninstall()
-        kubectl("delete", "-k", "examples/quickstart", "--ignore-not-found")
+        kubectl("delete", "mcpreg", "--all")
+        kubectl("delete", "namespace", SYSTEM, "--ignore-not-found")
