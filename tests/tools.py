@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.charts import helm
-from tests.control_plane.binaries import (
-    MissingError,
-    find,
-    find_or_build,
-    go_command,
-    version,
-)
+from tests.control_plane.binaries import find, find_or_build, version
 from tests.control_plane.sandbox import is_possible
 from tests.git_server import GIT, SSHD
+from tests.go_programs import GoProgram, MissingError, go_command
+from tests.peers.programs import OFFICIAL, TOOLHIVE, is_wanted, postgres_folder
 
 
 class Tool(NamedTuple):
@@ -55,6 +51,9 @@ def main() -> None:
     _say("pods", "run here" if is_possible() else "cannot run here: it takes root", "tests of pods")
     _say("kubernetes", _control_plane(), "")
     _say("helm", _helm(), "the charts")
+    _say("postgres", _postgres(), "the official registry")
+    _say("registry", _peer(OFFICIAL), "the official registry as a source")
+    _say("toolhive", _peer(TOOLHIVE), "ToolHive's thv as a client")
 
 
 def _control_plane() -> str:
@@ -71,6 +70,25 @@ def _control_plane() -> str:
 def _helm() -> str:
     try:
         return str(helm.find_or_build())
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _postgres() -> str:
+    try:
+        return str(postgres_folder())
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _peer(program: GoProgram) -> str:
+    """Where it is; it is built where it is not, and wanted."""
+    if program.find() is None and not is_wanted(program):
+        return "not built; THV_PEERS=1 make tools builds it"
+    if program.find() is None and go_command():
+        print(f"building {program.product} {program.version}: some minutes ...", flush=True)
+    try:
+        return str(program.find_or_build())
     except MissingError as error:
         return f"missing: {error}"
 

@@ -1,0 +1,1 @@
+"""Programs of others that speak the same API as we do: as our clients, and as our sources."""
