@@ -22,24 +22,37 @@ pytestmark = pytest.mark.e2e
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
-# What an editor's gallery asks: a page with headers of its own, the next pages, one server in its latest version.
+# What VS Code and Copilot ask with nothing but a base: a probe, the pages of the gallery, a search, one server in its
+# latest and in an exact version, one that is not there; and the older API, should the newer one not answer.
 PAGE = """<!doctype html><meta charset="utf-8"><title>another origin</title><pre id="out">waiting</pre><script>
 const base = "BASE", out = document.getElementById("out");
 const ask = path => fetch(base + path, {headers: {"Content-Type": "application/json", "Authorization": "Bearer x"}});
+const names = page => page.servers.map(item => item.server.name);
+const walk = async path => {
+  const found = [];
+  let cursor = "";
+  do {
+    const page = await (await ask(path + cursor)).json();
+    found.push(...names(page));
+    cursor = page.metadata.nextCursor ? "&cursor=" + encodeURIComponent(page.metadata.nextCursor) : "";
+  } while (cursor);
+  return found;
+};
 (async () => {
   try {
-    const names = [];
-    let cursor = "";
-    do {
-      const page = await (await ask("/v0.1/servers?limit=1&version=latest" + cursor)).json();
-      names.push(...page.servers.map(item => item.server.name));
-      cursor = page.metadata.nextCursor ? "&cursor=" + encodeURIComponent(page.metadata.nextCursor) : "";
-    } while (cursor);
-    const one = await ask("/v0.1/servers/" + encodeURIComponent(names[0]) + "/versions/latest");
-    const found = await one.json();
+    const probe = await (await fetch(base + "/v0.1/servers?limit=1")).json();
+    const listed = await walk("/v0.1/servers?limit=50&version=latest");
+    const one = "/servers/" + encodeURIComponent(listed[0]) + "/versions/";
+    const latest = await ask("/v0.1" + one + "latest");
+    const version = (await latest.json()).server.version;
+    const exact = await (await ask("/v0.1" + one + encodeURIComponent(version))).json();
     const gone = await ask("/v0.1/servers/no%2Fone/versions/latest");
-    out.textContent = JSON.stringify({names, version: found.server.version, etag: one.headers.get("etag"),
-      missing: gone.status});
+    out.textContent = JSON.stringify({
+      probe: probe.servers.length, listed: listed.length, different: new Set(listed).size, first: listed[0],
+      older: (await walk("/v0/servers?limit=50&version=latest")).length,
+      searched: await walk("/v0.1/servers?limit=50&version=latest&search=number-07"),
+      version, exact: exact.server.name, etag: latest.headers.get("etag"),
+      missing: [gone.status, (await gone.json()).error]});
   } catch (error) {
     out.textContent = JSON.stringify({error: String(error)});
   }
@@ -81,16 +94,23 @@ def elsewhere() -> Iterator[Any]:
 )
 @pytest.mark.requirement("API-06")
 def test_a_page_of_another_origin_reads_the_official_api(tmp_path: Path, elsewhere: Any) -> None:
-    (tmp_path / "mine.json").write_text(document("alpha", "beta"))
+    servers = [f"number-{number:03}" for number in range(120)]
+    (tmp_path / "mine.json").write_text(document(*servers))
     with Process(tmp_path, "serve", "--registry-file", "mine.json", "--port", "0") as server:
         server.until_served("/v0.1/servers")
         address = elsewhere(PAGE.replace("BASE", f"http://127.0.0.1:{server.port}"))
         said = look_at(address, tmp_path)
-    assert said.pop("etag")
+    assert said.pop("etag"), said
     assert said == {
-        "names": ["io.github.stacklok/alpha", "io.github.stacklok/beta"],
+        "probe": 1,
+        "listed": 120,
+        "different": 120,
+        "first": "io.github.stacklok/number-000",
+        "older": 120,
+        "searched": [f"io.github.stacklok/number-{number:03}" for number in range(70, 80)],
         "version": "1.0.0",
-        "missing": 404,
+        "exact": "io.github.stacklok/number-000",
+        "missing": [404, "Server not found"],
     }
 
 
