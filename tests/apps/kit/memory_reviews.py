@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
-from thv.apps.kit.http.dispatch import Access
+from thv.apps.kit.http.dispatch import Access, Verdict
+from thv.apps.kit.http.problems import ProblemError
 from thv.apps.kit.reviews import Identity, ReviewFailedError
 from thv.domain.access import Action
 from thv.domain.permissions import READ, SYNC
@@ -18,6 +19,11 @@ SYNC_CORP = SYNC.on("team", "corp")
 ALICE = Identity(
     user="alice", uid="u-1", groups=("devs", "system:authenticated"), extra={"k": ["v"]}
 )
+
+
+async def settled(verdict: Verdict | Awaitable[Verdict]) -> Verdict:
+    """The verdict, whether or not somebody has to be asked first."""
+    return verdict if verdict is None or isinstance(verdict, ProblemError) else await verdict
 
 
 class MemoryReviews:

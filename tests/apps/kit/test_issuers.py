@@ -15,6 +15,7 @@ import pytest
 
 from tests.apps.kit.access_files import USER, Written, a_token
 from tests.apps.kit.issuer import AUDIENCE, LocalIssuer, a_key, an_issuer, published
+from tests.apps.kit.memory_reviews import settled
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.message import Request
@@ -266,7 +267,7 @@ async def test_bindings_of_the_access_file_say_what_its_users_may(
     async def word(token: str, namespace: str = "team") -> Word | None:
         headers = {b"authorization": f"Bearer {token}".encode()}
         request = Request(method="GET", path=b"/", headers=headers)
-        problem = await authorization.authorize(request, Access(namespace, "corp"))
+        problem = await settled(authorization.authorize(request, Access(namespace, "corp")))
         return problem.word if problem else None
 
     assert await word(issuer.token(groups=["devs"])) is None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.kit.access_files import ADMIN, USER, Written, a_token
+from tests.apps.kit.memory_reviews import settled
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.message import Request
@@ -72,7 +73,7 @@ class Door:
     async def word(self, token: str = "of-alice") -> Word | None:
         headers = {b"authorization": f"Bearer {token}".encode()}
         request = Request(method="GET", path=b"/", headers=headers)
-        problem = await self._authorization.authorize(request, Access("team", "corp"))
+        problem = await settled(self._authorization.authorize(request, Access("team", "corp")))
         return problem.word if problem else None
 
 

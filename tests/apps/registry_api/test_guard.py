@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.kit.memory_reviews import CORP, MemoryReviews
+from tests.apps.kit.memory_reviews import CORP, MemoryReviews, settled
 from tests.apps.registry_api.places import Place
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Access
@@ -26,9 +26,8 @@ async def word(
     """What a caller is told, None who comes in."""
     guard = Guard(lambda *_: served, Authorization(MemoryReviews()), lambda: told)
     headers = {b"authorization": header.encode()} if header else {}
-    problem = await guard.authorize(
-        Request(method="GET", path=b"/api/v1/servers", headers=headers), access
-    )
+    request = Request(method="GET", path=b"/api/v1/servers", headers=headers)
+    problem = await settled(guard.authorize(request, access))
     return problem.word if problem else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -17,10 +18,16 @@ from tests.apps.registry_api.places import a_world
 from tests.apps.registry_api.pods import LIST, a_pod, a_team
 from tests.contracts.cluster import a_namespace
 from tests.control_plane.plane import ControlPlane
+from thv.apps.kit.authorization import KNOWN_FOR
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.registry_api.door import registry_rows
+from thv.domain.access import Caller
 from thv.domain.canonical import JsonObject
+from thv.domain.permissions import READ
 from thv.domain.resources import GROUP
+from thv.domain.roles import PEOPLE_ROLES
+from thv.formats.roles import cluster_role
+from thv.formats.tokens import ROLES, Given
 
 pytestmark = pytest.mark.anyio
 REVOKED_WITHIN = 10.0
@@ -55,6 +62,7 @@ ACCOUNTS = (
     Account("guest", other=(registries("get"),)),
     Account("owner", own=(EVERYTHING,)),
     Account("owner-there", other=(EVERYTHING,)),
+    *(Account(role.name, own=tuple(cluster_role(role)["rules"])) for role in PEOPLE_ROLES),
 )
 
 
@@ -83,12 +91,24 @@ async def test_every_endpoint_answers_exactly_whom_the_cluster_lets_get_the_regi
         team.account(account.name)
         team.allow(account.name, *account.own)
         other.allow(account.name, *account.other, whose=team.namespace)
+    began = time.monotonic()
     with ExitStack() as stack:
         pods = [stack.enter_context(a_pod(each, tmp_path / each.namespace)) for each in teams]
         for pod in pods:
             pod.until_ready()
         mismatches = list(mismatching(team, teams, pods))
+        reviews = [token_reviews(pod) for pod in pods]
     assert not mismatches
+    # Each account has one token a pod, which no pod has reviewed twice within ten seconds.
+    tens = math.floor((time.monotonic() - began) / KNOWN_FOR) + 1
+    assert all(len(ACCOUNTS) <= count <= len(ACCOUNTS) * tens for count in reviews), (reviews, tens)
+
+
+def token_reviews(pod: Pod) -> int:
+    """How often a pod has asked the API server whose a token is."""
+    wanted = 'thv_authorizer_duration_seconds_count{kind="tokenreview"} '
+    text = pod.get("/metrics", port=pod.operations).body.decode()
+    return int(text.partition(wanted)[2].split()[0])
 
 
 def mismatching(owner: Team, teams: tuple[Team, ...], pods: list[Pod]) -> Iterator[str]:
@@ -96,6 +116,8 @@ def mismatching(owner: Team, teams: tuple[Team, ...], pods: list[Pod]) -> Iterat
     asked = 0
     for account, (team, pod) in itertools.product(ACCOUNTS, zip(teams, pods, strict=True)):
         may = can_i(owner, account.name, team.namespace)
+        if account.name in ROLES and may != may_elsewhere(account.name, owner, team):
+            yield f"{account.name} at {team.namespace}: one machine says otherwise than {may}"
         token = owner.token(account.name, f"corp-api.{team.namespace}.svc")
         for endpoint in guarded():
             asked += 1
@@ -105,6 +127,12 @@ def mismatching(owner: Team, teams: tuple[Team, ...], pods: list[Pod]) -> Iterat
                 place = f"{account.name} at {team.namespace}: {endpoint.id}"
                 yield f"{place}: {may}, but {reply.status} {reply.body[:200]!r}"
     assert asked > len(ACCOUNTS) * 2 * 15
+
+
+def may_elsewhere(role: str, owner: Team, team: Team) -> bool:
+    """What one machine says of whoever holds the role in the namespace of `owner`."""
+    grant = Given(role=role, namespace=owner.namespace).grant
+    return Caller(name=role, grants=(grant,)).may(READ.on(team.namespace, "corp"))
 
 
 def can_i(team: Team, account: str, namespace: str) -> bool:
@@ -201,6 +229,27 @@ async def test_a_token_of_the_cluster_opens_by_setting_alone(team: Team, tmp_pat
         assert pod.get(LIST, token).status == 200
         assert pod.get(LIST, team.token("alice")).status == 200
         assert pod.get(LIST, team.token("alice", "elsewhere")).code == "INVALID_TOKEN"
+
+
+async def test_a_caller_is_told_who_it_is(team: Team, tmp_path: Path) -> None:
+    team.register()
+    await team.publish(a_world())
+    reader = team.reader("alice", "corp")
+    team.account("bob")
+    with a_pod(team, tmp_path) as pod:
+        pod.until_ready()
+        me = pod.get("/api/v1/me", reader).json
+        assert me["user"] == f"system:serviceaccount:{team.namespace}:alice"
+        assert "system:serviceaccounts" in me["groups"]
+        assert me["method"] == "kubernetes"
+        assert [space["name"] for space in me["namespaces"]] == [team.namespace]
+        assert "get" in me["namespaces"][0]["verbs"]
+        assert "delete" not in me["namespaces"][0]["verbs"]
+        assert pod.get("/api/v1/me", team.token("bob")).json["namespaces"] == []
+        assert pod.get("/api/v1/me").code == "UNAUTHENTICATED"
+        assert pod.get("/api/v1/me", "garbage").code == "INVALID_TOKEN"
+        can_i = "/api/v1/me/can-i?verb=get&resource=secrets"
+        assert pod.get(can_i, reader).status == 404  # a cluster has its own
 
 
 async def test_health_tells_details_to_readers_alone(team: Team, tmp_path: Path) -> None:

@@ -36,11 +36,15 @@ class Remembered(Generic[K, V]):
         self._kept: OrderedDict[K, _Kept[V]] = OrderedDict()
         self._asking: dict[K, asyncio.Task[V]] = {}
 
+    def recalled(self, key: K) -> V | None:
+        """What is remembered, None for nothing."""
+        kept = self._recalled(key)
+        return None if kept is None else kept.value
+
     async def answer(self, key: K, ask: Ask[V]) -> V:
         """What is remembered, else what `ask` gives; whoever comes meanwhile shares it, errors included."""
-        kept = self._kept.get(key)
-        if kept is not None and kept.until > self._clock():
-            self._kept.move_to_end(key)
+        kept = self._recalled(key)
+        if kept is not None:
             return kept.value
         task = self._asking.get(key)
         if task is None:
@@ -48,6 +52,13 @@ class Remembered(Generic[K, V]):
             task.add_done_callback(_noticed)
         # Whoever goes away does not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _recalled(self, key: K) -> _Kept[V] | None:
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._clock():
+            return None
+        self._kept.move_to_end(key)
+        return kept
 
     async def _asked(self, key: K, ask: Ask[V], began: float) -> V:
         try:

@@ -7,11 +7,11 @@ read asks nobody for a token and looks at none, so that it answers whatever beco
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.bearer import bearer_token
-from thv.apps.kit.http.dispatch import Access
+from thv.apps.kit.http.dispatch import Access, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.served import Served
@@ -32,14 +32,14 @@ class Guard:
         self._authorization = authorization
         self._is_told = is_told
 
-    async def authorize(self, request: Request, access: Access) -> ProblemError | None:
+    def authorize(self, request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
         """None lets the caller in. What a registry is open for is reading it, and no more."""
         served = self._find(access.namespace, access.name)
         if served is None and not self._is_told():
             return _not_told()
         if served is not None and is_open(served) and all_open(access.needs):
             return None
-        return await self._authorization.authorize(request, access)
+        return self._authorization.authorize(request, access)
 
     async def visible(self, request: Request, candidates: Sequence[Served]) -> list[Served]:
         """Those of which a caller is told; raises ProblemError for a token that is not good.
