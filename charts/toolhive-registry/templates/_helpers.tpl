@@ -90,6 +90,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   "THV_DNS_NAMESPACE" .Values.dns.namespace
   "THV_DNS_PODS" (include "thv.words" .Values.dns.podLabels)
   "THV_DNS_ADDRESSES" (join "," .Values.dns.addresses)
+  "THV_TRACES" .Values.traces.endpoint
+  "THV_TRACES_RATIO" (kindIs "invalid" .Values.traces.ratio | ternary "" (toString .Values.traces.ratio))
+  "THV_TRACES_NAMESPACES" (include "thv.words" .Values.traces.namespaceLabels)
   "THV_METRICS_NAMESPACES" (include "thv.words" .Values.metrics.namespaceLabels)
 -}}
 {{- range $name, $value := $given }}

@@ -10,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,14 +34,52 @@ class Places(NamedTuple):
     elsewhere: Place
 
 
+class Spans(http.server.BaseHTTPRequestHandler):
+    """A collector of OpenTelemetry."""
+
+    taken: ClassVar[list[Json]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        for group in body["resourceSpans"]:
+            for scope in group["scopeSpans"]:
+                self.taken.extend(scope["spans"])
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def listening(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on loopback."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
-def places(operated: Cluster) -> Iterator[Places]:
+def collector() -> Iterator[str]:
+    """Where traces go."""
+    with listening(Spans) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def places(operated: Cluster, collector: str) -> Iterator[Places]:
     """Two namespaces whose APIs speak HTTPS and are told what else an administrator may say."""
     with namespace_in(operated.plane) as one, namespace_in(operated.plane) as other:
         given = {
             "THV_API_TLS_SECRET": "api-tls",
             "THV_API_CORS_ORIGINS": ORIGIN,
             "THV_API_LOG_LEVEL": "DEBUG",
+            "THV_TRACES": collector,
+            "THV_TRACES_RATIO": "0",
             "THV_API_PODS": json.dumps({"podLabels": {"team": "platform"}}),
             "THV_NAMESPACES": f"{one},{other}",
             "THV_ALLOW": f"127.0.0.1:*,corp-api.{one}.svc:8080",
@@ -221,6 +259,22 @@ def test_what_else_an_administrator_says_reaches_the_pods(served: Place, client:
         assert {"name": "THV_LOG_LEVEL", "value": "DEBUG"} in container["env"]
 
 
+@pytest.mark.requirement("OPS-03")
+def test_syncs_and_requests_of_a_trace_are_told_to_a_collector(
+    served: Place, client: Client
+) -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    client.ask("corp-api", "/api/v1/servers", traceparent=f"00-{trace}-{parent}-01")
+
+    def told() -> set[str]:
+        return {span["name"] for span in Spans.taken if span.get("parentSpanId", parent) == parent}
+
+    until("both are there", lambda: told() >= {"sync", "GET /api/v1/servers"})
+    (asked,) = [span for span in Spans.taken if span["traceId"] == trace]
+    assert asked["parentSpanId"] == parent
+    assert [span for span in Spans.taken if span["name"].startswith("GET")] == [asked]
+
+
 @pytest.mark.requirement("OPS-07")
 def test_a_renewed_certificate_is_taken_up_and_no_read_fails(
     served: Place, client: Client, issuer: Issuer
@@ -318,12 +372,8 @@ class Guarded(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def upstream() -> Iterator[str]:
     """The address of a document behind a token."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/servers.json"
-        server.shutdown()
-        thread.join()
+    with listening(Guarded) as address:
+        yield f"{address}/servers.json"
 
 
 @pytest.mark.requirement("OPS-07")

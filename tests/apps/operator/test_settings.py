@@ -12,7 +12,7 @@ from thv.apps.operator.settings import read_settings
 from thv.clients.http.proxy import Proxy
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Quantities, Resources
-from thv.sync.serving.settings import PodExtras
+from thv.sync.serving.settings import PodExtras, Traces
 
 IMAGE = {"THV_IMAGE": "registry.example/thv:1"}
 
@@ -41,6 +41,8 @@ def test_everything_else_can_be() -> None:
             "THV_TLS_CERT": "/tls/tls.crt",
             "THV_TLS_KEY": "/tls/tls.key",
             "THV_API_TLS_SECRET": "api-tls",
+            "THV_TRACES": "http://collector.monitoring.svc:4318",
+            "THV_TRACES_NAMESPACES": "team=monitoring",
             "THV_PROXY": "http://proxy.corp:3128",
             "THV_NO_PROXY": ".svc, 10.0.0.0/8",
             "THV_PROXY_USERNAME": "me",
@@ -60,6 +62,12 @@ def test_everything_else_can_be() -> None:
     )
     assert "canary" not in repr(settings)
     assert settings.trust == Path("/trust/ca.crt")
+    assert settings.api("system").traces == Traces(
+        endpoint="http://collector.monitoring.svc:4318",
+        port=4318,
+        ratio=0.1,
+        namespaces=(("team", "monitoring"),),
+    )
     assert settings.api("system").tls_secret == "api-tls"
     assert settings.api("system").shared_replicas == 3
     assert settings.api("system").resources == Resources(limits=Quantities(memory="1Gi"))
@@ -87,6 +95,8 @@ def test_everything_else_can_be() -> None:
         ("THV_TLS_CERT", "/tls/tls.crt"),
         ("THV_PROXY", "http://me:canary@proxy.corp"),
         ("THV_API_PODS", "{}}"),
+        ("THV_TRACES", "collector:4318"),
+        ("THV_TRACES", "http://me:canary@collector"),
         ("THV_API_PODS", '{"podLabel": {}}'),
         ("THV_API_RESOURCES", '{"limits": {"memory": []}}'),
         ("THV_API_ACCESS_LOG", "yes"),

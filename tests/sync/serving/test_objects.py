@@ -32,7 +32,7 @@ from thv.sync.serving.roles import (
     shared_binding,
     shared_role,
 )
-from thv.sync.serving.settings import ApiSettings, Dns, PodExtras
+from thv.sync.serving.settings import ApiSettings, Dns, PodExtras, Traces
 
 GOLDEN = Path(__file__).parents[2] / "data" / "output" / "serving"
 SETTINGS = ApiSettings(image="ghcr.io/example/registry:1.0.0")
@@ -109,6 +109,9 @@ def test_what_an_administrator_decides_reaches_the_pods() -> None:
         access_log=True,
         log_level="DEBUG",
         log_format="json",
+        traces=Traces(
+            endpoint="http://collector:4318", port=4318, ratio=0.5, namespaces=(("a", "b"),)
+        ),
         resources=Resources(requests=Quantities(cpu="1", memory="1Gi")),
         extras=PodExtras(
             pod_labels={"team": "platform", "app.kubernetes.io/name": "mine"},
@@ -126,6 +129,7 @@ def test_what_an_administrator_decides_reaches_the_pods() -> None:
         "secured",
         [
             service(registry(), settings, None),
+            own_policy(registry(), settings, ADDRESSES),
             own_deployment(registry(), settings),
             service(registry(), settings, 20007),
             shared_deployment("team", settings),

@@ -18,6 +18,7 @@ from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
+from thv.apps.kit.traces import sending
 from thv.apps.operator.settings import Settings
 from thv.apps.operator.wiring import Operator
 from thv.clients.kube.config import from_environment
@@ -45,7 +46,8 @@ async def run_operator(settings: Settings) -> None:
     async with shown(settings.tls) as tls, told(listen, lambda: True, operator.metrics, tls=tls):
         log.info("operator %s on %s", settings.identity, client.server)
         try:
-            await _until_stopped(operator)
+            async with sending(operator.tracer):
+                await _until_stopped(operator)
         finally:
             await operator.close()
 

@@ -17,10 +17,11 @@ from thv.apps.kit import variables
 from thv.apps.kit.logs import LogFormat, LogLevel
 from thv.apps.kit.outbound import read_proxy
 from thv.apps.kit.tls import KeyPair, read_key_pair
+from thv.apps.kit.traces import TraceSettings, read_traces
 from thv.clients.http.proxy import Proxy
 from thv.domain.registry import Resources
 from thv.domain.roles import OPERATOR
-from thv.sync.serving.settings import ApiSettings, Dns, Mode, PodExtras, PullPolicy
+from thv.sync.serving.settings import ApiSettings, Dns, Mode, PodExtras, PullPolicy, Traces
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +96,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of the namespaces that may read metrics of API pods. THV_METRICS_NAMESPACES."""
     api_server: tuple[tuple[str, int], ...] = ()
     """Where API pods may reach the API server beside its endpoints. KUBERNETES_SERVICE_HOST and _PORT."""
+    traces: TraceSettings | None = None
+    """Collector of OpenTelemetry, http://host:4318, that gets traces of syncs and, from API pods, of requests, and the
+    share of requests that nobody traces yet. THV_TRACES, THV_TRACES_RATIO."""
+    traces_namespaces: tuple[tuple[str, str], ...] = ()
+    """Labels of the namespaces in which API pods may reach it; none: any namespace. THV_TRACES_NAMESPACES."""
     log_level: LogLevel = "INFO"
     """How much is logged: DEBUG, INFO, WARNING or ERROR. THV_LOG_LEVEL."""
     log_format: LogFormat = "text"
@@ -118,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             accept_cluster_audience=self.api_accept_cluster_audience,
             access_log=self.api_access_log,
             log_level=self.api_log_level,
+            traces=_api_traces(self.traces, self.traces_namespaces),
             dns=self.dns,
             metrics_namespaces=self.metrics_namespaces,
             log_format=self.log_format,
@@ -160,8 +167,23 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         dns=_dns(environ),
         metrics_namespaces=variables.labels(environ, "THV_METRICS_NAMESPACES"),
         api_server=_api_server(environ),
+        traces=read_traces(environ),
+        traces_namespaces=variables.labels(environ, "THV_TRACES_NAMESPACES"),
         log_level=variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
         log_format=variables.one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),
+    )
+
+
+def _api_traces(
+    settings: TraceSettings | None, namespaces: tuple[tuple[str, str], ...]
+) -> Traces | None:
+    if settings is None:
+        return None
+    return Traces(
+        endpoint=settings.endpoint,
+        port=settings.collector.port,
+        ratio=settings.ratio,
+        namespaces=namespaces,
     )
 
 

@@ -20,6 +20,8 @@ from thv.apps.kit.metrics_process import process_figures
 from thv.apps.kit.metrics_registries import RegistryFigures
 from thv.apps.kit.outbound import Roots
 from thv.apps.kit.readers import readable
+from thv.apps.kit.traces import Tracer
+from thv.apps.kit.traces_syncs import traced
 from thv.apps.operator.events import Events
 from thv.apps.operator.settings import Settings
 from thv.clients.http.errors import UrlInvalidError
@@ -58,6 +60,7 @@ class Operator:
         namespace = settings.namespace or client.namespace
         self.election = Election(plain, namespace, LEASE_NAME, settings.identity, clock=clock)
         self._figures = RegistryFigures(clock, lambda: self.election.leads)
+        self.tracer = Tracer(settings.traces, "registry-operator") if settings.traces else None
         self._store = FencedStore(plain, self.election.require)
         chunks = ConfigMapChunks(self._store, limit=settings.chunk_mebibytes << 20)
         self._engine = Engine(
@@ -81,7 +84,7 @@ class Operator:
             self._engine.tools,
             api=self._api,
             announcer=Events(self._store, settings.identity, clock),
-            ended=self._figures.ended,
+            ended=traced(self._figures.ended, self.tracer),
             chunk_grace=settings.chunk_grace,
         )
 

@@ -25,6 +25,7 @@ from thv.apps.kit.metrics_process import process_figures
 from thv.apps.kit.metrics_updates import UpdateFigures
 from thv.apps.kit.reviews import KubeReviews
 from thv.apps.kit.sparing import Sparing
+from thv.apps.kit.traces import Tracer
 from thv.apps.registry_api.copies import Copies
 from thv.apps.registry_api.door import Options, singles
 from thv.apps.registry_api.follow import Follower, Key
@@ -60,6 +61,7 @@ class Pod:
         self._store = KubernetesStore(client)
         self._copies = Copies(settings.data / "registries")
         figures, updates = HttpFigures("registry"), UpdateFigures(clock)
+        self.tracer = Tracer(settings.traces, "registry-api") if settings.traces else None
         self.metrics = Metrics(process_figures(), figures.metrics, updates.metrics)
         self._follower = Follower(
             ConfigMapChunks(self._store),
@@ -78,7 +80,7 @@ class Pod:
             authorize=figures.watched(guard.authorize),
             authorization=authorization,
             cors_origins=frozenset(settings.cors_origins),
-            meters=(figures, *_access_log(settings)),
+            meters=(figures, *_access_log(settings), *filter(None, [self.tracer])),
         )
         make = singles(self._follower, options, lambda: clock().timestamp(), self.is_ready)
         self._ports = Ports(listen_address(settings.listen)[0], make)

@@ -23,6 +23,7 @@ from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
+from thv.apps.kit.traces import sending
 from thv.apps.registry_api.pod import Pod
 from thv.apps.registry_api.pod_settings import PodSettings
 from thv.apps.registry_api.ports import sockets
@@ -50,7 +51,8 @@ async def run_pod(settings: PodSettings) -> None:
     listen = listen_address(settings.listen_operations)
     async with shown(settings.tls) as tls, told(listen, pod.is_ready, pod.metrics, tls=tls):
         try:
-            await _serve(pod, settings, tls)
+            async with sending(pod.tracer):
+                await _serve(pod, settings, tls)
         finally:
             await pod.close()
 

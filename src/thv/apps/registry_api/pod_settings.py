@@ -13,6 +13,7 @@ import msgspec
 from thv.apps.kit import variables
 from thv.apps.kit.logs import LogFormat, LogLevel
 from thv.apps.kit.tls import KeyPair, read_key_pair
+from thv.apps.kit.traces import TraceSettings, read_traces
 from thv.domain.errors import Code, ThvError
 
 
@@ -45,6 +46,9 @@ class PodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
     access_log: bool = False
     """Log every request. THV_ACCESS_LOG=true."""
+    traces: TraceSettings | None = None
+    """Collector of OpenTelemetry, http://host:4318, that gets traces of requests, and the share of those that nobody
+    traces yet. THV_TRACES, THV_TRACES_RATIO."""
     log_level: LogLevel = "INFO"
     """DEBUG, INFO, WARNING or ERROR. THV_LOG_LEVEL."""
     log_format: LogFormat = "text"
@@ -71,6 +75,7 @@ def read_settings(environ: Mapping[str, str], **flags: object) -> PodSettings:
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
         "access_log": variables.flag(environ, "THV_ACCESS_LOG"),
+        "traces": read_traces(environ),
         "log_level": variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
         "log_format": variables.one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),
     }

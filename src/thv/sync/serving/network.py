@@ -22,7 +22,7 @@ from thv.sync.serving.names import (
     selector_of,
     shared_labels,
 )
-from thv.sync.serving.settings import ApiSettings, Dns
+from thv.sync.serving.settings import ApiSettings, Dns, Traces
 
 SHARED_PORTS = range(20000, 30000)
 """Where shared pods listen, one port a registry."""
@@ -116,7 +116,11 @@ def _policy(
             "podSelector": {"matchLabels": selector},
             "policyTypes": ["Ingress", "Egress"],
             "ingress": ingress,
-            "egress": [_to_dns(settings.dns), *_to_api_server(api_server)],
+            "egress": [
+                _to_dns(settings.dns),
+                *_to_api_server(api_server),
+                *_to_collector(settings.traces),
+            ],
         }
     }
 
@@ -140,6 +144,13 @@ def _to_dns(dns: Dns) -> JsonObject:
         pods["podSelector"] = {"matchLabels": dict(dns.pods)}
     ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     return {"to": [pods, *(_block(network) for network in dns.addresses)], "ports": ports}
+
+
+def _to_collector(traces: Traces | None) -> list[JsonObject]:
+    if traces is None:
+        return []
+    ports = [{"port": traces.port, "protocol": "TCP"}]
+    return [{"to": [_namespaces(dict(traces.namespaces))], "ports": ports}]
 
 
 def _to_api_server(addresses: Iterable[Address]) -> list[JsonObject]:

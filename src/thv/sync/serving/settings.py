@@ -41,6 +41,17 @@ class PodExtras(
     priority_class_name: str = ""
 
 
+class Traces(msgspec.Struct, frozen=True, kw_only=True):
+    """Where API pods send traces of requests."""
+
+    endpoint: str
+    port: int
+    """That of the endpoint; what a network policy lets them reach for that."""
+    ratio: float
+    namespaces: tuple[tuple[str, str], ...] = ()
+    """Labels of the namespaces in which it may be reached; none: any namespace."""
+
+
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How APIs are deployed."""
 
@@ -79,5 +90,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much API pods log."""
     log_format: Literal["text", "json"] = "text"
     """How API pods write their log."""
+    traces: Traces | None = None
+    """None: none are made."""
     api_server: tuple[tuple[str, int], ...] = ()
     """Addresses and ports of the API server beside those of its endpoints, such as its cluster IP."""
