@@ -13,6 +13,7 @@ import click
 
 from tests.requirements import NOT_YET, PARTLY, REQUIREMENTS
 from thv.apps.cli.main import cli
+from thv.apps.kit.http.clients import ClientSettings
 from thv.apps.operator.settings import Settings as OperatorSettings
 from thv.apps.registry_api.pod_settings import PodSettings
 
@@ -145,8 +146,17 @@ def settings_page() -> str:
         "Flags win over the environment. A value that none may have ends the process with a message that names it.",
         "",
     ]
-    for title, settings in (("thv operator run", OperatorSettings), ("thv registry-api", PodSettings)):
-        lines += [f"## `{title}`", "", "| Setting | Default | Meaning |", "| --- | --- | --- |"]
+    for title, settings in (
+        ("`thv operator run`", OperatorSettings),
+        ("`thv registry-api`", PodSettings),
+        ("`thv registry-api` and `thv serve`: what clients may have", ClientSettings),
+    ):
+        lines += [
+            f"## {title}",
+            "",
+            "| Setting | Default | Meaning |",
+            "| --- | --- | --- |",
+        ]
         lines += [
             f"| {_spelled(meaning)} | {_cell(default)} | {_cell(_sentence(meaning))} |"
             for default, meaning in _fields(settings)
@@ -172,6 +182,8 @@ def _shown(default: ast.expr | None) -> str:
     if default is None:
         return "required"
     text = ast.unparse(default)
+    if text.startswith("Rate("):
+        return text.removeprefix("Rate(").removesuffix(")").replace(", ", "/")
     for before, after in (("Path(", ""), ("timedelta(minutes=10)", "10m"), (")", ""), ("(", "")):
         text = text.replace(before, after)
     text = text.strip("'\"")

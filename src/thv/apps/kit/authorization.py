@@ -89,17 +89,19 @@ class Authorization:
 
     def authorize(self, request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
         """None lets the caller in, at once where all that it takes is remembered."""
-        return None if self._remembers(request, access) else self._authorized(request, access)
+        return None if self.user_of(request, access) else self._authorized(request, access)
 
-    def _remembers(self, request: Request, access: Access) -> bool:
-        """Whether it is known that the caller may have this."""
+    def user_of(self, request: Request, access: Access) -> str:
+        """Who it is, where it is known that the caller may have this; else `""`."""
         token = bearer_token(request)
         if not token:
-            return False
+            return ""
         digest, revision = _digest_of(token), self._reviews.revision
-        if self._known.recalled((digest, self._advice.audience(access), revision)) is None:
-            return False
-        return all(self._allowed.recalled((digest, revision, each)) for each in access.actions)
+        who = self._known.recalled((digest, self._advice.audience(access), revision))
+        is_remembered = self._allowed.recalled
+        if who and all(is_remembered((digest, revision, each)) for each in access.actions):
+            return who.user
+        return ""
 
     async def _authorized(self, request: Request, access: Access) -> Verdict:
         try:

@@ -15,10 +15,11 @@ from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.caching import Validators, is_current, not_modified, weak_tag
 from thv.apps.kit.http.compression import Compressor
 from thv.apps.kit.http.cors import Cors
-from thv.apps.kit.http.dispatch import Authorize, Dispatcher, Mount
+from thv.apps.kit.http.dispatch import Authorize, Dispatcher, Mount, UserOf
 from thv.apps.kit.http.endpoints import Call, Endpoint, Handler, routes_of
 from thv.apps.kit.http.message import Answer, encode
 from thv.apps.kit.http.problems import Family
+from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.registry_api import endpoints, me, official
 from thv.apps.registry_api.aggregate import Aggregate
@@ -48,6 +49,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     authorize: Authorize | None = None
     """None: everything may be read."""
+    user_of: UserOf = lambda *_: ""
+    """Names whoever was let in."""
     authorization: Authorization | None = None
     """Tells callers who they are; None where nobody is asked."""
     cors_origins: frozenset[str] = frozenset()
@@ -55,6 +58,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Host names that are ours; None: any."""
     meters: tuple[Meter, ...] = ()
     """Count requests."""
+    limiter: Limiter | None = None
+    """Holds callers to their rates; None: they may have anything."""
     compressed_bytes: int = 4 << 20
     """Memory for compressed answers."""
 
@@ -175,5 +180,12 @@ def _server(
     locate: Callable[[bytes], tuple[Mount, bytes]], options: Options, compressor: Compressor
 ) -> HttpServer:
     cors = Cors(options.cors_origins)
-    dispatcher = Dispatcher(locate, cors=cors, authorize=options.authorize, hosts=options.hosts)
+    dispatcher = Dispatcher(
+        locate,
+        cors=cors,
+        authorize=options.authorize,
+        hosts=options.hosts,
+        limiter=options.limiter,
+        user_of=options.user_of,
+    )
     return HttpServer(dispatcher, cors=cors, compressor=compressor, meters=options.meters)

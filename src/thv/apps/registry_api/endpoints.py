@@ -198,6 +198,7 @@ OWN: tuple[Endpoint, ...] = (
         words.CHANGES,
         answers=("ChangeList",),
         errors=(410,),
+        seconds=words.LONGEST_WAIT + 15.0,
     ),
 )
 

@@ -41,6 +41,13 @@ class Guard:
             return None
         return self._authorization.authorize(request, access)
 
+    def user_of(self, request: Request, access: Access) -> str:
+        """Who was let in, `""` where nobody was asked for."""
+        served = self._find(access.namespace, access.name)
+        if served is not None and is_open(served):
+            return ""
+        return self._authorization.user_of(request, access)
+
     async def visible(self, request: Request, candidates: Sequence[Served]) -> list[Served]:
         """Those of which a caller is told; raises ProblemError for a token that is not good.
 

@@ -43,16 +43,20 @@ def _list_servers(call: Call, served: Served) -> Answer:
     cursor: Cursor | None = call.values["cursor"]
     validators = validators_of(call, served, view)
 
+    rows = 0
+
     def make() -> tuple[Header, bytes]:
+        nonlocal rows
         after = cursor.position if cursor else START
         page = official.page(view, query, after, call.values["limit"])
+        rows = page.plan.count
         following = cursor_text(page.following) if page.following else ""
         frame = frame_of(b"servers", metadata(page.plan.count, following))
         prepared = Prepared(validators.etag, (PLAIN_JSON,), frame, page.plan)
         remember(call, served, view, Form.OFFICIAL, prepared)
         return PLAIN_JSON, prepared.body(served, view)
 
-    return answered(call, served, view, validators, make)
+    return answered(call, served, view, validators, make).with_headers((), rows=rows)
 
 
 def metadata(count: int, following: str) -> JsonObject:

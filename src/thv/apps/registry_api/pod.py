@@ -17,6 +17,7 @@ from thv.apps.kit.addresses import listen_address
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.serve import Server
 from thv.apps.kit.loop import View, observed
 from thv.apps.kit.metrics import Metrics
@@ -78,6 +79,8 @@ class Pod:
         guard = Guard(self._follower.find, authorization, lambda: self._is_told)
         options = Options(
             authorize=figures.watched(guard.authorize),
+            user_of=guard.user_of,
+            limiter=Limiter(settings.clients.rates),
             authorization=authorization,
             cors_origins=frozenset(settings.cors_origins),
             meters=(figures, *_access_log(settings), *filter(None, [self.tracer])),

@@ -59,7 +59,10 @@ async def run_pod(settings: PodSettings) -> None:
 
 async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) -> None:
     listeners = [] if settings.shared else _bound(settings.listen)
-    server = door_of(pod.app, tls=tls)
+    clients = settings.clients
+    server = door_of(
+        pod.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
+    )
     with _told_to_stop() as stop:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(listeners))

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from thv.apps.kit import variables
+from thv.apps.kit.http.clients import ClientSettings, read_client_settings
 from thv.apps.kit.logs import LogFormat, LogLevel
 from thv.apps.kit.tls import KeyPair, read_key_pair
 from thv.apps.kit.traces import TraceSettings, read_traces
@@ -44,6 +45,7 @@ class PodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Take tokens that were made for the API server, too. THV_ACCEPT_CLUSTER_AUDIENCE=true."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
+    clients: ClientSettings = ClientSettings()  # each of them says what it means
     access_log: bool = False
     """Log every request. THV_ACCESS_LOG=true."""
     traces: TraceSettings | None = None
@@ -74,6 +76,7 @@ def read_settings(environ: Mapping[str, str], **flags: object) -> PodSettings:
         "drain": variables.seconds(environ, "THV_DRAIN", 5.0),
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
+        "clients": read_client_settings(environ),
         "access_log": variables.flag(environ, "THV_ACCESS_LOG"),
         "traces": read_traces(environ),
         "log_level": variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),

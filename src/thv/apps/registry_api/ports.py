@@ -22,7 +22,7 @@ from thv.apps.registry_api.follow import Key
 log = logging.getLogger(__name__)
 
 _TRY_AGAIN = 2.0
-_NOBODY = Reply(404, [(b"content-length", b"0")], b"")
+_NOBODY = Reply(404, [(b"content-length", b"0")], b"", is_last=True)
 """On a connection to a port that was closed meanwhile."""
 
 

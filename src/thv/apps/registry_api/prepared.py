@@ -50,7 +50,7 @@ def recalled(call: Call, served: Served, form: Form) -> Answer | None:
         Validators(known.etag, http_date(view.generation.created_at)),
         lambda: (content_type, known.body(served, view)),
     )
-    return answer.with_headers(more)
+    return answer.with_headers(more, rows=known.plan.count)
 
 
 def remember(call: Call, served: Served, view: View, form: Form, page: Prepared) -> None:

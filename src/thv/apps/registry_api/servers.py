@@ -66,10 +66,12 @@ def _list_servers(call: Call, served: Served, form: Form) -> Answer:
     view = served.view_of(cursor.content) if cursor else served.view()
     validators = validators_of(call, served, view, form, values=values)
     more: list[Header] = []
+    rows = 0
 
     def make() -> tuple[Header, bytes]:
+        nonlocal rows
         page = servers.page(view, query, after, call.values["limit"])
-        following = ""
+        following, rows = "", page.plan.count
         if page.following:
             following = cursor_text(page.following, view.generation.content, tag)
             more.append(next_link(call, following))
@@ -81,7 +83,8 @@ def _list_servers(call: Call, served: Served, form: Form) -> Answer:
         remember(call, served, view, form, prepared)
         return content_type(form), prepared.body(served, view)
 
-    return answered(call, served, view, validators, make).with_headers(more)
+    answer = answered(call, served, view, validators, make)
+    return answer.with_headers(more, rows=rows)
 
 
 def _query(values: Mapping[str, Any], served: Served, form: Form) -> ListQuery:

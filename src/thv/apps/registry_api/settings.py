@@ -10,6 +10,7 @@ from typing import get_args
 
 import msgspec
 
+from thv.apps.kit.http.clients import ClientSettings, read_client_settings
 from thv.apps.registry_api.aggregate import Scope
 from thv.domain.errors import Code, ThvError
 
@@ -33,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Which registries the official API at the root shows: all, trusted or off. THV_OFFICIAL_SCOPE."""
     registry_order: tuple[str, ...] = ()
     """Registries as namespace/name, the best first, where several hold a server. THV_REGISTRY_ORDER."""
+    clients: ClientSettings = ClientSettings()  # each of them says what it means
     access_log: bool = False
     """Log every request. THV_ACCESS_LOG=true."""
 
@@ -54,6 +56,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         cors_origins=_words(environ, "THV_CORS_ORIGINS"),
         official_scope=_scope(environ.get("THV_OFFICIAL_SCOPE") or "all"),
         registry_order=_words(environ, "THV_REGISTRY_ORDER"),
+        clients=read_client_settings(environ),
         access_log=environ.get("THV_ACCESS_LOG", "").lower() == "true",
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.dispatch import Authorize
+from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.kit.loop import View, observed
 from thv.apps.registry_api.aggregate import Aggregate
@@ -111,6 +112,8 @@ def registries(
     )
     options = Options(
         authorize=watched(guard.authorize) if guard else None,
+        user_of=guard.user_of if guard else lambda *_: "",
+        limiter=Limiter(settings.clients.rates),
         authorization=authorization,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,

@@ -24,6 +24,8 @@ from thv.stores.models.query import Form, Search, Sort, parse_search
 from thv.stores.models.words import folded
 
 SEARCH_LIMIT = 200
+LONGEST_WAIT = 30
+"""Seconds that a client may wait for a change."""
 
 
 def _row(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
@@ -155,7 +157,7 @@ TOOLS = (
 )
 CHANGES = (
     _row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
-    _row("wait", integer(0, 30), "Seconds to wait for a change.", default=0),
+    _row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for a change.", default=0),
 )
 EXPORT = (FORMAT,)
 CAN_I = (

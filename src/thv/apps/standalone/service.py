@@ -68,7 +68,10 @@ async def _running(
         ended=figures.registries.ended,
     )
     door = _door(local, settings, figures)
-    server = door_of(door.app, tls=tls)
+    clients = settings.api.clients
+    server = door_of(
+        door.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
+    )
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(door.follow())]
     if not settings.read_only:

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 from thv.apps.kit.http.dispatch import LINE_LIMIT, Context
 from thv.apps.kit.http.message import Header, Reply, Request, request_id
 from thv.apps.kit.http.problems import ProblemError, Word
+from thv.apps.kit.http.proxies import Proxies
 from thv.apps.kit.http.traffic import Traffic
 
 log = logging.getLogger(__name__)
@@ -63,8 +64,15 @@ class _Asked(msgspec.Struct, frozen=True):
 class Connection(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, responder: Responder, traffic: Traffic, server: ServerState) -> None:
+    def __init__(
+        self,
+        responder: Responder,
+        traffic: Traffic,
+        server: ServerState,
+        proxies: Proxies | None = None,
+    ) -> None:
         self._responder = responder
+        self._proxies = proxies
         self._traffic = traffic
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
@@ -242,14 +250,17 @@ class Connection(asyncio.Protocol):
 
     def _request(self, method: str) -> Request:
         path, query = _target(self._url)
+        client, scheme = self._client, self._scheme
+        if self._proxies is not None:
+            client, scheme = self._proxies.origin(client, scheme, self._headers)
         return Request(
             method=method,
             path=path,
             query=query,
             headers=self._headers,
-            client=self._client,
+            client=client,
             port=self._port,
-            scheme=self._scheme,
+            scheme=scheme,
             id=request_id(self._headers),
         )
 
@@ -339,8 +350,10 @@ class Connection(asyncio.Protocol):
 
     def _write(self, reply: Reply, body: bytes) -> None:
         headers = [*self._server.default_headers, *reply.headers]
-        if self._traffic.is_ending or not (self._takes_more or self._asked):
+        if reply.is_last or self._traffic.is_ending:
             self._takes_more = False
+            self._asked.clear()
+        if not (self._takes_more or self._asked):
             headers.append((b"connection", b"close"))
         head = _head_of(reply.status, headers)
         if len(body) <= _JOINED:

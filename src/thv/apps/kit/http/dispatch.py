@@ -19,6 +19,7 @@ from thv.apps.kit.http.negotiation import Offer, choose
 from thv.apps.kit.http.parameters import pairs_of
 from thv.apps.kit.http.paths import BadSegmentError
 from thv.apps.kit.http.problems import Culprit, Family, ProblemError, Word
+from thv.apps.kit.http.rates import Account, Limiter
 from thv.apps.kit.http.routing import Matched, Routes
 from thv.domain.access import Action
 from thv.domain.permissions import READ, Permission
@@ -44,6 +45,7 @@ Verdict: TypeAlias = ProblemError | None
 """None lets the request have what it asks for; a problem is the answer."""
 Authorize: TypeAlias = Callable[[Request, Access], Verdict | Awaitable[Verdict]]
 """Decides at once where nobody has to be asked."""
+UserOf: TypeAlias = Callable[[Request, Access], str]
 
 
 class Mount(msgspec.Struct, frozen=True):
@@ -68,9 +70,16 @@ class Dispatcher:
         cors: Cors,
         authorize: Authorize | None = None,
         hosts: frozenset[str] | None = None,
+        limiter: Limiter | None = None,
+        user_of: UserOf = lambda *_: "",
     ) -> None:
-        """`locate` cuts the base off a raw path; `hosts` are the names that are ours, None for any."""
+        """`locate` cuts the base off a raw path; `hosts` are the names that are ours, None for any.
+
+        `user_of` names whoever was let in, `""` where nobody was asked for.
+        """
         self._locate = locate
+        self._limiter = limiter
+        self._user_of = user_of
         self._cors = cors
         self._authorize = authorize
         self._hosts = hosts
@@ -89,11 +98,14 @@ class Dispatcher:
         target, matched = found
         if request.method == "OPTIONS":
             return self._cors.preflight(target.family, request) or _options(target)
-        asked = _Asked(request, mount, target, matched, _endpoint(target, request))
+        asked = _Asked(request, context, mount, target, matched, _endpoint(target, request))
+        context.seconds = asked.endpoint.seconds
+        if self._limiter is not None:
+            self._limiter.check_address(request)
         verdict = self._verdict(asked)
         if verdict is None or isinstance(verdict, ProblemError):
-            return _answered(asked, verdict)
-        return _judged(asked, verdict)
+            return self._answered(asked, verdict)
+        return self._judged(asked, verdict)
 
     def _verdict(self, asked: _Asked) -> Verdict | Awaitable[Verdict]:
         """Whether the caller may read what is mounted."""
@@ -103,11 +115,32 @@ class Dispatcher:
         access = _access(asked)
         return None if access is None else self._authorize(asked.request, access)
 
+    async def _judged(self, asked: _Asked, verdict: Awaitable[Verdict]) -> Answer:
+        answer = self._answered(asked, await verdict)
+        return answer if isinstance(answer, Answer) else await answer
+
+    def _answered(self, asked: _Asked, problem: ProblemError | None) -> Answer | Awaitable[Answer]:
+        """The answer to those who may have one; an endpoint that is public answers everybody."""
+        if self._limiter is not None:
+            self._limit(self._limiter, asked, problem)
+        if problem is not None and not asked.endpoint.public:
+            raise problem
+        return asked.endpoint.handle(_call(asked, problem))
+
+    def _limit(self, limiter: Limiter, asked: _Asked, problem: ProblemError | None) -> None:
+        if problem is not None and problem.word is Word.INVALID_TOKEN:
+            limiter.failed(asked.request)
+        elif asked.endpoint.family is not Family.OPERATIONS:
+            access = _access(asked)
+            user = self._user_of(asked.request, access) if access is not None else ""
+            asked.context.account = limiter.admit(asked.request, user)
+
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
     """A request for something that there is."""
 
     request: Request
+    context: Context
     mount: Mount
     target: Target
     matched: Matched
@@ -126,17 +159,9 @@ def _access(asked: _Asked) -> Access | None:
     return None
 
 
-async def _judged(asked: _Asked, verdict: Awaitable[Verdict]) -> Answer:
-    answer = _answered(asked, await verdict)
-    return answer if isinstance(answer, Answer) else await answer
-
-
-def _answered(asked: _Asked, problem: ProblemError | None) -> Answer | Awaitable[Answer]:
-    """The answer to those who may have one; an endpoint that is public answers everybody."""
+def _call(asked: _Asked, problem: ProblemError | None) -> Call:
     request, mount, endpoint = asked.request, asked.mount, asked.endpoint
-    if problem is not None and not endpoint.public:
-        raise problem
-    call = Call(
+    return Call(
         request=request,
         endpoint=endpoint,
         place=mount.place,
@@ -147,7 +172,6 @@ def _answered(asked: _Asked, problem: ProblemError | None) -> Answer | Awaitable
         owner=mount.owner,
         refusal=problem,
     )
-    return endpoint.handle(call)
 
 
 class Context(msgspec.Struct):
@@ -161,6 +185,10 @@ class Context(msgspec.Struct):
     """Of the answer, 0 while there is none."""
     size: int = 0
     """Bytes of its body, 0 where it comes in parts."""
+    seconds: float = 15.0
+    """How long the answer may take."""
+    account: Account | None = None
+    """What the answer is charged to."""
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:

@@ -50,9 +50,10 @@ class Answer(msgspec.Struct, frozen=True):
     rows: int = 0
     """How many entries it lists: what it costs those whose rate is limited."""
 
-    def with_headers(self, more: Iterable[Header]) -> Answer:
-        """The same with further headers."""
-        return Answer(self.status, (*self.headers, *more), self.body, self.rows)
+    def with_headers(self, more: Iterable[Header], *, rows: int = 0) -> Answer:
+        """The same with further headers; `rows` are on it, where there is a body."""
+        shown = rows if self.status == 200 else 0
+        return Answer(self.status, (*self.headers, *more), self.body, shown)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -61,6 +62,8 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     headers: list[Header]
     body: Body
+    is_last: bool = False
+    """Whether the connection ends with it."""
 
 
 def headers_of(pairs: Iterable[Header]) -> dict[bytes, bytes]:

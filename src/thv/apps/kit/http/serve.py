@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import uvicorn
 from uvicorn.server import ServerState
 
 from thv.apps.kit.http.connection import Connection, Responder
+from thv.apps.kit.http.proxies import Proxies
 from thv.apps.kit.http.server import Receive, Scope, Send
 from thv.apps.kit.http.traffic import Limits, Traffic
 
@@ -85,13 +86,18 @@ def server_of(app: Application, *, tls: ssl.SSLContext | None = None) -> Server:
 
 
 def door_of(
-    responder: Responder, *, tls: ssl.SSLContext | None = None, limits: Limits | None = None
+    responder: Responder,
+    *,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits | None = None,
+    trusted_proxies: Sequence[str] = (),
 ) -> Server:
     """The same for a door: what its clients may cost is bounded, and what waits for nobody is answered at once."""
     traffic = Traffic(limits)
+    proxies = Proxies(trusted_proxies) if trusted_proxies else None
 
     def connection(*, server_state: ServerState, **_: Any) -> Connection:
-        return Connection(responder, traffic, server_state)
+        return Connection(responder, traffic, server_state, proxies)
 
     return Server(_config(responder, tls, http=connection), traffic)
 

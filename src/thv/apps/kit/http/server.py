@@ -5,6 +5,7 @@ In the flow: outermost. Nothing above it catches, so here and only here everythi
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -16,6 +17,7 @@ from thv.apps.kit.http.dispatch import Context, Dispatcher, family_of
 from thv.apps.kit.http.message import Answer, Header, Reply, Request, headers_of, request_id
 from thv.apps.kit.http.negotiation import wants_problem
 from thv.apps.kit.http.problems import ProblemError, Word, problem_of, render
+from thv.apps.kit.http.rates import charged
 from thv.domain.errors import ThvError
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,10 @@ class HttpServer:
 
     async def _later(self, answer: Awaitable[Answer], request: Request, context: Context) -> Reply:
         try:
-            made = await answer
+            async with asyncio.timeout(context.seconds):
+                made = await answer
+        except TimeoutError:
+            made = _explained(_too_slow(context.seconds), request, context)
         except (ProblemError, ThvError) as error:
             made = _explained(error, request, context)
         except Exception:
@@ -145,6 +150,8 @@ class HttpServer:
         ]
         if request.scheme == "https":
             headers.append(_HSTS)
+        if context.account is not None:
+            headers += charged(context.account, answer.rows)
         context.status = answer.status
         if isinstance(body, bytes) and answer.status not in _BODILESS:
             headers.append((b"content-length", b"%d" % len(body)))
@@ -169,6 +176,10 @@ def _unexpected() -> ProblemError:
     return ProblemError(
         Word.INTERNAL, "Something went wrong here; the log has the details under the request id."
     )
+
+
+def _too_slow(seconds: float) -> ProblemError:
+    return ProblemError(Word.TIMEOUT, f"There was no answer within {seconds:g} s; come again.")
 
 
 def _explained(error: ProblemError | ThvError, request: Request, context: Context) -> Answer:
