@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpcore2
@@ -261,6 +262,27 @@ async def test_behind_a_proxy_what_resolves_here_is_still_judged(names: Names) -
         for url in ("https://metadata.google.internal/", "https://jenkins/"):
             await refused(client, url)
         assert proxy.asked == []
+
+
+async def test_behind_a_proxy_nobody_waits_for_a_resolver_that_does_not_answer(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thv.clients.http.resolve._PATIENCE_BEHIND_PROXY", 0.01)
+
+    async def silent(host: str, port: int) -> Sequence[str]:
+        if host == "outside.test":
+            await asyncio.Event().wait()
+        return await names(host, port)
+
+    async with ForwardProxy().running() as proxy:
+        names.say("proxy.test", "127.0.0.1")
+        chosen = Proxy(url=f"http://proxy.test:{proxy.port}")
+        place = AllowList.parse(["outside.test:80"])
+        async with (
+            HttpClient(resolve=silent, settings=HttpSettings(proxy=chosen)) as client,
+            client.get("http://outside.test/x", allow=place) as response,
+        ):
+            assert await response.body() == b"proxy"
 
 
 async def test_a_proxy_that_refuses_is_named(names: Names) -> None:

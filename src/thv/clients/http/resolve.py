@@ -15,6 +15,8 @@ from thv.clients.http.errors import NameUnknownError
 from thv.clients.http.guard import checked
 from thv.clients.http.proxy import require_resolvable_by_proxy
 
+_PATIENCE_BEHIND_PROXY = 2.0
+
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host name for a port, best first; raises NameUnknownError."""
 
@@ -43,9 +45,11 @@ async def judge_behind_proxy(
 ) -> None:
     """Refuses a target that this machine can tell may not be reached, before an outbound proxy is asked for it.
 
-    The proxy resolves the name once more, by its own lights: what it leads to is the proxy's to judge as well.
+    The proxy resolves the name once more, by its own lights: what it leads to is the proxy's to judge as well. Where a
+    proxy is needed, nobody may answer for names of the outside at all.
     """
     try:
-        await resolve_checked(resolve, host, port, is_address=is_address, opened=opened)
-    except NameUnknownError:
+        async with asyncio.timeout(_PATIENCE_BEHIND_PROXY):
+            await resolve_checked(resolve, host, port, is_address=is_address, opened=opened)
+    except (NameUnknownError, TimeoutError):
         require_resolvable_by_proxy(host, port, opened=opened)
