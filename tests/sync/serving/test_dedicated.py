@@ -32,6 +32,7 @@ from thv.domain.resources import (
     resource_version_of,
 )
 from thv.sync.serving.roles import chunks_allowed
+from thv.sync.serving.settings import PodExtras
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -151,6 +152,24 @@ async def test_a_changed_trust_level_is_on_the_service(cluster: Cluster) -> None
     registry, _ = await cluster.ensure(await cluster.registry())
     await cluster.ensure(await cluster.edited(registry, trustLevel="tested"))
     assert labels_of(await cluster.live(SERVICE))["toolhive.stacklok.io/trust-level"] == "tested"
+
+
+async def test_https_is_turned_on_and_off_with_nothing_left_of_the_other(cluster: Cluster) -> None:
+    registry, _ = await cluster.ensure(await cluster.registry())
+    before = await cluster.live(DEPLOYMENT)
+    cluster.start_operator(tls_secret="api-tls", extras=PodExtras(pod_labels={"a": "b"}))
+    registry, state = await cluster.ensure(registry)
+    (port,) = (await cluster.live(SERVICE))["spec"]["ports"]
+    assert (port["name"], port["port"], port["appProtocol"]) == ("https", 8080, "https")
+    assert state.status.endpoint == f"https://corp-api.{cluster.namespace}.svc:8080"
+    assert state.drifted == ()
+    pod = (await cluster.live(DEPLOYMENT))["spec"]["template"]["spec"]
+    assert pod["volumes"][-1]["secret"]["secretName"] == "api-tls"
+    cluster.start_operator()
+    await cluster.ensure(registry)
+    (port,) = (await cluster.live(SERVICE))["spec"]["ports"]
+    assert (port["name"], port["appProtocol"]) == ("http", "http")
+    assert (await cluster.live(DEPLOYMENT))["spec"] == before["spec"]
 
 
 @pytest.mark.parametrize(
