@@ -386,6 +386,40 @@ async def test_the_documents_say_who_may_call_what(client: Client, house: House)
     assert "security" not in free["paths"]["/v0.1/servers"]["get"]
 
 
+@pytest.mark.requirement("API-05")
+async def test_no_operation_gives_anything_without_what_its_document_asks_for(
+    client: Client,
+) -> None:
+    told = {"serverName": "com.red%2Flab", "name": "com.red%2Flab", "version": "latest"}
+    held: dict[str, int] = {}
+    for base in ("/r/red/lab", "/r/open/public", ""):
+        document = (await client.send("GET", f"{base}/openapi.json")).json
+        for template, item in document["paths"].items():
+            operation = item.get("get")
+            if operation is None:
+                continue
+            path = base + template
+            for name in re.findall(r"{(\w+)}", template):
+                path = path.replace(f"{{{name}}}", told.get(name, "x"))
+            statuses = [
+                (await client.send("GET", path, bearer(token))).status
+                for token in ("", "garbage", "of-nobody", "of-red")
+            ]
+            match operation["security"]:
+                case []:
+                    assert not {401, 403} & set(statuses), path
+                case [{"bearer": []}]:
+                    refused = [401, 401, 200 if template.startswith("/api/v1/me") else 403]
+                    assert statuses[:3] in (refused, [401, 401, 400]), (path, statuses)
+                    assert statuses[3] not in (401, 403), (path, statuses)
+                case asked:
+                    assert asked == [{}, {"bearer": []}], path
+                    assert statuses[3] not in (401, 403), (path, statuses)
+            held[str(operation["security"])] = held.get(str(operation["security"]), 0) + 1
+    assert min(held.values()) > 5
+    assert len(held) == 3
+
+
 # ---------------------------------------------------------------- nobody can say
 
 

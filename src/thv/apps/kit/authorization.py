@@ -6,13 +6,14 @@ API server of a cluster, or a file of this machine. What they said holds for som
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeAlias
 
@@ -139,6 +140,14 @@ class Authorization:
             return await self._allowed.answer(key, partial(self._ask, caller.identity, action))
         except ReviewFailedError as error:
             raise self._unavailable(error) from error
+
+    async def allowed(self, caller: Known, actions: Iterable[Action]) -> list[Action]:
+        """Which of these the caller may do; what is not remembered is asked for at once."""
+        wanted = list(actions)
+        said = [self._allowed.recalled((caller.digest, caller.revision, each)) for each in wanted]
+        if None in said:
+            said = list(await asyncio.gather(*(self.allows(caller, each) for each in wanted)))
+        return [action for action, yes in zip(wanted, said, strict=True) if yes]
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
         who = await self._reviews.identity(token, (audience,))

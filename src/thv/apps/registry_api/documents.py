@@ -125,9 +125,9 @@ def _security(endpoint: Endpoint, callers: Callers) -> JsonObject:
     """What a caller must show, and what that one must be allowed, as the table of permissions has it."""
     if callers is Callers.EVERYBODY:
         return {}
-    if endpoint.public:
-        return {"security": []}
     token: JsonObject = {"bearer": []}
+    if endpoint.public:
+        return {"security": [{}, token] if endpoint.tells_more else []}
     open_too = callers is Callers.BOTH and endpoint.needs and all_open(endpoint.needs)
     return {
         "security": [{}, token] if open_too else [token],

@@ -73,9 +73,8 @@ async def _space(
     actions = [
         Action(verb=verb, resource=REGISTRIES, namespace=namespace, name=name) for verb in VERBS
     ]
-    allowed = await asyncio.gather(*(authorization.allows(caller, each) for each in actions))
-    verbs = [verb for verb, yes in zip(VERBS, allowed, strict=True) if yes]
-    return {"name": namespace, "verbs": verbs}
+    allowed = await authorization.allowed(caller, actions)
+    return {"name": namespace, "verbs": [each.verb for each in allowed]}
 
 
 def _answer(user: str, uid: str, groups: tuple[str, ...], method: str, spaces: object) -> Answer:
