@@ -107,6 +107,10 @@ def job(monitor: Json, found: Path) -> Json:
         "job_name": monitor["metadata"]["name"],
         "honor_labels": endpoint["honorLabels"],
         "metrics_path": endpoint["path"],
+        "scheme": endpoint.get("scheme", "http"),
+        "tls_config": {
+            "insecure_skip_verify": endpoint.get("tlsConfig", {}).get("insecureSkipVerify", False)
+        },
         "file_sd_configs": [{"files": [str(found)]}],
         "relabel_configs": [
             _keep("namespace", "|".join(namespaces)),

@@ -6,10 +6,12 @@ import base64
 import http.client
 import http.server
 import json
+import shutil
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,11 +19,15 @@ import pytest
 
 from tests.apps.operator.conftest import SYSTEM
 from tests.apps.operator.test_whole import READY, content, entry, registry, until
+from tests.charts.conftest import helm, helm_program
+from tests.charts.helm import Helm
 from tests.control_plane.certificates import Authority, Certificate
 from tests.control_plane.cluster import Cluster, Place
 from tests.control_plane.fixtures import namespace_in
 from tests.control_plane.plane import Json
+from tests.metrics.prometheus import prometheus
 
+__all__ = ["helm", "helm_program"]
 pytestmark = pytest.mark.e2e
 
 OPERATOR = "deployment/toolhive-registry-operator"
@@ -242,6 +248,29 @@ def pods(place: Place, app: str) -> list[Json]:
     selector = ("-l", f"app.kubernetes.io/name={app}", "-o", "json")
     items: list[Json] = json.loads(place.kubectl("get", "pods", *selector))["items"]
     return items
+
+
+@pytest.mark.requirement("OPS-03")
+def test_prometheus_reads_pods_over_https_through_the_monitor_of_the_chart(
+    served: Place, client: Client, helm: Helm, tmp_path: Path
+) -> None:
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed (Debian, Ubuntu: apt-get install prometheus)")
+    client.ask("corp-api", "/api/v1/servers")
+    words = ("metrics.podMonitor.enabled=true", "api.tls.secretName=api-tls")
+    rendered = helm.template(*(part for word in words for part in ("--set", word)))
+    (monitor,) = [
+        obj
+        for obj in rendered
+        if (obj["kind"], obj["metadata"]["name"]) == ("PodMonitor", "toolhive-registry-api")
+    ]
+    with prometheus(program, tmp_path, served.cluster.plane, [monitor], {"groups": []}) as scraping:
+        ((labels, _),) = scraping.until(
+            f'thv_http_requests_total{{namespace="{served.namespace}",pod=~"corp-.*",'
+            'route="/api/v1/servers",method="GET",code="200"} >= 1'
+        )
+    assert labels["pod"].startswith("corp-api-")
 
 
 def test_what_else_an_administrator_says_reaches_the_pods(served: Place, client: Client) -> None:
