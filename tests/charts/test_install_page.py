@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_every_command_of_the_page_works(
 ) -> None:
     monkeypatch.chdir(ROOT)
     kubectl = releases.cluster.plane.kubectl
-    programs = {
+    programs: dict[str, Callable[..., Done]] = {
         "helm": releases.helm.run,
         "kubectl": kubectl,
         "openssl": openssl,
