@@ -42,7 +42,7 @@ def _away(session: Session, error: ThvError) -> CommandError:
         f"the cluster does not answer: {error.message}",
         cause=f'the context is "{context}"' if context else "",
         tries=[
-            f"kubectl version{f' --context {shlex.quote(context)}' if context else ''}",
+            f"{session.program} doctor",
             "thv registry list --backend local   (registries of this machine)",
         ],
     )

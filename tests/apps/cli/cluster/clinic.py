@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,15 +72,41 @@ class Clinic:
             "KUBECONFIG": str(kubeconfig or self.plane.kubeconfig),
         }
         done = subprocess.run(
-            [str(Path(sys.executable).parent / "thv"), "doctor", *words],
+            [str(Path(sys.executable).parent / "thv"), "doctor", "--timeout", "100s", *words],
             env={**around, **environ},
             cwd=self.home,
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         return Report(done.returncode, done.stdout, done.stderr)
+
+    def mend(self, line: str, more: str = "") -> None:
+        """Runs the command that a line ends with, as its administrator pastes it."""
+        command = line.partition("Try: ")[2].partition("   (")[0] + more
+        folders = (Path(sys.executable).parent, self.plane.binaries.folder, os.environ["PATH"])
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env={
+                "PATH": os.pathsep.join(map(str, folders)),
+                "HOME": str(self.home),
+                "KUBECONFIG": str(self.plane.kubeconfig),
+                "THV_BACKEND": "kubernetes",
+            },
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+    def change(self, kind: str, name: str, change: Callable[[Json], None]) -> None:
+        """An object that `change` edits in place, for good."""
+        obj = self.get(kind, name)
+        change(obj)
+        self.kubectl("replace", "-f", "-", stdin=json.dumps(obj))
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
         done = self.plane.kubectl(*words, stdin=stdin)

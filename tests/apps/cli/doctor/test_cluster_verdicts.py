@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from tests.apps.cli.test_examples import require_parsed
 from thv.apps.cli.doctor import before, content, installed, reach, room
 from thv.apps.cli.doctor.content import Keeper, Names, Seen, Trouble, seen_of
 from thv.apps.cli.doctor.findings import Finding, Findings, Outcome
@@ -29,6 +31,9 @@ FINE, NOTE, FAILED, SKIPPED = Outcome
 def only(findings: Findings) -> Finding:
     (finding,) = findings
     assert bool(finding.fix) == (finding.outcome in (NOTE, FAILED))
+    for command in re.split(r" && | {3}\(|, then | > ", finding.fix):
+        if command.startswith("thv "):
+            require_parsed(command)
     return finding
 
 
@@ -135,6 +140,18 @@ def test_a_definition_is_compared_by_what_it_demands() -> None:
     assert "taken" in judged({**ours, "status": status}).message
     other = changed_rule(ours)
     assert "is of another version" in judged(other).message
+
+
+def test_a_field_that_is_missing_is_named_without_what_is_in_it() -> None:
+    ours = registry_crd()
+    theirs: JsonObject = msgspec.json.decode(msgspec.json.encode(ours))
+    fields = theirs["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    del fields["status"]["properties"]["previousSnapshot"]
+    for one, other, words in ((theirs, ours, "is older"), (ours, theirs, "is newer")):
+        found = Definition(name="kind", served=("v1alpha1",), object=one)
+        finding = only(installed.judge_kind(found, other, "mend", REMEDIES))
+        assert words in finding.message
+        assert finding.message.endswith(" status.previousSnapshot")
 
 
 def changed_rule(crd: JsonObject) -> JsonObject:
@@ -440,7 +457,7 @@ def test_a_registry_that_nobody_looks_after_is_told_so() -> None:
     finding = only(content.judge_registries([ill("Progressing")], REMEDIES, keeper))
     assert finding.message == "team/corp: the operator looks after a, b alone"
     more = "--watch-namespace a --watch-namespace b --watch-namespace team"
-    assert finding.fix == f"thv operator upgrade {more}"
+    assert finding.fix == f"thv operator upgrade --force-conflicts {more}"
 
 
 def test_many_registries_in_trouble_are_counted() -> None:

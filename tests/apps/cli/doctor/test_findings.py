@@ -40,7 +40,7 @@ def test_the_worst_finding_decides_what_the_program_ends_with(found: Findings, c
 
 
 def every_check() -> list[Check]:
-    way = Way(Chosen(environ={}), utc_now)
+    way = Way(Chosen(environ={}), utc_now, patience=1.0)
     machine = Machine(Home(Path("/data")), utc_now, {})
     return [
         of_program(program_of("/usr/bin/thv", "")),
@@ -57,7 +57,7 @@ def test_every_check_is_explained_under_its_own_heading() -> None:
 
 
 def test_what_a_check_needs_stands_before_it() -> None:
-    way = Way(Chosen(environ={}), utc_now)
+    way = Way(Chosen(environ={}), utc_now, patience=1.0)
     for further in (
         after_installation(way, REMEDIES, ""),
         before_installation(way, REMEDIES, "toolhive-system"),
@@ -69,7 +69,9 @@ def test_what_a_check_needs_stands_before_it() -> None:
 
 
 def test_only_what_leads_to_the_cluster_makes_it_unreachable() -> None:
-    ids = [check.id for check in on_the_way(Way(Chosen(environ={}), utc_now), REMEDIES)]
+    ids = [
+        check.id for check in on_the_way(Way(Chosen(environ={}), utc_now, patience=1.0), REMEDIES)
+    ]
     assert set(ids[:3]) == findings.UNREACHABLE
 
 

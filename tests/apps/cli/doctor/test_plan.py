@@ -91,7 +91,7 @@ def test_findings_are_told_in_the_order_of_the_checks() -> None:
             Check(id=id_, topic="All", look=look, stuck="")
             for id_, look in (("late", late), ("early", early))
         ]
-        await examine(checks, lambda check, _: order.append(check.id))
+        await examine(checks, lambda check, _: order.append(check.id), seconds=60)
 
     asyncio.run(story())
     assert order == ["late", "early"]

@@ -7,6 +7,7 @@ from thv.apps.cli.exits import CommandError, Exit
 from thv.apps.cli.loader import load
 from thv.apps.cli.options import option
 from thv.apps.cli.session import Session
+from thv.apps.cli.times import DURATION
 from thv.domain.errors import Code
 
 
@@ -21,7 +22,15 @@ from thv.domain.errors import Code
     outputs=("text", "json", "yaml"),
 )
 @option("--pre", is_flag=True, help="Before an installation: whether a cluster is ready for it.")
-async def doctor(session: Session, *, pre: bool) -> Exit:
+@option(
+    "--timeout",
+    type=DURATION,
+    default="10s",
+    show_default=True,
+    metavar="TIME",
+    help="How long each check may take.",
+)
+async def doctor(session: Session, *, pre: bool, timeout: float) -> Exit:
     """Find out what is wrong, and how it is mended.
 
     Without a cluster it looks at this machine: the data folder and its registries. Nothing is changed. It ends with 0
@@ -35,5 +44,5 @@ async def doctor(session: Session, *, pre: bool) -> Exit:
         )
     if pre and not session.settings.on_cluster:
         session.common.backend = "kubernetes"  # commands that are suggested say so
-    code: Exit = await load("thv.apps.cli.doctor.run:run_doctor")(session, pre=pre)
+    code: Exit = await load("thv.apps.cli.doctor.run:run_doctor")(session, pre=pre, seconds=timeout)
     return code

@@ -97,11 +97,11 @@ def _compared(check: str, found: Definition, expected: JsonObject, fix: str) -> 
     """By the fields of the schema, then by the rules."""
     theirs = facts(_schema(found.object or {}, found.served))
     ours = facts(_schema(expected, found.served))
-    lacking = sorted(ours.keys() - theirs.keys())
+    lacking = _outermost(ours.keys() - theirs.keys())
     if lacking:
         message = f"{found.name} is older than thv {__version__}: it lacks {_listed(lacking)}"
         return (failed(check, message, fix),)
-    more = sorted(theirs.keys() - ours.keys())
+    more = _outermost(theirs.keys() - ours.keys())
     if more:
         message = f"{found.name} is newer than thv {__version__}: it has {_listed(more)}"
         return (failed(check, message, UPGRADE),)
@@ -110,6 +110,16 @@ def _compared(check: str, found: Definition, expected: JsonObject, fix: str) -> 
         message = f"{found.name} is of another version than thv {__version__}: {_listed(changed)}"
         return (failed(check, f"{message} differ", fix),)
     return (fine(check, f"{found.name} is that of thv {__version__}"),)
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Without what is inside of others."""
+    found: list[str] = []
+    for path in sorted(paths):
+        inside = found and path.startswith((f"{found[-1]}.", f"{found[-1]}[", f"{found[-1]}{{"))
+        if not inside:
+            found.append(path)
+    return found
 
 
 def _schema(definition: JsonObject, served: Sequence[str]) -> JsonObject:

@@ -23,7 +23,7 @@ from thv.apps.cli.doctor.installed import (
 )
 from thv.apps.cli.doctor.remedies import SYSTEM
 from thv.apps.cli.doctor.room import Space
-from thv.apps.cli.doctor.way import ANSWER, Way
+from thv.apps.cli.doctor.way import Way
 from thv.clients.kube.errors import KubeError
 from thv.domain.access import Action, Right
 from thv.domain.canonical import JsonObject
@@ -223,7 +223,7 @@ class Observer:
     async def get(self, path: str) -> JsonObject | None:
         """One object; None where there is none."""
         try:
-            return await self._way.client.request("GET", path, timeout=ANSWER)
+            return await self._way.client.request("GET", path, timeout=self._way.patience)
         except KubeError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -236,7 +236,9 @@ class Observer:
         token, seen = "", 0
         while seen < MOST:
             asked = {"limit": str(PAGE), **(query or {}), **({"continue": token} if token else {})}
-            page = await self._way.client.request("GET", path, query=asked, timeout=ANSWER)
+            page = await self._way.client.request(
+                "GET", path, query=asked, timeout=self._way.patience
+            )
             for item in page.get("items") or ():
                 yield item
             seen += PAGE

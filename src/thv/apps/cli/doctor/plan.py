@@ -21,8 +21,6 @@ from thv.domain.errors import ThvError
 T = TypeVar("T")
 P = ParamSpec("P")
 
-SECONDS = 10.0
-"""A check that takes longer has failed."""
 _FORBIDDEN = 403
 
 
@@ -43,9 +41,12 @@ async def examine(
     checks: Sequence[Check],
     told: Callable[[Check, Findings], None] = lambda *_: None,
     *,
-    seconds: float = SECONDS,
+    seconds: float,
 ) -> Findings:
-    """The findings in the order of the checks; `told` hears of each check once those before it are told."""
+    """The findings in the order of the checks; `told` hears of each check once those before it are told.
+
+    A check that takes more seconds has failed.
+    """
     running: dict[str, asyncio.Task[Findings]] = {}
     for check in checks:
         needed = {need: running[need] for need in check.needs}

@@ -65,7 +65,7 @@ class Remedies(msgspec.Struct, frozen=True, kw_only=True):
             return self.install()
         release = annotations_of(operator).get(RELEASE)
         if release is None:
-            return self.thv("operator", "upgrade", *words)
+            return self.thv("operator", "upgrade", "--force-conflicts", *words)
         sets = [word for value in values for word in ("--set", value)]
         there = ["-n", namespace_of(operator), "--reuse-values", *sets]
         return shlex.join(["helm", "upgrade", release, CHART, *self._helm_flags(), *there])

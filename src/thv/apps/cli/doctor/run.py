@@ -19,21 +19,24 @@ from thv.apps.cli.exits import Exit
 from thv.apps.cli.session import Session
 from thv.clients.kube.config import Acting
 
+_ANSWERS = 0.8
+"""The share of its time that a check waits for one answer, so that it can say which one did not come."""
 
-async def run_doctor(session: Session, *, pre: bool) -> Exit:
-    """Looks, tells, and says how it ended."""
+
+async def run_doctor(session: Session, *, pre: bool, seconds: float) -> Exit:
+    """Looks, tells, and says how it ended; no check takes more seconds."""
     if pre or session.settings.on_cluster:
-        return await _of_cluster(session, pre=pre)
+        return await _of_cluster(session, seconds, pre=pre)
     home = session.local.home
     machine = Machine(home, session.local.clock, session.common.around.environ)
     checks = [_program(session), *of_machine(machine, home, Remedies(program=session.program))]
-    code = await _told(session, checks, str(home.root))
+    code = await _told(session, checks, seconds, str(home.root))
     if (session.common.around.home / ".kube" / "config").is_file():
         session.console.hint("a cluster is looked at with: thv doctor --backend kubernetes")
     return code
 
 
-async def _of_cluster(session: Session, *, pre: bool) -> Exit:
+async def _of_cluster(session: Session, seconds: float, *, pre: bool) -> Exit:
     settings, around = session.settings, session.common.around
     chosen = Chosen(
         environ={"HOME": str(around.home), **around.environ},
@@ -48,7 +51,7 @@ async def _of_cluster(session: Session, *, pre: bool) -> Exit:
         kubeconfig=settings.kubeconfig,
     )
     named = settings.namespace if settings.has_own_namespace else ""
-    way = Way(chosen, around.clock)
+    way = Way(chosen, around.clock, patience=_ANSWERS * seconds)
     further = (
         before_installation(way, remedies, named or SYSTEM)
         if pre
@@ -56,19 +59,20 @@ async def _of_cluster(session: Session, *, pre: bool) -> Exit:
     )
     try:
         checks = [_program(session), *on_the_way(way, remedies), *further]
-        return await _told(session, checks, settings.context or "the current context")
+        place = settings.context or "the current context"
+        return await _told(session, checks, seconds, place)
     finally:
         await way.close()
 
 
-async def _told(session: Session, checks: list[Check], place: str) -> Exit:
+async def _told(session: Session, checks: list[Check], seconds: float, place: str) -> Exit:
     if session.output != "text":
-        found = await examine(checks)
+        found = await examine(checks, seconds=seconds)
         code = exit_of(found)
         print_findings(found, session.output, session.console, place=place, code=int(code))
         return code
     teller = Teller(session.console)
-    findings: Findings = await examine(checks, teller.tell)
+    findings: Findings = await examine(checks, teller.tell, seconds=seconds)
     teller.end(findings)
     return exit_of(findings)
 

@@ -38,9 +38,6 @@ from thv.clients.kube.config import Access, Acting, connect, find_access
 from thv.clients.kube.errors import UNREADABLE, KubeConfigError, KubeError, KubeUnreachableError
 from thv.domain.canonical import JsonObject
 
-ANSWER = 8.0
-"""Seconds for one answer: less than a check has."""
-_LIMITS = Limits(connect=5.0, retries=1)
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _LONGEST = 1 << 20
 _AUTHORIZATION = "/apis/authorization.k8s.io/v1"
@@ -62,9 +59,12 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 class Way:
     """The steps, to be asked in their order; close it at the end."""
 
-    def __init__(self, chosen: Chosen, clock: Callable[[], datetime]) -> None:
+    def __init__(self, chosen: Chosen, clock: Callable[[], datetime], *, patience: float) -> None:
+        """`patience` is for one answer, in seconds."""
         self._chosen = chosen
         self._clock = clock
+        self.patience = patience
+        self._limits = Limits(connect=0.6 * patience, retries=1)
         self._clients: list[KubeClient] = []
         self._access = Access({}, {})
         self._names: Mapping[str, str] = {}
@@ -108,7 +108,7 @@ class Way:
         self._access = find_access(
             chosen.environ, kubeconfig=chosen.kubeconfig, context=chosen.context
         )
-        return connect(self._access, chosen.environ, _LIMITS, acting=chosen.acting)
+        return connect(self._access, chosen.environ, self._limits, acting=chosen.acting)
 
     # ------------------------------------------------------------ connection
 
@@ -126,7 +126,7 @@ class Way:
         client = self._asking()
         before, problem, untrusted = self._clock(), "", False
         try:
-            told = await client.request("GET", "/version", timeout=ANSWER)
+            told = await client.request("GET", "/version", timeout=self.patience)
             self.version = str(told.get("gitVersion") or "")
         except KubeError as error:
             if error.reason == UNREADABLE:
@@ -146,7 +146,7 @@ class Way:
         if not any(key in access.user for key in _LATE):
             return self.client
         nobody = Access(access.cluster, {}, access.namespace, access.origin)
-        self._clients.append(connect(nobody, self._chosen.environ, _LIMITS))
+        self._clients.append(connect(nobody, self._chosen.environ, self._limits))
         return self._clients[-1]
 
     # ------------------------------------------------------------ identity
@@ -158,9 +158,12 @@ class Way:
         try:
             answer = await self.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
         except KubeUnreachableError as error:
-            if not isinstance(error.__cause__, KubeConfigError):
-                raise
-            return msgspec.structs.replace(found, problem=error.message)
+            if isinstance(error.__cause__, KubeConfigError):
+                return msgspec.structs.replace(found, problem=error.message)
+            if found.kind == "command" and isinstance(error.__cause__, TimeoutError):
+                problem = f"{found.command[0]} gave no token within {self.patience:g} s"
+                return msgspec.structs.replace(found, problem=problem)
+            raise
         except KubeError as error:
             if error.status not in (_UNAUTHORIZED, _FORBIDDEN):
                 raise
@@ -185,7 +188,7 @@ class Way:
     async def told_version(self) -> str:
         """The version, asked for again where it is not told to just anybody."""
         if not self.version:
-            told = await self.client.request("GET", "/version", timeout=ANSWER)
+            told = await self.client.request("GET", "/version", timeout=self.patience)
             self.version = str(told.get("gitVersion") or "")
         return self.version
 
@@ -214,7 +217,7 @@ class Way:
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """A question that is put as an object; nothing is kept of it."""
-        return await self.client.request("POST", path, body=body, timeout=ANSWER)
+        return await self.client.request("POST", path, body=body, timeout=self.patience)
 
 
 def _attributes(right: tuple[str, str, str], namespace: str) -> JsonObject:
