@@ -139,6 +139,16 @@ async def test_a_follower_sees_what_the_registry_learned_late(place: Place, clie
     assert reply.json["registry_info"]["updated_at"] == "2020-01-01T00:00:00Z"
 
 
+@pytest.mark.requirement("REG-05")
+async def test_groups_are_handed_on_to_registries_that_read_us(client: Client) -> None:
+    reply = await client.get("/v0.1/servers/io.github.x%2Fversions/versions/latest")
+    assert "io.stacklok.toolhive/groups" not in reply.json["server"].get("_meta", {})
+    (membership,) = reply.json["_meta"]["io.stacklok.toolhive/registry"]["groups"]
+    assert membership["group"]["name"] == "tools"
+    reply = await client.get("/v0.1/servers/com.example%2Fplain/versions/latest")
+    assert "groups" not in reply.json["_meta"]["io.stacklok.toolhive/registry"]
+
+
 async def test_a_position_survives_other_content(place: Place, client: Client) -> None:
     first = await client.get("/v0.1/servers?limit=2&version=latest")
     cursor = first.json["metadata"]["nextCursor"]

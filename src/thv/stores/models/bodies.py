@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -233,6 +234,8 @@ class _OwnMeta(msgspec.Struct, omit_defaults=True, rename="camel"):
     approval: JsonObject | None = None
     origin: JsonObject | None = None
     tools: tuple[str, ...] = ()
+    groups: tuple[Any, ...] = ()
+    """Memberships, so that whoever reads this registry has them too."""
 
 
 def _official_meta(record: Record, entry: Entry) -> _OfficialMeta:
@@ -258,7 +261,14 @@ def _own_meta(record: Record, entry: Entry, facts: Facts) -> _OwnMeta:
         record.review or None,
         origin_of(entry),
         facts.tools,
+        _groups_of(entry),
     )
+
+
+def _groups_of(entry: Entry) -> tuple[Any, ...]:
+    meta = entry.server.get("_meta")
+    groups = meta.get(GROUPS_META) if isinstance(meta, dict) else None
+    return tuple(groups) if isinstance(groups, list) else ()
 
 
 def _without_groups(server: JsonObject) -> JsonObject:

@@ -22,7 +22,7 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "3"
+EDITION = "4"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
