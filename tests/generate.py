@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.charts.generated import OUTPUTS as CHARTS
 from tests.charts.olm import OUTPUTS as OLM
+from tests.condition_pages import conditions_page
 from tests.kind_pages import permissions_page, registry_page, server_page
 from tests.metrics.page import metrics_page
 from tests.pages import cli_page, requirements_page, settings_page
@@ -41,6 +42,7 @@ OUTPUTS: list[tuple[str, Callable[[], str]]] = [
     ("deploy/install.yaml", lambda: _yaml(*kinds(), *render())),
     ("docs/requirements.md", requirements_page),
     ("docs/reference/cli.md", cli_page),
+    ("docs/reference/conditions.md", conditions_page),
     ("docs/reference/mcpregistry.md", registry_page),
     ("docs/reference/mcpserver.md", server_page),
     ("docs/reference/metrics.md", metrics_page),

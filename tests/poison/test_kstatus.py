@@ -12,7 +12,9 @@ import pytest
 from tests.builders import server
 from tests.poison.kstatus import Reading, reading
 from tests.sync.world import OPENED, World
+from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
+from thv.domain.reasons import REASONS, ReasonWord
 from thv.domain.registry_status import ApiPhase, ApiStatus, Trigger
 from thv.domain.resources import MCP_REGISTRY
 from thv.sync.api import ApiState
@@ -22,6 +24,7 @@ from thv.sync.status import syncing
 
 CURRENT, IN_PROGRESS = Reading.CURRENT, Reading.IN_PROGRESS
 FAILED, TERMINATING = Reading.FAILED, Reading.TERMINATING
+EXPLAINED = {(reason.type, reason.status, reason.word) for reason in REASONS}
 STALLED = {Code.INVALID, Code.SOURCE_TYPE_UNSUPPORTED, Code.REGISTRY_CYCLE}
 
 
@@ -37,7 +40,16 @@ def run(story: Coroutine[Any, Any, None]) -> None:
 
 
 async def read(world: World) -> Reading:
-    return reading(await world.store.get(MCP_REGISTRY, "default", "corp"))
+    """What kstatus makes of the registry, each of whose conditions the reference explains."""
+    obj = await world.store.get(MCP_REGISTRY, "default", "corp")
+    said = {(each["type"], each["status"], each["reason"]) for each in _conditions(obj)}
+    assert said <= EXPLAINED
+    return reading(obj)
+
+
+def _conditions(obj: JsonObject) -> list[JsonObject]:
+    conditions: list[JsonObject] = obj.get("status", {}).get("conditions", [])
+    return conditions
 
 
 async def synced(**spec: Any) -> World:
@@ -48,7 +60,7 @@ async def synced(**spec: Any) -> World:
     return world
 
 
-def api(phase: ApiPhase, reason: str, *, message: str = "why") -> ApiState:
+def api(phase: ApiPhase, reason: ReasonWord, *, message: str = "why") -> ApiState:
     endpoint = "http://corp-api.default.svc:8080"
     return ApiState(
         status=ApiStatus(phase=phase, endpoint=endpoint, message=message), reason=reason

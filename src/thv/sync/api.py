@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from thv.domain.reasons import ReasonWord
 from thv.domain.registry import Registry
 from thv.domain.registry_status import ApiStatus
 from thv.domain.snapshot import SnapshotRef
@@ -21,7 +22,7 @@ class ApiState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the API of one registry."""
 
     status: ApiStatus
-    reason: str = "Available"
+    reason: ReasonWord = "Available"
     """Reason of the condition APIReady; the API answers when this is Available."""
     drifted: tuple[str, ...] = ()
     """Objects that somebody changed or removed and that are as they should be again, such as `service "corp-api"`."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-from thv.domain.conditions import Condition, merge_conditions
+from thv.domain.conditions import Condition, ConditionStatus, merge_conditions
 from thv.domain.errors import Code, ThvError
+from thv.domain.reasons import ReasonWord
 from thv.domain.registry import Registry
 from thv.domain.registry_status import (
     HISTORY_LIMIT,
@@ -43,7 +43,7 @@ from thv.sync.flow import Outcome
 EMPTY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 # Which condition an error speaks about, and its reason there.
-_SOURCE: Mapping[Code, str] = {
+_SOURCE: Mapping[Code, ReasonWord] = {
     Code.SOURCE_UNREACHABLE: "SourceUnreachable",
     Code.SOURCE_TIMEOUT: "Timeout",
     Code.SOURCE_NOT_FOUND: "NotFound",
@@ -57,13 +57,13 @@ _SOURCE: Mapping[Code, str] = {
     Code.SECRET_FORBIDDEN: "SecretForbidden",
     Code.TOOL_MISSING: "ToolMissing",
 }
-_DATA: Mapping[Code, str] = {
+_DATA: Mapping[Code, ReasonWord] = {
     Code.FORMAT_INVALID: "FormatInvalid",
     Code.FORMAT_UNSUPPORTED: "FormatUnsupported",
     Code.SIZE_LIMIT_EXCEEDED: "SizeLimitExceeded",
     Code.EMPTY: "Empty",
 }
-_STALLED: Mapping[Code, str] = {
+_STALLED: Mapping[Code, ReasonWord] = {
     Code.INVALID: "Invalid",
     Code.SOURCE_TYPE_UNSUPPORTED: "SourceTypeUnsupported",
     Code.REGISTRY_CYCLE: "RegistryCycle",
@@ -217,7 +217,7 @@ def _kept(status: RegistryStatus, *kinds: str) -> list[Condition]:
     ]
 
 
-def _last_word(status: RegistryStatus) -> tuple[str, str]:
+def _last_word(status: RegistryStatus) -> tuple[ReasonWord, str]:
     """Reason and message of Ready, as the last sync left them, API aside."""
     last = next((each for each in status.conditions if each.type == "SyncSucceeded"), None)
     if last is not None and last.status == "False":
@@ -227,17 +227,14 @@ def _last_word(status: RegistryStatus) -> tuple[str, str]:
 
 # Conditions ------------------------------------------------------------------------------------------------
 
-Truth = Literal["True", "False", "Unknown"]
-
-
-_API_NOT_READY = "APINotReady"
+_API_NOT_READY: ReasonWord = "APINotReady"
 
 
 def _good(
     registry: Registry, status: RegistryStatus, outcome: Outcome, api: ApiState | None
 ) -> list[Condition]:
     count = _counted(status.server_count, "server")
-    source_reason = "Fetched" if outcome.fetched else "NotModified"
+    source_reason: ReasonWord = "Fetched" if outcome.fetched else "NotModified"
     if outcome.known.resolved_url:
         source_reason = "APIDiscovered"
     data_reason, data_message = _data(status, outcome.mirror)
@@ -256,7 +253,7 @@ def _good(
     ]
     if registry.governed:
         waiting = status.catalog_state.pending_promotion if status.catalog_state else 0
-        reason = "ApprovalPending" if waiting else "AllPromoted"
+        reason: ReasonWord = "ApprovalPending" if waiting else "AllPromoted"
         conditions.append(
             _condition(
                 registry,
@@ -269,7 +266,7 @@ def _good(
     return conditions
 
 
-def _data(status: RegistryStatus, mirror: MirrorState) -> tuple[str, str]:
+def _data(status: RegistryStatus, mirror: MirrorState) -> tuple[ReasonWord, str]:
     if status.version_count == 0 and not status.candidates:
         return "FilterMatchedNothing", "filter and policy let no entry pass"
     if mirror.rejected:
@@ -293,17 +290,17 @@ def _bad(
     message = error.message
     conditions = _api(registry, status, api)
     if error.code in _STALLED:
-        reason = _STALLED[error.code]
-        conditions.append(_condition(registry, "Stalled", "True", reason, message))
+        conditions.append(_condition(registry, "Stalled", "True", _STALLED[error.code], message))
         conditions.append(_condition(registry, "Ready", "False", "Invalid", message))
         return conditions
     conditions.append(_topic(registry, error))
-    reason = "Failed" if retry.exhausted else "Retrying"
+    reason: ReasonWord = "Failed" if retry.exhausted else "Retrying"
     conditions.append(_condition(registry, "SyncSucceeded", "False", reason, message))
     if status.snapshot:
         conditions.append(_ready(registry, status, api, "ServingLastGood", message))
     else:
-        ready = "SnapshotTooLarge" if error.code is Code.SNAPSHOT_TOO_LARGE else "SourceNotReady"
+        too_large = error.code is Code.SNAPSHOT_TOO_LARGE
+        ready: ReasonWord = "SnapshotTooLarge" if too_large else "SourceNotReady"
         conditions.append(_condition(registry, "Ready", "False", ready, message))
     # What is served is not what the source holds: whoever waits for that goes on waiting, however long it takes.
     conditions.append(_condition(registry, "Reconciling", "True", "Retrying", message))
@@ -340,7 +337,11 @@ def _api(registry: Registry, status: RegistryStatus, api: ApiState | None) -> li
 
 
 def _ready(
-    registry: Registry, status: RegistryStatus, api: ApiState | None, reason: str, message: str
+    registry: Registry,
+    status: RegistryStatus,
+    api: ApiState | None,
+    reason: ReasonWord,
+    message: str,
 ) -> Condition:
     """Ready, unless the API that should serve the content does not."""
     if registry.spec.api.enabled and api is not None and api.reason != "Available":
@@ -350,7 +351,7 @@ def _ready(
 
 
 def _condition(
-    registry: Registry, kind: str, status: Truth, reason: str, message: str
+    registry: Registry, kind: str, status: ConditionStatus, reason: ReasonWord, message: str
 ) -> Condition:
     return Condition(
         type=kind,

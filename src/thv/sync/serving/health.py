@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
+from thv.domain.reasons import ReasonWord
 from thv.domain.registry_status import ApiPhase
 from thv.domain.resources import name_of, namespace_of
 
-AVAILABLE, DISABLED, DEPLOYING = "Available", "Disabled", "Deploying"
-UNAVAILABLE, QUOTA = "APIDeploymentUnavailable", "QuotaExceeded"
+AVAILABLE: Final = "Available"
+DISABLED: Final = "Disabled"
+DEPLOYING: Final = "Deploying"
+UNAVAILABLE: Final = "APIDeploymentUnavailable"
+QUOTA: Final = "QuotaExceeded"
 
 _PULLING = frozenset(
     {
@@ -39,7 +43,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one Deployment."""
 
     phase: ApiPhase
-    reason: str
+    reason: ReasonWord
     """Of the condition APIReady."""
     ready: int = 0
     """Ready pods, not more than are wanted."""
@@ -98,7 +102,7 @@ def health_of(
 
 def refused_health(error: ThvError) -> Health:
     """The state of an API of which an object could not be made."""
-    reason = QUOTA if "quota" in error.details else UNAVAILABLE
+    reason: ReasonWord = QUOTA if "quota" in error.details else UNAVAILABLE
     return Health(phase=ApiPhase.ERROR, reason=reason, message=shortened(error.message))
 
 
@@ -114,7 +118,7 @@ def _some(ready: int, wanted: int, trouble: str) -> str:
     return shortened(f"{ready} of {wanted} pods are ready" + (f": {trouble}" if trouble else ""))
 
 
-def _reason(message: str) -> str:
+def _reason(message: str) -> ReasonWord:
     return QUOTA if "exceeded quota" in message else UNAVAILABLE
 
 
