@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_a_host_that_was_opened_in_a_wrong_form_is_named(cli: Cli, upstream: Ups
         assert ran.code == 2
         assert '"127.0.0.1:port" is no entry of the form host:port or host:*' in ran.err
         assert "THV_ALLOW" in ran.err
+
+
+@pytest.mark.requirement("SYN-04")
+def test_sources_go_through_the_proxy_that_is_named(cli: Cli, upstream: Upstream) -> None:
+    cli.ok("registry", "add", "lab", "--url", f"{upstream.url}/servers.json", *OPEN)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    cli.environ |= {"THV_PROXY": nobody, "THV_PROXY_USERNAME": "me", "THV_PROXY_PASSWORD": "canary"}
+    ran = cli("registry sync lab")
+    assert ran.code == 10
+    assert "canary" not in ran.err
+    cli.environ["THV_NO_PROXY"] = "127.0.0.0/8"
+    cli.ok("registry", "sync", "lab")
+    cli.environ["THV_PROXY"] = "http://me:canary@proxy"
+    ran = cli("registry sync lab")
+    assert (ran.code, "THV_PROXY" in ran.err, "canary" in ran.err) == (2, True, False)
 
 
 @pytest.mark.requirement("CLI-01", "REG-06")

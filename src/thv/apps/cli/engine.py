@@ -6,6 +6,7 @@ fetched.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,10 +15,13 @@ from thv.apps.cli.allowing import allowed, opened
 from thv.apps.cli.leftovers import last_mirror, sweep
 from thv.apps.cli.settings import Settings
 from thv.apps.cli.wiring import Local
+from thv.apps.kit import variables
 from thv.apps.kit.engine import Engine as AnyEngine
 from thv.apps.kit.engine import Places, Reach
+from thv.apps.kit.outbound import Roots, read_proxy
 from thv.apps.kit.readers import readable
 from thv.clients.http.guard import AllowList
+from thv.clients.http.proxy import Proxy
 from thv.domain.errors import ThvError
 from thv.domain.registry import FileSource as FileSpec
 from thv.domain.registry import Registry
@@ -43,11 +47,20 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders below which sources of type file may lie."""
     fetch_backoff: float = 0.1
     """Seconds before the second try of a page; doubles."""
+    proxy: Proxy | None = None
+    """The outbound proxy. THV_PROXY, THV_NO_PROXY, THV_PROXY_USERNAME, THV_PROXY_PASSWORD."""
+    trust: Path | None = None
+    """File of certificates that are trusted for every source beside those of the system. THV_TRUST."""
 
 
-def engine_settings(settings: Settings) -> EngineSettings:
+def engine_settings(settings: Settings, environ: Mapping[str, str]) -> EngineSettings:
     """How the engine of this process reaches sources."""
-    return EngineSettings(allowed_hosts=settings.allow, fetch_backoff=settings.fetch_backoff)
+    return EngineSettings(
+        allowed_hosts=settings.allow,
+        fetch_backoff=settings.fetch_backoff,
+        proxy=read_proxy(environ),
+        trust=variables.file(environ, "THV_TRUST"),
+    )
 
 
 class Engine(AnyEngine):
@@ -110,4 +123,6 @@ def _reach(local: Local, settings: EngineSettings) -> Reach:
         open_file=open_file,
         denied_hint=DENIED_HINT,
         fetch_backoff=settings.fetch_backoff,
+        proxy=settings.proxy,
+        trust=Roots(settings.trust),
     )

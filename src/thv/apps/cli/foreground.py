@@ -25,7 +25,9 @@ class Foreground:
         self._session = session
         self._line: ProgressLine | None = None
         self._engine = Engine(
-            session.local, engine_settings(session.settings), watcher=self._watched
+            session.local,
+            engine_settings(session.settings, session.common.around.environ),
+            watcher=self._watched,
         )
 
     async def sync(self, shelf: Shelf, line: ProgressLine) -> Shelf:

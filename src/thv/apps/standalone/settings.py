@@ -91,7 +91,7 @@ def settings_of(
             "--anonymous-read and an access file exclude each other",
             hint="Leave out one of --anonymous-read, --token-file and THV_ACCESS_FILE.",
         )
-    engine = engine_settings(session.settings)
+    engine = engine_settings(session.settings, environ)
     if fetch_backoff:
         engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
     engine = msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow))
