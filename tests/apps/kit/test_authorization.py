@@ -241,6 +241,7 @@ async def test_many_requests_at_once_are_one_review_of_each_kind(door: Door) -> 
     assert len(door.cluster.asked) == 2
 
 
+@pytest.mark.requirement("API-05", "OPS-05")
 async def test_under_load_no_token_is_reviewed_twice_in_ten_seconds(door: Door) -> None:
     """Half a minute of 20 callers who ask five times a second each, several at once."""
     for number in range(20):

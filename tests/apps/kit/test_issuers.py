@@ -89,6 +89,9 @@ BAD: dict[str, dict[str, Any]] = {
     "of another issuer": {"iss": "http://127.0.0.1:1"},
     "of an issuer with a slash": {"iss": "SAME/"},
     "of no issuer": {"iss": None},
+    "of no time": {"exp": "soon"},
+    "without end": {"exp": float("inf")},
+    "with a number of no size": {"nbf": float("inf")},
     "with a key that is none": {"head": {"kid": "other"}},
     "with a demand": {"head": {"crit": ["x"], "x": 1}},
 }
@@ -122,9 +125,12 @@ def signed_with(secret: bytes, token: str) -> str:
     return f"{whole}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
+def packed(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
 def forged(token: str, head: dict[str, Any], signature: str = "") -> str:
-    packed = base64.urlsafe_b64encode(json.dumps(head).encode()).rstrip(b"=").decode()
-    return ".".join((packed, token.split(".")[1], signature))
+    return ".".join((packed(json.dumps(head).encode()), token.split(".")[1], signature))
 
 
 async def test_what_was_not_signed_by_the_issuer_is_refused(issuer: LocalIssuer) -> None:
@@ -145,6 +151,8 @@ async def test_what_was_not_signed_by_the_issuer_is_refused(issuer: LocalIssuer)
         jwt.encode(claims, a_key("RS256", 9), "RS256", headers=named),
         jwt.encode(claims, a_key("ES256"), "ES256", headers=named),  # names a key of another kind
         jwt.encode(claims, a_key("RS256", 9), "RS256", headers={**named, "jwk": published(a_key("RS256", 9), "RS256")}),
+        forged(good, {"alg": "A" * 100 + "\n"}), forged(good, {"alg": 7}), forged(good, {"alg": "RS256", "kid": 7}),
+        ".".join((packed(b"[" * 9000), payload, signature)), ".".join((head, packed(b"[" * 9000), signature)),
         "a.b.c", "..", "opaque", head, "",
     ):  # fmt: skip
         assert await check(token) is None, token

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tests.apps.kit.access_files import a_token
+from tests.apps.kit.issuer import AUDIENCE, an_issuer
 from tests.apps.standalone.process import Process, names, run
 from tests.git_server import certificate_for
 from thv.apps.kit.home import Home, LoopLock
-from thv.formats.tokens import AccessFile, Token, render_access
+from thv.formats.tokens import AccessFile, Binding, Issuer, Token, render_access
 
 pytestmark = pytest.mark.e2e
 
@@ -188,6 +189,16 @@ def test_an_access_file_tells_who_reads_what_and_counts_as_soon_as_it_changes(
         write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@red"))
         server.until_served(red, **bea)
         assert server.get(blue, **bea).status == 403
+        with an_issuer() as issuer:
+            binding = Binding(user="oidc:ida", role="toolhive-registry-user", namespace="blue")
+            trusted = Issuer(url=issuer.url, audiences=(AUDIENCE,))
+            put_access(access, AccessFile(issuers=(trusted,), bindings=(binding,)))
+            ida = {"Authorization": f"Bearer {issuer.token(sub='ida')}"}
+            server.until_served(blue, **ida)
+            assert server.get("/api/v1/me", **ida).json["user"] == "oidc:ida"
+            assert (server.get(red, **ida).status, server.get(red, **bea).status) == (403, 401)
+        write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@red"))
+        server.until_served(red, **bea)
         access.chmod(0o644)
         server.until(lambda: server.get(red, **bea).status == 503)
         assert "its mode is 0644; others may use it" in server.said
@@ -197,9 +208,13 @@ def test_an_access_file_tells_who_reads_what_and_counts_as_soon_as_it_changes(
 
 
 def write_access(path: Path, *tokens: Token) -> None:
+    put_access(path, AccessFile(tokens=tokens))
+
+
+def put_access(path: Path, file: AccessFile) -> None:
     draft = path.with_suffix(".draft")
     draft.touch(mode=0o600)
-    draft.write_bytes(render_access(AccessFile(tokens=tokens)))
+    draft.write_bytes(render_access(file))
     draft.replace(path)
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from thv.apps.cli.exits import CommandError
 from thv.clients.http.client import HttpClient
-from thv.clients.http.errors import HttpError
+from thv.clients.http.errors import HttpError, TlsError
 from thv.clients.http.guard import AllowList, Credential
 from thv.clients.http.response import Limits
 from thv.clients.http.url import Url, parse_url
@@ -68,6 +68,12 @@ async def _asked(address: str, token: str, path: str) -> JsonObject:
             ) as answer,
         ):
             status, body = answer.status, await answer.body()
+    except TlsError as error:
+        raise CommandError(
+            Code.TLS_VERIFICATION_FAILED,
+            f"{address} cannot prove who it is: {error.message}",
+            tries=["SSL_CERT_FILE=FILE thv auth ...   (the certificates of its authority)"],
+        ) from error
     except HttpError as error:
         raise CommandError(
             Code.SOURCE_UNREACHABLE,

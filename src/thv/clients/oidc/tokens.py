@@ -17,6 +17,8 @@ from thv.clients.oidc.errors import TokenRefusedError
 from thv.clients.oidc.keys import Keys
 
 _REQUIRED = ("exp", "iss", "aud", "sub")
+_NOT_GOOD = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+"""What the library says of a token, and of JSON that is deeper or larger than anybody means."""
 _UNVERIFIED: Options = {"verify_signature": False}
 
 
@@ -24,7 +26,7 @@ def issuer_of(token: str) -> str | None:
     """The issuer that a token names, None for what is no token of an issuer; nothing is verified yet."""
     try:
         named = jwt.decode(token, options=_UNVERIFIED).get("iss")
-    except (jwt.InvalidTokenError, ValueError, RecursionError):
+    except _NOT_GOOD:
         return None
     return named if isinstance(named, str) else None
 
@@ -44,7 +46,7 @@ async def claims_of(
     """
     algorithm, kid = _head(token)
     if algorithm not in algorithms:
-        raise TokenRefusedError(f"it is signed by {algorithm}")
+        raise TokenRefusedError(f"it is signed by {algorithm[:20]!r}")
     try:
         key = await keys.key(kid, algorithm)
         if key is None:
@@ -58,8 +60,8 @@ async def claims_of(
             leeway=timedelta(seconds=leeway),
             options={"require": list(_REQUIRED)},
         )
-    except (jwt.PyJWTError, ValueError, TypeError) as error:
-        raise TokenRefusedError(str(error)) from error
+    except _NOT_GOOD as error:
+        raise TokenRefusedError(str(error)[:200]) from error
     return found
 
 
@@ -67,8 +69,8 @@ def _head(token: str) -> tuple[str, str]:
     """Algorithm and name of the key."""
     try:
         head = jwt.get_unverified_header(token)
-    except (jwt.InvalidTokenError, ValueError) as error:
-        raise TokenRefusedError(str(error)) from error
+    except _NOT_GOOD as error:
+        raise TokenRefusedError(str(error)[:200]) from error
     if "crit" in head:
         raise TokenRefusedError("it demands what we do not know")
     algorithm, kid = head.get("alg"), head.get("kid", "")
