@@ -223,9 +223,13 @@ def test_ctrl_c_stops_and_the_next_sync_goes_on_where_it_was(cli: Cli, upstream:
         upstream.corpus.publish(f"io.example/s{number:03}")
     upstream.fault(stall(), path="/v0.1/servers", after=2, times=1)
     pressed = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    inherited = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored in background jobs
     pressed.start()
     ran = cli("registry", "add", "api", "--registry-url", upstream.url, *OPEN)
     pressed.cancel()
+    signal.signal(signal.SIGINT, inherited)
     assert ran.code == 130
     assert "the next sync goes on where this one was" in ran.err
     before = len(upstream.seen("/v0.1/servers"))
