@@ -111,6 +111,7 @@ def test_it_answers_programs_and_as_a_plugin(clinic: Clinic) -> None:
     found = json.loads(said.out)
     assert (said.code, found["kind"], found["exitCode"]) == (1, "FindingList", 1)
     assert found["counts"]["failed"] == 1
+    assert found["place"] == f'context "test" of {clinic.plane.kubeconfig}'
     (failed,) = [each for each in found["items"] if each["outcome"] == "failed"]
     assert failed["check"] == "leader"
     assert failed["docs"] == "docs/how-to/troubleshoot.md#leader"

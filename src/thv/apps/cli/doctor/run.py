@@ -6,6 +6,7 @@ In the flow: the only module of this room that knows a session.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from thv.apps.cli.doctor.cluster_checks import after_installation, before_installation, on_the_way
 from thv.apps.cli.doctor.findings import Findings, exit_of
@@ -30,7 +31,7 @@ async def run_doctor(session: Session, *, pre: bool, seconds: float) -> Exit:
     home = session.local.home
     machine = Machine(home, session.local.clock, session.common.around.environ)
     checks = [_program(session), *of_machine(machine, home, Remedies(program=session.program))]
-    code = await _told(session, checks, seconds, str(home.root))
+    code = await _told(session, checks, seconds, lambda: str(home.root))
     if (session.common.around.home / ".kube" / "config").is_file():
         session.console.hint("a cluster is looked at with: thv doctor --backend kubernetes")
     return code
@@ -59,17 +60,18 @@ async def _of_cluster(session: Session, seconds: float, *, pre: bool) -> Exit:
     )
     try:
         checks = [_program(session), *on_the_way(way, remedies), *further]
-        place = settings.context or "the current context"
-        return await _told(session, checks, seconds, place)
+        return await _told(session, checks, seconds, lambda: way.origin)
     finally:
         await way.close()
 
 
-async def _told(session: Session, checks: list[Check], seconds: float, place: str) -> Exit:
+async def _told(
+    session: Session, checks: list[Check], seconds: float, place: Callable[[], str]
+) -> Exit:
     if session.output != "text":
         found = await examine(checks, seconds=seconds)
         code = exit_of(found)
-        print_findings(found, session.output, session.console, place=place, code=int(code))
+        print_findings(found, session.output, session.console, place=place(), code=int(code))
         return code
     teller = Teller(session.console)
     findings: Findings = await examine(checks, teller.tell, seconds=seconds)

@@ -79,6 +79,11 @@ class Way:
         """Once there is a kubeconfig."""
         return self._clients[0]
 
+    @property
+    def origin(self) -> str:
+        """Where the cluster was found, `""` where it was not."""
+        return self._access.origin
+
     def now(self) -> datetime:
         """By the clock of the cluster."""
         return self._clock() - timedelta(seconds=self.skew)
