@@ -108,6 +108,9 @@ LEASE = Kind(group="coordination.k8s.io", version="v1", kind="Lease", plural="le
 EVENT = Kind(group="events.k8s.io", version="v1", kind="Event", plural="events")
 POD = Kind(version="v1", kind="Pod", plural="pods", short_names=("po",))
 ENDPOINTS = Kind(version="v1", kind="Endpoints", plural="endpoints", short_names=("ep",))
+NAMESPACE = Kind(
+    version="v1", kind="Namespace", plural="namespaces", short_names=("ns",), namespaced=False
+)
 
 CLUSTER_KINDS = (
     *KINDS,
@@ -123,6 +126,7 @@ CLUSTER_KINDS = (
     EVENT,
     POD,
     ENDPOINTS,
+    NAMESPACE,
 )
 """What a cluster keeps for us, beside what every store keeps."""
 

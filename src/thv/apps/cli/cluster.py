@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from thv import data
+from thv.apps.cli.console import Console
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.apps.cli.wiring import Clock
@@ -83,6 +85,7 @@ def open_cluster(session: Session) -> Cluster:
             context=settings.context,
             acting=Acting(user=settings.acts_as, groups=settings.acts_as_groups),
             limits=_LIMITS,
+            warned=_once_each(session.console),
         )
     except KubeConfigError as error:
         raise CommandError(
@@ -92,6 +95,18 @@ def open_cluster(session: Session) -> Cluster:
         ) from error
     session.console.detail(f"registries are kept on the cluster {client.server} ({settings.why})")
     return Cluster(client=client, cache=settings.cache, clock=around.clock)
+
+
+def _once_each(console: Console) -> Callable[[str], None]:
+    """Shows what the API server warns of; what it repeats at each request is said once."""
+    said: set[str] = set()
+
+    def warned(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            console.warning(text)
+
+    return warned
 
 
 def _forget_unused(folder: Path) -> None:

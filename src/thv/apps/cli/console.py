@@ -80,6 +80,12 @@ class Console(msgspec.Struct, frozen=True, kw_only=True):
             self.err.write(f"{self.mark(symbol)} {safe(text)}\n")
             self.err.flush()
 
+    def warning(self, text: str) -> None:
+        """What an API server warns of, as kubectl shows it."""
+        if not self.quiet:
+            self.err.write(f"{self.paint('Warning:', 'yellow', err=True)} {safe(text)}\n")
+            self.err.flush()
+
     def hint(self, text: str) -> None:
         """A remark that only a person at a terminal wants."""
         if self.err_terminal and not self.quiet:

@@ -17,7 +17,15 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
-from thv.domain.resources import KINDS, MCP_REGISTRY, OLD_GROUP, Kind, find_kind, name_of
+from thv.domain.resources import (
+    KINDS,
+    MCP_REGISTRY,
+    NAMESPACE,
+    OLD_GROUP,
+    Kind,
+    find_kind,
+    name_of,
+)
 from thv.formats.folder import UnreadableFileError, parse_file
 
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -69,16 +77,25 @@ def title_of(obj: JsonObject, kind: Kind) -> str:
     return f"{kind.singular}{'.' + kind.group if kind.group else ''}/{name_of(obj)}"
 
 
-def unknown_kind(manifest: Manifest) -> CommandError | None:
-    """Why a resource cannot be kept here; None for a namespace, which needs nothing."""
+def is_namespace(manifest: Manifest) -> bool:
+    """Whether it is a namespace, which one machine has without being told."""
+    found = find_kind(
+        str(manifest.obj.get("apiVersion")), str(manifest.obj.get("kind")), (NAMESPACE,)
+    )
+    return found is not None
+
+
+def unknown_kind(manifest: Manifest, *, on_cluster: bool = False) -> CommandError:
+    """Why a resource cannot be kept here."""
     version, kind = manifest.obj.get("apiVersion"), manifest.obj.get("kind")
-    if kind == "Namespace" and version == "v1":
-        return None
     known = ", ".join(each.kind for each in KINDS)
     tries = [f"kinds that are kept here: {known}"]
     if kind == MCP_REGISTRY.kind and str(version).startswith(OLD_GROUP):
         message = f'apiVersion "{version}" of {manifest.title} is of an older ToolHive'
         tries = ["thv registry migrate FILE   (writes it as this version reads it)"]
+    elif on_cluster:
+        message = f"{manifest.title} is none of the kinds that thv applies: {known}, Namespace"
+        tries = ["kubectl apply -f FILE   (applies every kind)"]
     elif kind in _CLUSTER_KINDS:
         message = f"{manifest.title} means something to a Kubernetes cluster only"
     elif kind in _LATER_KINDS:

@@ -5,7 +5,8 @@ In the flow: between the wire and the client. Nothing here sends.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,9 @@ from thv.clients.kube.errors import UNREADABLE, KubeError, KubeTooLargeError
 JsonObject = dict[str, Any]
 
 _SHOWN = 200
+_WARNING = re.compile(r'(\d{3}) \S+ "((?:[^"\\]|\\.)*)"')
+_MISCELLANEOUS = "299"
+"""The code of what an API server warns of; the others of the header are about caches."""
 
 
 class Lines:
@@ -44,6 +48,11 @@ class Lines:
     def unfinished(self) -> bool:
         """Whether a line has begun."""
         return bool(self._rest.strip())
+
+    @property
+    def rest(self) -> bytes:
+        """What came of it."""
+        return bytes(self._rest)
 
     def _require_within(self, size: int) -> None:
         if size > self._limit:
@@ -93,6 +102,14 @@ def refusal(
         details=_details(told),
         retry_after=_retry_after(headers, _details(told)),
     )
+
+
+def warnings_in(headers: Iterable[str]) -> Iterator[str]:
+    """What the server warns of, from its headers `Warning: 299 - "text"`."""
+    for header in headers:
+        for code, text in _WARNING.findall(header):
+            if code == _MISCELLANEOUS and text:
+                yield re.sub(r"\\(.)", r"\1", text)
 
 
 def told_error(status: JsonObject) -> KubeError:

@@ -28,6 +28,7 @@ from thv.clients.kube.answers import (
     read_body,
     refusal,
     told_error,
+    warnings_in,
 )
 from thv.clients.kube.errors import KubeConfigError, KubeError, KubeUnreachableError
 
@@ -36,6 +37,12 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)
 logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 JSON = "application/json"
+Warned = Callable[[str], None]
+"""Told a sentence of the server."""
+
+
+def unheard(_text: str) -> None:
+    """For who has nobody to tell."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +88,12 @@ class KubeClient:
         sni: str = "",
         limits: Limits = Limits(),  # noqa: B008 # a frozen value
         chance: Callable[[], float] = random.random,
+        warned: Warned = unheard,
     ) -> None:
-        """`sni` is the name that the server's certificate has, where it is not the host of its URL."""
+        """`sni` is the name that the server's certificate has, where it is not the host of its URL.
+
+        `warned` is told what the server warns of, beside its answer.
+        """
         self.namespace = namespace
         """The namespace that the configuration names."""
         self.date = ""
@@ -91,6 +102,7 @@ class KubeClient:
         self._extensions = {"sni_hostname": sni} if sni else {}
         self._limits = limits
         self._chance = chance
+        self._warned = warned
         self._turns = asyncio.Semaphore(limits.requests)
         self._waits: set[asyncio.Timeout] = set()
         self._closed = False
@@ -166,6 +178,23 @@ class KubeClient:
                     f"{self.server} ended {call} in the middle of a line", broken=True
                 )
 
+    async def lines(
+        self, path: str, *, query: Mapping[str, str], idle: float | None = 90.0
+    ) -> AsyncGenerator[bytes, None]:
+        """The lines of a plain text as they come, such as a log; the last one may lack its end.
+
+        Without `idle` the next line is waited for however long it takes. Raises as `watch` does; close it as well.
+        """
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        call = _Call(method="GET", path=path, query=query, headers=headers)
+        async with self._opened(call) as answer, aclosing(answer.aiter_raw()) as pieces:
+            lines = Lines(self._limits.line)
+            while (piece := await self._next(pieces, idle, call)) is not None:
+                for line in lines.feed(piece):
+                    yield line
+            if lines.unfinished:
+                yield lines.rest
+
     async def close(self) -> None:
         """Closes all connections; open watches end with KubeUnreachableError."""
         self._closed = True
@@ -216,7 +245,7 @@ class KubeClient:
             yield answer
 
     async def _next(
-        self, pieces: AsyncGenerator[bytes, None], idle: float, call: _Call
+        self, pieces: AsyncGenerator[bytes, None], idle: float | None, call: _Call
     ) -> bytes | None:
         async with self._within(idle, f"nothing more to {call}"):
             with self._translated(call):
@@ -240,6 +269,8 @@ class KubeClient:
                 timeout=httpx2.Timeout(None, connect=self._limits.connect),
             )
             answer = await self._http.send(request, stream=True)
+        for text in warnings_in(answer.headers.get_list("warning")):
+            self._warned(text)
         try:
             yield answer
         finally:
@@ -254,8 +285,8 @@ class KubeClient:
                 return await read_body(pieces, encoding, most, str(call))
 
     @asynccontextmanager
-    async def _within(self, seconds: float, what: str) -> AsyncIterator[None]:
-        """Bounds the wait inside, and ends it when the client is closed."""
+    async def _within(self, seconds: float | None, what: str) -> AsyncIterator[None]:
+        """Bounds the wait inside, unless that is None, and ends it when the client is closed."""
         self._require_open()
         try:
             async with asyncio.timeout(seconds) as wait:

@@ -24,7 +24,7 @@ from lightkube.config.kubeconfig import SERVICE_ACCOUNT
 from lightkube.config.models import Cluster, User
 from lightkube.core.exceptions import ConfigError
 
-from thv.clients.kube.client import KubeClient, Limits
+from thv.clients.kube.client import KubeClient, Limits, Warned, unheard
 from thv.clients.kube.credentials import EXEC_VERSIONS, Command, CommandAuth, TokenFileAuth
 from thv.clients.kube.errors import KubeConfigError
 
@@ -78,13 +78,14 @@ def from_environment(
     context: str = "",
     acting: Acting = NOBODY_ELSE,
     limits: Limits = Limits(),  # noqa: B008 # a frozen value
+    warned: Warned = unheard,
 ) -> KubeClient:
     """A client of the cluster that the environment names; raises KubeConfigError when there is none.
 
     `acting` takes the place of what the kubeconfig says of impersonation.
     """
     access = find_access(environ, kubeconfig=kubeconfig, context=context)
-    return connect(access, environ, limits, acting=acting)
+    return connect(access, environ, limits, acting=acting, warned=warned)
 
 
 def find_access(
@@ -115,6 +116,7 @@ def connect(
     limits: Limits = Limits(),  # noqa: B008 # a frozen value
     *,
     acting: Acting = NOBODY_ELSE,
+    warned: Warned = unheard,
 ) -> KubeClient:
     """A client with the TLS and the credentials of this access; `environ` is for credential commands."""
     cluster, user = _parsed(access.cluster, Cluster, access), _parsed(access.user, User, access)
@@ -132,7 +134,7 @@ def connect(
         trust_env=False,
     )
     sni = str(access.cluster.get("tls-server-name") or "")
-    return KubeClient(http, namespace=access.namespace, sni=sni, limits=limits)
+    return KubeClient(http, namespace=access.namespace, sni=sni, limits=limits, warned=warned)
 
 
 # ---------------------------------------------------------------- a pod

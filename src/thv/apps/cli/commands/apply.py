@@ -7,7 +7,13 @@ import click
 from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.exits import EXITS, CommandError, Exit, exit_of, show_error
 from thv.apps.cli.hiding import shown_resource
-from thv.apps.cli.manifest_files import Manifest, read_manifests, title_of, unknown_kind
+from thv.apps.cli.manifest_files import (
+    Manifest,
+    is_namespace,
+    read_manifests,
+    title_of,
+    unknown_kind,
+)
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value
 from thv.apps.cli.session import Session
@@ -16,6 +22,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, InvalidError, ThvError
 from thv.domain.resources import (
     MCP_REGISTRY,
+    NAMESPACE,
     Kind,
     metadata_of,
     name_of,
@@ -78,7 +85,7 @@ async def apply(
     validate: str,
     server_side: bool,  # noqa: ARG001 # there is no other way
 ) -> Exit | None:
-    """Create or change resources from manifests: MCPRegistry, ConfigMap, Secret.
+    """Create or change resources from manifests: MCPRegistry, ConfigMap, Secret; on a cluster also Namespace.
 
     Fields that were applied before and are not in the manifest any more are removed; fields of other managers stay.
     Each resource is handled by itself: an error of one leaves the others applied.
@@ -103,7 +110,8 @@ async def apply(
         if done is not None:
             applied.append(done)
             _print_line(session, done, dry=dry)
-            for warning in warnings_of(done[1]):
+            # A cluster warns of the same by itself.
+            for warning in () if session.settings.on_cluster else warnings_of(done[1]):
                 session.console.step("note", f"{manifest.title}: {warning}")
     _print_objects(session, [obj for _, obj, _ in applied])
     if not dry:
@@ -115,14 +123,14 @@ async def _apply(
     session: Session, manifest: Manifest, *, dry: bool, force: bool, manager: str, strict: bool
 ) -> tuple[Kind, JsonObject, str] | None:
     """The kind, the object as it is now, and what happened to it; None for what needs nothing."""
-    kind = manifest.kind
-    if kind is None:
-        unknown = unknown_kind(manifest)
-        if unknown is not None:
-            raise unknown
+    on_cluster = session.settings.on_cluster
+    if is_namespace(manifest) and not on_cluster:
         session.console.step("note", f"{manifest.title}: namespaces come by themselves here")
         return None
-    wanted = _in_namespace(session, manifest)
+    kind = NAMESPACE if is_namespace(manifest) else manifest.kind
+    if kind is None:
+        raise unknown_kind(manifest, on_cluster=on_cluster)
+    wanted = _in_namespace(session, manifest) if kind.namespaced else manifest.obj
     before = await _live(session, kind, wanted)
     try:
         now = await session.place.resources.apply(

@@ -224,7 +224,8 @@ def _in_files(session: Session, places: tuple[str, ...]) -> list[Target]:
     found = []
     for manifest in read_manifests(session, places):
         if manifest.kind is None:
-            session.console.step("note", f"{manifest.title} is not kept here")
+            what = "left alone" if session.settings.on_cluster else "not kept here"
+            session.console.step("note", f"{manifest.title} is {what}")
             continue
         namespace = namespace_of(manifest.obj) or session.namespace
         found.append(Target(manifest.kind, namespace, name_of(manifest.obj)))
