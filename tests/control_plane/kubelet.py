@@ -19,6 +19,7 @@ from tests.control_plane.client import MERGE, ApiError, AwayError, Change, Clien
 from tests.control_plane.containers import Container, moment
 from tests.control_plane.environment import quantity
 from tests.control_plane.images import Image
+from tests.control_plane.logserver import LogServer
 from tests.control_plane.node import PACE, Node, Pace
 from tests.control_plane.plane import ControlPlane, Json
 from tests.control_plane.pods import RunningPod
@@ -143,8 +144,9 @@ class Kubelet:
         changed = self._dirty.set
         self._known_pods = Informer(self._client, "/api/v1/pods", self._see)
         self._services = Informer(self._client, "/api/v1/services", lambda *_: changed())
+        self._logs = LogServer(self._folder / "logs", self._folder / "certificates", self._is_here)
         try:
-            await self._register()
+            await self._register(await self._logs.start())
             self._spawn(self._services.run())
             await self._services.listed.wait()  # no container starts without the API's address
             for work in (self._known_pods.run(), self._keep_leading(), self._keep_measuring()):
@@ -161,6 +163,7 @@ class Kubelet:
         for pod in self._pods.values():
             pod.kill_all()
         self._forwarder.close()
+        self._logs.close()
         await self._client.close()
 
     def _new_node(self) -> Node:
@@ -177,7 +180,7 @@ class Kubelet:
             pace=self._pace,
         )
 
-    async def _register(self) -> None:
+    async def _register(self, port: int) -> None:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": _LABELS}}
         with suppress(ApiError):  # it is known already
             await self._client.request("POST", "/api/v1/nodes", node)
@@ -192,6 +195,7 @@ class Kubelet:
             "capacity": _CAPACITY,
             "allocatable": _CAPACITY,
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
         }
         await self._client.request(
             "PATCH", f"/api/v1/nodes/{NODE}", {"spec": {"taints": None}}, kind=MERGE
@@ -257,6 +261,9 @@ class Kubelet:
                 await asyncio.sleep(_SAMPLE)
             else:
                 return
+
+    def _is_here(self, namespace: str, pod: str) -> bool:
+        return any((each.namespace, each.name) == (namespace, pod) for each in self._pods.values())
 
     def _container(self, namespace: str, pod: str, container: str) -> Container:
         for running in self._pods.values():

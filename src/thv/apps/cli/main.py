@@ -25,6 +25,8 @@ _REGISTRY = {
     "show": Lazy(_AT + "registry_show:show_registry", "What a registry is and what it holds."),
     "history": Lazy(_AT + "registry_status:history", "The last syncs of a registry."),
     "events": Lazy(_AT + "registry_events:events", "What a cluster tells of a registry."),
+    "tree": Lazy(_AT + "registry_tree:tree", "What belongs to a registry, and how it is."),
+    "logs": Lazy(_AT + "registry_logs:logs", "What the pods of a registry write."),
     "diff": Lazy(_AT + "registry_diff:diff", "Compare a registry with a file or another one."),
     "remove": Lazy(_AT + "registry_remove:remove", "Remove registries."),
     "suspend": Lazy(_AT + "registry_switch:suspend", "Stop synchronizing by itself."),
