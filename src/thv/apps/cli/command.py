@@ -46,11 +46,13 @@ def command(
     hidden: bool = False,
     loop: str = "",
     about: About = "",
+    served: str = "",
 ) -> Callable[[Story], Command]:
     """Declares a command. `default` is the output format without `-o`, the first one if it is not said.
 
-    `about` is for commands that are about this machine, or a cluster, whatever keeps the registries. `loop` is where
-    the event loop comes from, as `module:attribute`; asyncio's own is good for all but servers.
+    `about` is for commands that are about this machine, or a cluster, whatever keeps the registries. `served` is what
+    the command does where only the API of a registry is known, as `module:attribute`. `loop` is where the event loop
+    comes from, as `module:attribute`; asyncio's own is good for all but servers.
     """
 
     def declare(story: Story) -> Command:
@@ -67,6 +69,7 @@ def command(
                 default or (*outputs, "")[0],
                 new_loop=load(loop) if loop else None,
                 about=about,
+                served=functools.partial(_loaded, served, kwargs) if served else None,
             )
             return code
 
@@ -79,6 +82,10 @@ def command(
         return made
 
     return declare
+
+
+async def _loaded(place: str, kwargs: dict[str, Any], session: Any) -> Any:
+    return await load(place)(session, **kwargs)
 
 
 def role(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., int]], Command]:

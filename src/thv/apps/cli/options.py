@@ -60,6 +60,8 @@ class Common:
         self.context: str | None = None
         self.acts_as: str | None = None
         self.acts_as_groups: tuple[str, ...] = ()
+        self.server: str | None = None
+        self.token_file: str | None = None
         self.color: str | None = None
         self.no_headers = False
         self.no_input = False
@@ -97,6 +99,8 @@ _NAMES = (
     "context",
     "acts_as",
     "acts_as_groups",
+    "server",
+    "token_file",
     "color",
     "no_headers",
     "no_input",
@@ -134,6 +138,8 @@ def _options(outputs: Sequence[str]) -> tuple[Declared, ...]:
             metavar="GROUP",
             help="And as one of this group; may be repeated.",
         ),
+        _common("--server", metavar="URL", help="Read from this API of a registry (THV_SERVER)."),
+        _common("--token-file", metavar="FILE", help="Token for that API (THV_TOKEN_FILE)."),
         _common("--color", type=click.Choice(["auto", "always", "never"]), help="Colours."),
         _common("--no-headers", is_flag=True, help="Tables without the line of titles."),
         _common("--no-input", is_flag=True, help="Never ask; fail instead."),

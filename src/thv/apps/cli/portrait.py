@@ -9,25 +9,33 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from thv.apps.cli.console import UNBOUNDED, Console, safe
 from thv.apps.cli.finding import object_of, objects_of, text_of, texts_of
-from thv.apps.cli.output import Column, age, breadth, counted, table
-from thv.apps.cli.reading import Book
+from thv.apps.cli.output import Column, breadth, counted, table
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry, Status
 from thv.domain.facts import Facts
 from thv.domain.target import Container, NotRunnable, Package, Remote, target_of
-from thv.stores.models.lookup import Version
 from thv.stores.models.rows import definitions_of
 
 _WIDEST = 100
 _VERSIONS = 5
-_DIGEST = len("sha256:") + 12
+DIGEST = len("sha256:") + 12
 """As much of a digest as tells one from another."""
+
+
+class Release(Protocol):
+    """A version of the server."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def latest(self) -> bool: ...
 
 
 class Sitter(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +45,12 @@ class Sitter(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts
     toolhive: JsonObject
     """The same entry in ToolHive's form, with `registry_info`."""
-    book: Book
-    others: tuple[Book, ...]
-    versions: Sequence[Version]
+    registries: str
+    """Where it is: `corp (raw)`."""
+    about: Sequence[tuple[str, str]]
+    """What there is to say about the registry."""
+    versions: Sequence[Release]
     """Newest first."""
-    version: Version
 
 
 class Portrait:
@@ -51,6 +60,20 @@ class Portrait:
         self._console = console
         self._sitter = sitter
         self._width = min(console.columns, _WIDEST) if console.columns < UNBOUNDED else _WIDEST
+
+    def part(self, part: str, *, info: bool) -> None:
+        """One part by its name, everything without one."""
+        match part:
+            case "tools":
+                self.tools()
+            case "permissions":
+                self.permissions()
+            case "versions":
+                self.version_list()
+            case "provenance":
+                self.provenance()
+            case _:
+                self.whole(info=info)
 
     def whole(self, *, info: bool) -> None:
         """Everything that a person wants first."""
@@ -86,15 +109,11 @@ class Portrait:
 
     def version_list(self) -> None:
         """Every version that the registry serves."""
-        shown = self._sitter.version.version
         columns = (
-            Column[Version](title="VERSION", cell=lambda each: each.version),
-            Column[Version](title="LATEST", cell=lambda each: "yes" if each.latest else ""),
-            Column[Version](
-                title="SHOWN", cell=lambda each: "*" if each.version == shown else "", wide=True
-            ),
+            Column[Release](title="VERSION", cell=lambda each: each.version),
+            Column[Release](title="LATEST", cell=lambda each: "yes" if each.latest else ""),
         )
-        self._console.data(table(columns[:2], self._sitter.versions, width=self._console.columns))
+        self._console.data(table(columns, self._sitter.versions, width=self._console.columns))
 
     # ------------------------------------------------------------ sections
 
@@ -115,7 +134,7 @@ class Portrait:
         facts, toolhive = self._sitter.facts, self._sitter.toolhive
         derived = " (derived)" if facts.category and facts.category_derived else ""
         rows = [
-            ("Registry", self._registries()),
+            ("Registry", self._sitter.registries),
             ("Official name", facts.name if facts.name != facts.key else ""),
             ("Kind", f"{facts.kind}, {facts.transport}" if facts.transport else facts.kind),
             ("Tier", facts.tier),
@@ -130,11 +149,6 @@ class Portrait:
         self._line("")
         self._pairs(rows)
 
-    def _registries(self) -> str:
-        book = self._sitter.book
-        also = ", ".join(f"{other.name} ({other.trust})" for other in self._sitter.others)
-        return f"{book.name} ({book.trust})" + (f"; also in {also}" if also else "")
-
     def _updated(self) -> str:
         entry = self._sitter.entry
         said = text_of(object_of(self._sitter.toolhive, "metadata"), "last_updated")
@@ -147,24 +161,13 @@ class Portrait:
         return ", ".join(names[:_VERSIONS]) + more if len(names) > 1 else ""
 
     def _registry_info(self) -> None:
-        book = self._sitter.book
-        registry, info = book.shelf.registry, object_of(self._sitter.toolhive, "registry_info")
-        sync = registry.status.sync_status
-        synced = age(sync.last_sync_time, book.shelf.place.clock())
-        self._title("Registry")
-        self._pairs(
-            [
-                ("Name", f"{book.shelf.namespace}/{book.name}"),
-                ("Title", registry.spec.display_name),
-                ("Trust", book.trust),
-                ("Source", registry.spec.source.type.value),
-                ("Synchronized", f"{synced} ago" if synced else "never"),
-                ("Snapshot", book.view.generation.digest[:_DIGEST]),
-                ("Entry", text_of(info, "digest")[:_DIGEST]),
-                ("Came through", text_of(object_of(info, "origin"), "name")),
-            ],
-            indent="  ",
+        info = object_of(self._sitter.toolhive, "registry_info")
+        entry = (
+            ("Entry", text_of(info, "digest")[:DIGEST]),
+            ("Came through", text_of(object_of(info, "origin"), "name")),
         )
+        self._title("Registry")
+        self._pairs([*self._sitter.about, *entry], indent="  ")
 
     def _run(self) -> None:
         target = target_of(self._sitter.entry.server)

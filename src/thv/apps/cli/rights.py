@@ -59,6 +59,8 @@ async def new_token(session: Session, account: str, audience: str, seconds: int)
 
 
 def _cluster(session: Session) -> Cluster:
+    if session.settings.server:
+        return open_cluster(session)
     place = session.place
     return place if isinstance(place, Cluster) else open_cluster(session)
 

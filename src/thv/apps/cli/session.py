@@ -50,7 +50,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def place(self) -> Place:
-        """Where registries are kept, opened when it is first asked for."""
+        """Where registries are kept, opened when it is first asked for; raises INVALID where only an API is known."""
+        if self.settings.server:
+            raise _only_served(self.settings)
         if self.settings.on_cluster:
             cluster: Place = load("thv.apps.cli.cluster:open_cluster")(self)
             return cluster
@@ -76,6 +78,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "--kubeconfig": common.kubeconfig,
             "--context": common.context,
             "--as": common.acts_as,
+            "--server": common.server,
+            "--token-file": common.token_file,
         }
         flags = [word for flag, value in given.items() if value for word in (flag, value)]
         groups = [word for group in common.acts_as_groups for word in ("--as-group", group)]
@@ -114,14 +118,16 @@ def run_story(
     *,
     new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
     about: About = "",
+    served: Story | None = None,
 ) -> int:
-    """Runs what a command does; the exit code."""
+    """Runs what a command does; the exit code. `served` is what it does where only an API is known."""
     console = open_console(common.around, "auto", None)
     try:
         session = open_session(common, outputs, default, about=about)
         console = session.console
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            code = runner.run(_told(story, session))
+            chosen = served if served and session.settings.server else story
+            code = runner.run(_told(chosen, session))
     except ThvError as error:
         show_error(error, console, as_json=common.output == "json")
         code = exit_of(error)
@@ -162,7 +168,7 @@ def open_session(
     if about == "cluster":
         settings = _on_cluster(settings, common)
     elif about == "machine":
-        settings = msgspec.structs.replace(settings, on_cluster=False)
+        settings = msgspec.structs.replace(settings, on_cluster=False, server="")
     if common.output not in (None, *outputs, "json"):
         raise _unknown_output(common.output, outputs)
     console = open_console(
@@ -190,7 +196,19 @@ def _on_cluster(settings: Settings, common: Common) -> Settings:
         )
     if not settings.on_cluster:
         common.backend = "kubernetes"
-    return msgspec.structs.replace(settings, on_cluster=True)
+    return msgspec.structs.replace(settings, on_cluster=True, server="")
+
+
+def _only_served(settings: Settings) -> CommandError:
+    return CommandError(
+        Code.INVALID,
+        f"this needs the place that keeps registries, and {settings.server} only serves one",
+        cause=f"the address comes from {settings.why}",
+        tries=[
+            "--context NAME for a cluster, --backend local for this machine",
+            "an address is enough for: thv search, thv show, thv registry list, show and export",
+        ],
+    )
 
 
 def _unknown_output(output: str | None, outputs: Sequence[str]) -> ThvError:

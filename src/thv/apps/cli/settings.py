@@ -70,6 +70,20 @@ KEYS: tuple[Key, ...] = (
         meaning="Context of that kubeconfig.",
     ),
     Key(
+        name="server",
+        variable="THV_SERVER",
+        flag="--server",
+        default="",
+        meaning="Address of the API of a registry, to read from without a cluster.",
+    ),
+    Key(
+        name="token-file",
+        variable="THV_TOKEN_FILE",
+        flag="--token-file",
+        default="",
+        meaning="File with the token for that API.",
+    ),
+    Key(
         name="namespace",
         variable="THV_NAMESPACE",
         flag="--namespace",
@@ -115,6 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What `backend` comes to."""
     why: str = "default"
     """What decided that."""
+    server: str = ""
+    """The API that is read from instead, `""` for none."""
+    token_file: Path | None = None
     kubeconfig: str = ""
     context: str = ""
     acts_as: str = ""
@@ -173,7 +190,7 @@ def read_settings(common: Common) -> Settings:
         _check(key, values[key.name], origins[key.name])
     data_root = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     cache_root = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
-    on_cluster, why = _chosen(common, values, origins)
+    server, on_cluster, why = _chosen(common, values, origins)
     default = data_root / "toolhive-registry"
     return Settings(
         data=Path(values["data"] or _found(default)).expanduser(),
@@ -184,6 +201,8 @@ def read_settings(common: Common) -> Settings:
         backend=values["backend"] or "auto",  # type: ignore[arg-type] # it was checked
         on_cluster=on_cluster,
         why=why,
+        server=server,
+        token_file=Path(values["token-file"]).expanduser() if values["token-file"] else None,
         kubeconfig=values["kubeconfig"],
         context=values["context"],
         acts_as=common.acts_as or "",
@@ -235,12 +254,46 @@ def check_value(key: Key, value: str) -> None:
 
 def _chosen(
     common: Common, values: Mapping[str, str], origins: Mapping[str, str]
-) -> tuple[bool, str]:
-    """Whether a cluster keeps the registries, and what says so; a kubeconfig that merely exists does not."""
+) -> tuple[str, bool, str]:
+    """The API that is read from, or whether a cluster keeps the registries, and what says so."""
     by_flag = [name for name in ("kubeconfig", "context") if origins[name] == f"--{name}"]
     flag = (
         "--as" if common.acts_as or common.acts_as_groups else f"--{by_flag[0]}" if by_flag else ""
     )
+    server = _chosen_server(values, origins, flag)
+    if server:
+        return server, False, origins["server"]
+    return "", *_chosen_keeper(common, values, origins, flag)
+
+
+def _chosen_server(values: Mapping[str, str], origins: Mapping[str, str], flag: str) -> str:
+    """The API, unless something that was said louder names another place."""
+    flags = [flag, *(f"--{name}" for name in ("backend", "data") if _is_flag(origins[name]))]
+    louder = next((each for each in flags if each and values["backend"] != "auto"), "")
+    if louder and _is_flag(origins["server"]):
+        raise ThvError(
+            Code.INVALID,
+            f"{louder} and --server name two places to read from",
+            hint="Leave out one of them.",
+        )
+    by_variable = any(
+        origins[name].startswith("THV_") for name in ("backend", "context", "kubeconfig")
+    )
+    quieter = origins["server"] == "config file" and by_variable
+    return "" if louder or quieter else values["server"].rstrip("/")
+
+
+def _is_flag(origin: str) -> bool:
+    return origin.startswith("--")
+
+
+def _chosen_keeper(
+    common: Common, values: Mapping[str, str], origins: Mapping[str, str], flag: str
+) -> tuple[bool, str]:
+    """Whether a cluster keeps the registries, and what says so; a kubeconfig that merely exists does not.
+
+    `flag` is one that is about a cluster.
+    """
     backend, origin = values["backend"] or "auto", origins["backend"]
     if backend == "local" and origin == "--backend" and flag:
         raise ThvError(
@@ -265,7 +318,7 @@ def _chosen(
 def _value(key: Key, common: Common, written: Mapping[str, str]) -> tuple[str, str]:
     """The value, `""` for the default, and where it comes from."""
     environ = common.around.environ
-    flag = getattr(common, key.name, None) if key.flag else None
+    flag = getattr(common, key.name.replace("-", "_"), None) if key.flag else None
     if flag:
         return str(flag), key.flag
     if environ.get(key.variable):

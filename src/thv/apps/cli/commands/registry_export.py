@@ -33,6 +33,7 @@ from thv.stores.models import export as reading
         "thv registry export upstream-community --format toolhive --output exported.json",
         "thv registry export corp --format upstream | gzip > corp.json.gz",
     ),
+    served="thv.apps.cli.served.lists:export",
 )
 @click.argument("name", shell_complete=registry_names)
 @option(

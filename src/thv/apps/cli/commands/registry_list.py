@@ -85,6 +85,7 @@ def revision_of(registry: Registry) -> str:
         "thv registry list --trust trusted -o name",
     ),
     outputs=TABLES,
+    served="thv.apps.cli.served.lists:list_registries",
 )
 @option("-A", "--all-namespaces", is_flag=True, help="Registries of every namespace.")
 @option("-l", "--selector", default="", metavar="SEL", help="Label selector.")

@@ -32,6 +32,7 @@ from thv.domain.resources import metadata_of
         "thv registry show corp -o yaml",
     ),
     outputs=("table", "json", "yaml", "name"),
+    served="thv.apps.cli.served.lists:show_registry",
 )
 @click.argument("name", shell_complete=registry_names)
 @option(

@@ -9,36 +9,43 @@ import click
 from thv.apps.cli.command import TABLES, command
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.exits import CommandError
-from thv.apps.cli.finding import Found, Hit, find_servers, text_of, texts_of
+from thv.apps.cli.finding import Found, find_servers, object_of, text_of, texts_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, counted, print_list
 from thv.apps.cli.reading import open_books
 from thv.apps.cli.registries import every, find
 from thv.apps.cli.session import Session
+from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 from thv.domain.selectors import parse_selector
 from thv.stores.models.query import Search, Where, parse_search
 
-LISTING = Listing[Hit](
+
+def _info(entry: JsonObject) -> JsonObject:
+    """What the registry says of the entry."""
+    return object_of(entry, "registry_info")
+
+
+LISTING = Listing[JsonObject](
     kind="ServerList",
-    name=lambda hit: hit.name,
-    value=lambda hit: hit.entry,
+    name=lambda entry: text_of(entry, "name"),
+    value=lambda entry: entry,
     columns=(
-        Column(title="NAME", cell=lambda hit: hit.name),
-        Column(title="REGISTRY", cell=lambda hit: hit.book.name),
-        Column(title="TRUST", cell=lambda hit: hit.book.trust, spare=2),
-        Column(title="TIER", cell=lambda hit: text_of(hit.entry, "tier"), spare=4),
-        Column(title="TRANSPORT", cell=lambda hit: text_of(hit.entry, "transport"), spare=3),
+        Column(title="NAME", cell=lambda entry: text_of(entry, "name")),
+        Column(title="REGISTRY", cell=lambda entry: text_of(_info(entry), "name")),
+        Column(title="TRUST", cell=lambda entry: text_of(_info(entry), "trust_level"), spare=2),
+        Column(title="TIER", cell=lambda entry: text_of(entry, "tier"), spare=4),
+        Column(title="TRANSPORT", cell=lambda entry: text_of(entry, "transport"), spare=3),
         Column(
             title="TOOLS",
-            cell=lambda hit: str(len(texts_of(hit.entry, "tools"))),
+            cell=lambda entry: str(len(texts_of(entry, "tools"))),
             number=True,
             spare=5,
         ),
-        Column(title="STATUS", cell=lambda hit: text_of(hit.entry, "status"), wide=True),
+        Column(title="STATUS", cell=lambda entry: text_of(entry, "status"), wide=True),
         Column(
             title="DESCRIPTION",
-            cell=lambda hit: text_of(hit.entry, "description"),
+            cell=lambda entry: text_of(entry, "description"),
             stretch=True,
             spare=1,
         ),
@@ -55,6 +62,7 @@ LISTING = Listing[Hit](
         'thv search -l "tier=Official,category in (database,search)" -o json',
     ),
     outputs=TABLES,
+    served="thv.apps.cli.served.servers:search",
 )
 @click.argument("query", nargs=-1)
 @option("--category", "categories", multiple=True, metavar="C", help="One of these subjects.")
@@ -134,7 +142,7 @@ async def search(
     found = find_servers(await open_books(session, shelves), where, limit)
     print_list(
         LISTING,
-        found.hits,
+        [hit.entry for hit in found.hits],
         session.output,
         session.console,
         headers=session.headers,

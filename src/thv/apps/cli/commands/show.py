@@ -13,8 +13,8 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import publication_of
 from thv.apps.cli.locating import Located, locate, versions_of
 from thv.apps.cli.options import option
-from thv.apps.cli.output import print_value
-from thv.apps.cli.portrait import Portrait, Sitter, tools_of
+from thv.apps.cli.output import age, print_value
+from thv.apps.cli.portrait import DIGEST, Portrait, Sitter, tools_of
 from thv.apps.cli.reading import Book, open_book, open_books, require_book
 from thv.apps.cli.registries import every, find
 from thv.apps.cli.session import Session
@@ -53,7 +53,8 @@ async def _show(
     located = locate(await _books(session, registry), name)
     part = parts[0] if parts else ""
     if session.output == "text":
-        _print(session, _sitter(session, located), part, info=include_registry_info)
+        portrait = Portrait(session.console, _sitter(session, located))
+        portrait.part(part, info=include_registry_info)
         _remark(session, located)
     else:
         value = _value(session, located, part, info=include_registry_info)
@@ -82,26 +83,29 @@ def _sitter(session: Session, located: Located) -> Sitter:
         entry=entry,
         facts=facts_of(entry, session.local.taxonomy),
         toolhive=_toolhive(located),
-        book=located.book,
-        others=located.others,
+        registries=_registries(located),
+        about=_about(located.book),
         versions=versions_of(located.book, located.server),
-        version=located.version,
     )
 
 
-def _print(session: Session, sitter: Sitter, part: str, *, info: bool) -> None:
-    portrait = Portrait(session.console, sitter)
-    match part:
-        case "tools":
-            portrait.tools()
-        case "permissions":
-            portrait.permissions()
-        case "versions":
-            portrait.version_list()
-        case "provenance":
-            portrait.provenance()
-        case _:
-            portrait.whole(info=info)
+def _registries(located: Located) -> str:
+    book = located.book
+    also = ", ".join(f"{other.name} ({other.trust})" for other in located.others)
+    return f"{book.name} ({book.trust})" + (f"; also in {also}" if also else "")
+
+
+def _about(book: Book) -> list[tuple[str, str]]:
+    registry = book.shelf.registry
+    synced = age(registry.status.sync_status.last_sync_time, book.shelf.place.clock())
+    return [
+        ("Name", f"{book.shelf.namespace}/{book.name}"),
+        ("Title", registry.spec.display_name),
+        ("Trust", book.trust),
+        ("Source", registry.spec.source.type.value),
+        ("Synchronized", f"{synced} ago" if synced else "never"),
+        ("Snapshot", book.view.generation.digest[:DIGEST]),
+    ]
 
 
 def _value(session: Session, located: Located, part: str, *, info: bool) -> JsonObject:
@@ -200,7 +204,9 @@ def _command(name: str, program: str) -> Command:
         f"{program} postgres-server@1.2.0 --include-registry-info",
         f"{program} postgres-server -o upstream",
     )
-    return command(name, examples=examples, outputs=_OUTPUTS)(taking)
+    return command(
+        name, examples=examples, outputs=_OUTPUTS, served="thv.apps.cli.served.servers:show"
+    )(taking)
 
 
 show = _command("show", "thv show")

@@ -1,0 +1,1 @@
+"""Reading a registry of which only the address of its API is known."""
