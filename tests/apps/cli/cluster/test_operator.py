@@ -111,7 +111,10 @@ def test_from_nothing_to_registries_and_back_to_nothing(admin: Cli, system: Plac
 
     ran = admin("operator uninstall --purge")
     assert (ran.code, "3 registries in 1 namespace" in ran.err) == (2, True)
-    admin.ok("operator uninstall --purge --yes --timeout 60s")
+    tried = verbs(admin.ok("operator uninstall --purge --dry-run").out)
+    assert tried[KIND] == "deleted (server dry run)"
+    done = verbs(admin.ok("operator uninstall --purge --yes --timeout 60s").out)
+    assert {DEPLOYMENT, KIND, f"namespace/{SYSTEM}"} <= done.keys() & tried.keys()
     assert objects(system) == []
     assert system.kubectl("get", "crd", "-o", "name") == ""
     left = system.kubectl("get", "deployments,services,configmaps", "-A", "-o", "name")

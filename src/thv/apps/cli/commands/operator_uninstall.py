@@ -73,8 +73,8 @@ async def uninstall(
     if not objects and not purges:
         raise CommandError(Code.NOT_FOUND, "the operator is not installed: nothing of it is there")
     outcome = await remove_each(store, objects, terms, told, "deleted")
-    if purges and not dry and not outcome.failures:
-        outcome += await purge(store, told, timeout)
+    if purges and not outcome.failures:
+        outcome += await purge(store, terms, told, timeout)
     print_objects(session, outcome)
     show_failures(session, outcome)
     require_all(outcome, "deleted", [f"{session.common.again()}   (goes on where it ended)"])

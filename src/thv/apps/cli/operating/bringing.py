@@ -32,6 +32,8 @@ from thv.formats.install import Installation, kinds, render
 from thv.stores.resources.base import ResourceStore
 
 _DRY = " (server dry run)"
+_ENDING = "because it is being terminated"
+"""Of what cannot be made in a namespace that ends."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,8 @@ def _tries(session: Session, outcome: Outcome) -> list[str]:
             f"{session.common.again('--force-conflicts')}   (takes the fields over)",
             "or change it with whoever applied it: kubectl, a GitOps controller",
         ]
+    if any(_ENDING in failure.error.message for failure in outcome.failures):
+        return [f"{session.common.again()}   (once the namespace is gone)"]
     if any(failure.error.code is Code.FORBIDDEN for failure in outcome.failures):
         return [f"{session.program} auth whoami   (it takes an administrator of the cluster)"]
     return [f"{session.common.again()}   (goes on where it ended)"]

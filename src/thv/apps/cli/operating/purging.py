@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from thv.apps.cli.exits import CommandError, Exit
 from thv.apps.cli.operating.applying import Outcome, Terms, Told
 from thv.apps.cli.operating.found import definition
-from thv.apps.cli.operating.kinds import NAMESPACE, PART_OF, title_of
+from thv.apps.cli.operating.kinds import NAMESPACE, PART_OF
 from thv.apps.cli.operating.removing import remove_each
 from thv.apps.cli.operating.waiting import until_gone
 from thv.apps.cli.output import took
@@ -26,18 +26,16 @@ _MADE = "app.kubernetes.io/managed-by=toolhive-registry"
 """Selects what the operator made."""
 
 
-async def purge(store: ResourceStore, told: Told, seconds: float) -> Outcome:
+async def purge(store: ResourceStore, terms: Terms, told: Told, seconds: float) -> Outcome:
     """Everything that is left, in an order in which nothing comes back."""
-    await _without(store, _pods, "pods of the operator are", seconds)
-    outcome = await _kinds(store, told, seconds)
-    outcome += await remove_each(
-        store, [obj async for obj in _made(store)], Terms(), told, "deleted"
-    )
-    outcome += await remove_each(
-        store, [obj async for obj in _spaces(store)], Terms(), told, "deleted"
-    )
-    if not outcome.failures:
-        await _without(store, _spaces, "the namespace of the operator is", seconds)
+    outcome = Outcome()
+    if not terms.dry:
+        await _without(store, _pods, "pods of the operator are", seconds)
+    for look, what in _STAGES:
+        rest = [obj async for obj in look(store)]
+        outcome += await remove_each(store, rest, terms, told, "deleted")
+        if not terms.dry and not outcome.failures:
+            await _without(store, look, what, seconds)
     return outcome
 
 
@@ -64,18 +62,8 @@ async def _pods(store: ResourceStore) -> AsyncGenerator[JsonObject, None]:
         yield obj
 
 
-async def _kinds(store: ResourceStore, told: Told, seconds: float) -> Outcome:
-    """The API server removes every object of a kind with it."""
-    kind = await definition(store)
-    if kind is None:
-        return Outcome()
-    outcome = await remove_each(store, [kind], Terms(), told, "deleted")
-    if not outcome.failures:
-        await _without(store, _definition, f"{title_of(kind)} is", seconds)
-    return outcome
-
-
 async def _definition(store: ResourceStore) -> AsyncGenerator[JsonObject, None]:
+    """The API server removes every object of a kind with it."""
     found = await definition(store)
     if found is not None:
         yield found
@@ -86,3 +74,11 @@ async def _made(store: ResourceStore) -> AsyncGenerator[JsonObject, None]:
     for kind in (*reversed(OWNED_KINDS), CONFIG_MAP):
         for obj in (await store.list(kind, selector=_MADE, partial=True)).items:
             yield obj
+
+
+_STAGES: tuple[tuple[Look, str], ...] = (
+    (_definition, "the kind MCPRegistry is"),
+    (_made, "what the operator made is"),
+    (_spaces, "the namespace of the operator is"),
+)
+"""What goes one after the other; each is gone before the next one goes."""
