@@ -1,15 +1,24 @@
-"""The negative table of the REST contract, row by row."""
+"""What the registry API refuses, row by row, at the root of a pod and below a base of one process."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 
-from tests.apps.registry_api.asking import Client
-from tests.apps.registry_api.places import Place
+from tests.apps.kit.access_files import USER, Written, a_token
+from tests.apps.kit.memory_reviews import ALICE, MemoryReviews
+from tests.apps.registry_api.asking import Client, Reply
+from tests.apps.registry_api.places import Place, Site, a_world
 from tests.stores.models.world import an_entry
+from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.rates import Limiter, Rate, Rates
+from thv.apps.kit.reviews import Identity, ReviewFailedError
+from thv.apps.registry_api.guard import Guard
+from thv.apps.standalone.access import ON_ONE_MACHINE
+from thv.domain.permissions import READ
 
 pytestmark = pytest.mark.anyio
 
@@ -86,16 +95,187 @@ ROWS = [
 ]  # fmt: skip
 
 
+class Door(NamedTuple):
+    """Where a registry answers, and who may read it there."""
+
+    client: Client
+    base: str = ""
+    reviews: MemoryReviews | None = None
+
+    async def ask(self, row: Row) -> Reply:
+        headers = {"accept": row.accept} if row.accept else {}
+        return await self.client.ask(row.method, self.base + row.target, **headers)
+
+    async def get(self, target: str, token: str = "") -> Reply:
+        headers = {"authorization": token} if token else {}
+        return await self.client.get(self.base + target, **headers)
+
+
+@pytest.fixture(params=["pod", "standalone"])
+async def door(request: pytest.FixtureRequest, tmp_path: Path) -> Door:
+    """Open to everybody."""
+    if request.param == "pod":
+        place = Place(tmp_path / "corp")
+        await place.sync()
+        return Door(place.client())
+    site = Site(tmp_path)
+    await site.add("corp", a_world())
+    return Door(site.client(), "/r/default/corp")
+
+
 @pytest.mark.requirement("API-02", "API-03", "API-06")
 @pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_row(client: Client, row: Row) -> None:
-    headers = {"accept": row.accept} if row.accept else {}
-    reply = await client.ask(row.method, row.target, **headers)
+async def test_row(door: Door, row: Row) -> None:
+    reply = await door.ask(row)
     assert (reply.status, reply.code) == (row.status, row.code)
     if row.field is not None:
         assert reply.field == row.field
     is_official = row.target.startswith("/v0")
     assert reply.headers["content-type"] == f"application/{'problem+' if is_official else ''}json"
+
+
+# ---------------------------------------------------------------- who asks
+
+AUDIENCE = "corp-api.default.svc"
+NORA = Identity(user="nora")
+
+
+@pytest.fixture(params=["pod", "standalone"])
+async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Door:
+    """Alice may read it."""
+    site = Site(tmp_path / "site")
+    place = await site.add("corp", a_world())
+    if request.param == "pod":
+        reviews = MemoryReviews()
+        reviews.tokens = {
+            ("good", AUDIENCE): ALICE,
+            ("weak", AUDIENCE): NORA,
+            ("elsewhere", "other-api.default.svc"): ALICE,
+        }
+        reviews.rights = {("alice", READ.on("default", "corp"))}
+        authorization = Authorization(reviews)
+        guard = Guard(site.find, authorization, lambda: True)
+        return Door(place.client(authorize=guard.authorize), "", reviews)
+    written = Written(
+        tmp_path / "tokens.yaml",
+        a_token("good", "alice", f"{USER}@default"),
+        a_token("weak", "nora"),
+        a_token("ended", "alice", f"{USER}@default", expires="2026-01-01T00:00:00Z"),
+    )
+    authorization = Authorization(written.reviews, ON_ONE_MACHINE, now=lambda: written.now)
+    guard = Guard(site.find, authorization, lambda: True)
+    return Door(site.client(guard, authorization=authorization), "/r/default/corp")
+
+
+EVERY_READ = (
+    S,
+    f"{S}/osv",
+    f"{S}/nope",
+    "/api/v1/groups",
+    "/api/v1/export",
+    "/v0.1/servers",
+    "/v0.1/servers/nope/versions",
+)
+
+
+@pytest.mark.requirement("API-05")
+@pytest.mark.parametrize("target", EVERY_READ)
+async def test_row_18_nobody(guarded: Door, target: str) -> None:
+    reply = await guarded.get(target)
+    assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
+    assert reply.headers["www-authenticate"].startswith('Bearer realm="')
+    assert "error=" not in reply.headers["www-authenticate"]
+
+
+@pytest.mark.requirement("API-05")
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "Bearer garbage",
+        "Bearer ended",
+        "Bearer elsewhere",
+        "Bearer",
+        "Bearer a b",
+        "Basic eDp5",
+        "good",
+    ],
+)
+async def test_row_19_a_credential_that_is_not_good(guarded: Door, credential: str) -> None:
+    reply = await guarded.get(S, credential)
+    assert (reply.status, reply.code) == (401, "INVALID_TOKEN")
+    assert reply.headers["www-authenticate"].endswith(', error="invalid_token"')
+
+
+@pytest.mark.requirement("API-05")
+async def test_row_19_a_token_that_is_in_no_header(guarded: Door) -> None:
+    reply = await guarded.get(f"{S}?access_token=good")
+    assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
+    reply = await guarded.client.ask("GET", guarded.base + S, cookie="access_token=good")
+    assert (reply.status, reply.code) == (401, "UNAUTHENTICATED")
+
+
+@pytest.mark.requirement("API-05")
+@pytest.mark.parametrize("target", EVERY_READ)
+async def test_row_20_somebody_who_may_not_read_it(guarded: Door, target: str) -> None:
+    reply = await guarded.get(target, "Bearer weak")
+    assert (reply.status, reply.code) == (403, "NAMESPACE_ACCESS_DENIED")
+    assert reply.field == "namespace"
+    assert (await guarded.get(S, "Bearer good")).status == 200
+
+
+async def test_row_21_what_is_served_no_longer(door: Door) -> None:
+    """Nothing tells of it but a tombstone, to those who ask for it."""
+    for target in (f"{S}/com.example%2Fgone", f"{S}/com.example%2Fgone/versions/1.0.0"):
+        reply = await door.get(target)
+        assert (reply.status, reply.code) == (404, "SERVER_NOT_FOUND")
+    for target in (
+        f"{S}?search=gone",
+        f"{S}?version=all",
+        "/v0.1/servers?search=gone",
+        "/api/v1/export",
+    ):
+        assert b"com.example/gone" not in (await door.get(target)).body
+    told = await door.get("/v0.1/servers?include_deleted=true&search=gone")
+    assert told.names == ["com.example/gone"]
+
+
+async def test_row_23_nobody_can_say_who_asks(guarded: Door) -> None:
+    if guarded.reviews is None:
+        pytest.skip("a file of this machine does not hang")
+    guarded.reviews.failure = ReviewFailedError("it hangs")
+    reply = await guarded.get(S, "Bearer good")
+    assert (reply.status, reply.code) == (503, "AUTHORIZER_UNAVAILABLE")
+    assert int(reply.headers["retry-after"]) > 0
+
+
+async def test_row_25_somebody_who_asks_for_too_much(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    await place.sync()
+    limiter = Limiter(Rates(reads=Rate(0.01, 0.1), loopback=True))
+    client = place.client(limiter=limiter)
+    first = await client.get(S)
+    assert (first.status, first.headers["ratelimit-policy"]) == (200, '"reads";q=0.1;w=10')
+    reply = await client.get(S)
+    assert (reply.status, reply.code) == (429, "RATE_LIMITED")
+    assert int(reply.headers["retry-after"]) == reply.json["error"]["details"]["retry_after"] > 0
+    assert reply.headers["ratelimit"].startswith('"reads";r=0;t=')
+    assert (await client.get("/healthz")).status == 200
+
+
+async def test_row_25_an_address_that_tries_tokens(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    await place.sync()
+    guard = Guard(place.find, Authorization(MemoryReviews()), lambda: True)
+    limiter = Limiter(Rates(failures=Rate(0.01, 3), loopback=True))
+    client = place.client(authorize=guard.authorize, limiter=limiter)
+    for _ in range(3):
+        assert (await client.get(S, authorization="Bearer garbage")).status == 401
+    reply = await client.get(S, authorization="Bearer good")
+    assert (reply.status, reply.code) == (429, "RATE_LIMITED")
+    assert (await client.get(S)).status == 401
+
+
+# ---------------------------------------------------------------- rows that need more than one request
 
 
 async def test_row_3_a_cursor_of_another_query(client: Client) -> None:

@@ -170,7 +170,7 @@ def _query_parameter(parameter: Parameter) -> JsonObject:
 
 # ---------------------------------------------------------------- answers
 
-_ANYBODY = (400, 414, 421, 431, 500, 503)
+_ANYBODY = (400, 408, 414, 421, 429, 431, 500, 503, 504)
 """What may happen to a request of any endpoint."""
 _READERS = (401, 403)
 """What may happen where somebody is asked who they are."""

@@ -124,6 +124,10 @@ class Dispatcher:
         if self._limiter is not None:
             self._limit(self._limiter, asked, problem)
         if problem is not None and not asked.endpoint.public:
+            if problem.status == 403:
+                _names(
+                    asked.matched, asked.endpoint
+                )  # to whoever is known, a wrong path is said first
             raise problem
         return asked.endpoint.handle(_call(asked, problem))
 
