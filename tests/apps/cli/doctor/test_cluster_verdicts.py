@@ -116,6 +116,15 @@ def test_an_unreadable_kubeconfig_is_told_from_one_without_the_context() -> None
         assert only(reach.judge_kubeconfig(found, REMEDIES)).fix.startswith(fix)
 
 
+def test_a_certificate_that_nobody_knows_is_told_from_one_that_ended() -> None:
+    for problem, fix in (
+        ("its certificate is not valid: self-signed", "kubectl config set-cluster CLUSTER"),
+        ("its certificate is not valid: certificate has expired", "sudo kubeadm certs renew all"),
+    ):
+        found = reach.Connection(server="https://x", problem=problem, untrusted=True)
+        assert only(reach.judge_connection(found, REMEDIES)).fix.startswith(fix)
+
+
 def test_a_proxy_has_an_address_too() -> None:
     found = only(reach.judge_address(reach.Address(host="proxy", cluster="prod", proxy=True)))
     assert found.fix == "kubectl config set-cluster prod --proxy-url=URL"
@@ -138,6 +147,8 @@ def test_a_definition_is_compared_by_what_it_demands() -> None:
     assert "as v9, not as v1alpha1" in judged(ours, ("v9",)).message
     status = {"conditions": [{"type": "NamesAccepted", "status": "False", "message": "taken"}]}
     assert "taken" in judged({**ours, "status": status}).message
+    going = {"conditions": [{"type": "Terminating", "status": "True", "message": "is leaving"}]}
+    assert "is leaving" in judged({**ours, "status": going}).message
     other = changed_rule(ours)
     assert "is of another version" in judged(other).message
 

@@ -46,7 +46,7 @@ def judge_kind(found: Definition, expected: JsonObject, mend: str, remedies: Rem
         return (failed("kinds", f"the cluster knows no {found.name}", mend),)
     trouble = _unaccepted(found.object or {})
     if trouble:
-        fix = f"{remedies.kubectl('describe', 'crd', found.name)}   (the other one must go)"
+        fix = f"{remedies.kubectl('describe', 'crd', found.name)}   (what is in its way must go)"
         return (failed("kinds", f"{found.name}: {trouble}", fix),)
     if version not in found.served:
         there = ", ".join(found.served) or "no version"
@@ -87,10 +87,12 @@ KNOWN_VERSIONS: Mapping[str, tuple[str, ...]] = {
 
 def _unaccepted(definition: JsonObject) -> str:
     for condition in (definition.get("status") or {}).get("conditions") or ():
-        is_about = condition.get("type") in ("NamesAccepted", "Established")
-        if is_about and condition.get("status") == "False":
+        if _BAD.get(str(condition.get("type"))) == condition.get("status"):
             return str(condition.get("message") or condition.get("reason"))
     return ""
+
+
+_BAD = {"NamesAccepted": "False", "Established": "False", "Terminating": "True"}
 
 
 def _compared(check: str, found: Definition, expected: JsonObject, fix: str) -> Findings:

@@ -115,6 +115,9 @@ def judge_connection(found: Connection, remedies: Remedies) -> Findings:
     """Whether the API server answers."""
     if not found.problem:
         return (fine("reachable", f"{found.server} answers"),)
+    if found.untrusted and "expired" in found.problem:
+        fix = "sudo kubeadm certs renew all   (on the control plane, or your provider's way)"
+        return (failed("reachable", found.problem, fix),)
     if found.untrusted:
         cluster = shlex.quote(found.cluster or "CLUSTER")
         fix = f"kubectl config set-cluster {cluster} --certificate-authority=FILE --embed-certs"
