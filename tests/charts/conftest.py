@@ -34,13 +34,20 @@ def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(helm_program, tmp_path_factory.mktemp("helm"))
 
 
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory, product: Image) -> Image:
+    """The image of the previous release."""
+    return previous_image(product, tmp_path_factory.mktemp("previous"))
+
+
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory, product: Image) -> Iterator[Cluster]:
+def bare(
+    tmp_path_factory: pytest.TempPathFactory, product: Image, older: Image
+) -> Iterator[Cluster]:
     """A cluster with nothing in it, whose node has the images of two releases."""
     binaries = control_plane_binaries()
     if not binaries.has_manager or not sandbox.is_possible():
         pytest.skip("no pods: it takes root, Go and `make tools`, and util-linux")
-    older = previous_image(product, tmp_path_factory.mktemp("previous"))
     images = [python_image(), older, product]
     with (
         control_plane_in(tmp_path_factory.mktemp("bare"), binaries) as plane,

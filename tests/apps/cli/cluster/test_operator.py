@@ -12,7 +12,7 @@ import pytest
 
 from tests.apps.cli.cluster.conftest import RealTime
 from tests.apps.cli.running import Cli
-from tests.charts.conftest import bare, helm_program, releases
+from tests.charts.conftest import bare, helm_program, older, releases
 from tests.charts.previous import previous
 from tests.charts.releases import SYSTEM, Releases
 from tests.control_plane.cluster import Cluster, Place
@@ -20,7 +20,7 @@ from thv import __version__
 from thv.apps.cli.operating.kinds import REMOVABLE
 from thv.formats.crd import registry_crd
 
-__all__ = ["bare", "helm_program", "releases"]
+__all__ = ["bare", "helm_program", "older", "releases"]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.requirement("OPS-04")]
 
