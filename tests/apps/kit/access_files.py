@@ -41,9 +41,7 @@ class Written:
         self.now = 1_790_000_000.0
         self.file = AccessFile(tokens=tokens, bindings=bindings, issuers=issuers)
         self.write(self.file)
-        self.reviews = TokenReviews(
-            path, open_issuers, now=lambda: self.now, clock=lambda: self.now
-        )
+        self.reviews = TokenReviews(path, open_issuers, now=lambda: self.now)
 
     def write(self, file: AccessFile) -> None:
         """As an editor does: another file in its place."""

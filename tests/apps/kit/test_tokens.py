@@ -77,24 +77,24 @@ class Door:
         return problem.word if problem else None
 
 
-async def test_a_changed_file_counts_a_second_later_without_a_restart(written: Written) -> None:
+async def test_a_changed_file_counts_at_the_next_look(written: Written) -> None:
     door = Door(written)
     assert (await door.word(), await door.word("new")) == (None, Word.INVALID_TOKEN)
     changed = written.without("of-alice")
     written.write(changed)
     written.put(written.path.read_bytes().replace(b"tokens:\n", b"tokens:\n" + NEW))
-    written.now += 1
+    written.reviews.look()
     assert (await door.word(), await door.word("new")) == (Word.INVALID_TOKEN, None)
 
 
 NEW = f"- sha256: {a_token('new', '').sha256}\n  user: dave\n  roles:\n  - role: {USER}\n".encode()
 
 
-async def test_a_right_that_is_taken_away_counts_a_second_later(written: Written) -> None:
+async def test_a_right_that_is_taken_away_counts_at_the_next_look(written: Written) -> None:
     door = Door(written)
     assert await door.word() is None
     written.put(written.path.read_bytes().replace(f"role: {USER}".encode(), f"role: {ADMIN}".encode()).replace(b"namespace: team", b"namespace: tea"))  # fmt: skip
-    written.now += 1
+    written.reviews.look()
     assert await door.word() is Word.NAMESPACE_ACCESS_DENIED
 
 
@@ -113,13 +113,13 @@ async def test_while_the_file_cannot_be_used_nobody_comes_in(written: Written, w
         case _:
             written.path.unlink()
             written.path.mkdir()
-    written.now += 1
+    written.reviews.look()
     assert await door.word() is Word.AUTHORIZER_UNAVAILABLE
     assert await door.word("of-mallory") is Word.AUTHORIZER_UNAVAILABLE
     if what == "a folder":
         written.path.rmdir()
     written.put(good)
-    written.now += 1
+    written.reviews.look()
     assert (await door.word(), await door.word("of-mallory")) == (None, Word.INVALID_TOKEN)
 
 
@@ -127,7 +127,7 @@ async def test_why_nobody_comes_in_is_told_to_whoever_asks_for_an_identity(
     written: Written,
 ) -> None:
     os.chmod(written.path, 0o644)
-    written.now += 1
+    written.reviews.look()
     assert written.reviews.revision
     with pytest.raises(ReviewFailedError, match="its mode is 0644; others may use it"):
         await written.reviews.identity("of-alice", ())

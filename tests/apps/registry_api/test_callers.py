@@ -197,7 +197,7 @@ async def test_a_right_that_was_taken_away_empties_the_list(house: House) -> Non
             tokens=(a_token("of-blue", "bea"), *house.written.file.tokens[1:]),
         )
     )
-    house.written.now += 1
+    house.written.reviews.look()
     assert await walked(client, "of-blue", 100) == [PUBLIC]
 
 
@@ -287,7 +287,7 @@ async def test_an_open_registry_answers_whoever_asks(client: Client) -> None:
 async def test_a_role_reads_its_own_namespace_and_no_other(house: House, role: Role) -> None:
     holder = a_token("of-holder", "hal", f"{role.name}@blue")
     house.written.write(msgspec.structs.replace(house.written.file, tokens=(holder,)))
-    house.written.now += 1
+    house.written.reviews.look()
     client = house.client()
     for team, status in (("blue", 200), ("red", 403)):
         for path in ("/api/v1/servers", "/v0.1/servers", "/api/v1/export", "/api/v1/info"):
@@ -427,7 +427,7 @@ async def test_while_nobody_can_say_who_somebody_is_only_what_is_open_is_read(
     house: House,
 ) -> None:
     house.written.put(b"tokens: [")
-    house.written.now += 1
+    house.written.reviews.look()
     client = house.client()
     for path in ("/v0.1/servers", "/r/red/corp/api/v1/servers", "/api/v1/me"):
         reply = await client.get(path, **bearer("of-both"))

@@ -6,12 +6,13 @@ cannot be used nobody comes in, because nobody can tell what it was meant to tak
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -21,7 +22,7 @@ from thv.domain.errors import Code, ThvError
 from thv.formats.tokens import AccessFile, Issuer, Token, load_access
 
 FILE_LIMIT = 8 << 20
-_LOOK_EVERY = 1.0
+LOOK_EVERY = 1.0
 """Seconds between two looks whether the file changed."""
 METHOD = "token-file"
 
@@ -52,6 +53,23 @@ class _Stamp(NamedTuple):
     changed: int
 
 
+class _File(NamedTuple):
+    """A file that can be used."""
+
+    stamp: _Stamp
+    access: AccessFile
+    tokens: Mapping[str, Token]
+    """By hash."""
+
+
+class _Said(NamedTuple):
+    """What the file says; without one, why nobody comes in."""
+
+    revision: int
+    file: _File | None
+    trouble: str = ""
+
+
 class TokenReviews:
     """Answers from an access file."""
 
@@ -61,7 +79,6 @@ class TokenReviews:
         open_issuers: Callable[[], Issuers] | None = None,
         *,
         now: Callable[[], float] = time.time,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises INVALID when the file cannot be used.
 
@@ -72,53 +89,62 @@ class TokenReviews:
         self._open_issuers = open_issuers
         self._issuers: Issuers | None = None
         self._now = now
-        self._clock = clock
-        self._revision = 0
-        self._looked = clock()
-        self._stamp: _Stamp | None = None
-        self._trouble = ""
-        self._file = AccessFile()
-        self._tokens: dict[str, Token] = {}
-        self._read()
+        self._said = _Said(revision=0, file=_read(path))
 
     @property
     def revision(self) -> int:
         """Counts how often the file changed."""
-        if self._clock() - self._looked >= _LOOK_EVERY:
-            self._looked = self._clock()
-            self._look()
-        return self._revision
+        return self._said.revision
+
+    async def follow(self) -> None:
+        """Takes the file whenever it changed, until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.to_thread(self.look)
+
+    def look(self) -> None:
+        """Takes the file, if it changed; a large one takes a while, so that is for a thread."""
+        before = self._said
+        try:
+            stamp = _stamp_of(self._path)
+            if before.file is not None and stamp == before.file.stamp:
+                return
+            found, trouble = _read(self._path), ""
+        except ThvError as error:
+            found, trouble = None, error.message
+        if found is not None or trouble != before.trouble:
+            self._said = _Said(revision=before.revision + 1, file=found, trouble=trouble)
 
     async def identity(self, token: str, audiences: Sequence[str]) -> Identity | None:  # noqa: ARG002 # tokens of a file are for this door alone
         """Whose token it is."""
-        self._require_file()
-        known = self._tokens.get(hashlib.sha256(token.encode()).hexdigest())
+        file = self._require_file()
+        known = file.tokens.get(hashlib.sha256(token.encode()).hexdigest())
         if known is not None:
-            return self._holder(known)
-        return await self._vouched(token)
+            return self._holder(known, file.access)
+        return await self._vouched(token, file.access)
 
     async def allows(self, who: Identity, action: Action) -> bool:
         """Whether the roles of this one allow it."""
         self._require_file()
         return Caller(name=who.user, groups=who.groups, grants=who.grants).may(action)
 
-    async def _vouched(self, token: str) -> Identity | None:
+    async def _vouched(self, token: str, access: AccessFile) -> Identity | None:
         """Whom an issuer vouches for."""
-        if self._open_issuers is None or not self._file.issuers:
+        if self._open_issuers is None or not access.issuers:
             return None
         self._issuers = self._issuers or self._open_issuers()
-        somebody = await self._issuers.identity(token, self._file.issuers)
+        somebody = await self._issuers.identity(token, access.issuers)
         if somebody is None:
             return None
         return Identity(
             user=somebody.user,
             groups=somebody.groups,
             method="oidc",
-            grants=self._file.grants(somebody.user, somebody.groups),
+            grants=access.grants(somebody.user, somebody.groups),
             ends=somebody.ends,
         )
 
-    def _holder(self, token: Token) -> Identity | None:
+    def _holder(self, token: Token, access: AccessFile) -> Identity | None:
         ends = token.expires.timestamp() if token.expires else math.inf
         if ends <= self._now():
             return None
@@ -127,34 +153,36 @@ class TokenReviews:
             user=token.user,
             groups=token.groups,
             method=METHOD,
-            grants=(*roles, *self._file.grants(token.user, token.groups)),
+            grants=(*roles, *access.grants(token.user, token.groups)),
             ends=ends,
         )
 
-    def _require_file(self) -> None:
-        if self._trouble:
-            raise ReviewFailedError(self._trouble)
+    def _require_file(self) -> _File:
+        said = self._said
+        if said.file is None:
+            raise ReviewFailedError(said.trouble)
+        return said.file
 
-    def _look(self) -> None:
-        try:
-            self._read()
-        except ThvError as error:
-            if error.message != self._trouble:
-                self._revision += 1
-            self._trouble, self._stamp = error.message, None
 
-    def _read(self) -> None:
-        """Takes the file, if it is another one; raises INVALID when it cannot be used."""
-        with _opened(self._path) as file:
-            found = os.fstat(file.fileno())
-            _require_private(self._path, found)
-            stamp = _Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            if stamp == self._stamp:
-                return
-            self._file = _parsed(self._path, file)
-        self._tokens = {token.sha256: token for token in self._file.tokens}
-        self._stamp, self._trouble = stamp, ""
-        self._revision += 1
+def _read(path: Path) -> _File:
+    """The file as it is; raises INVALID when it cannot be used."""
+    with _opened(path) as file:
+        found = os.fstat(file.fileno())
+        _require_private(path, found)
+        access = _parsed(path, file)
+    return _File(_stamp(found), access, {token.sha256: token for token in access.tokens})
+
+
+def _stamp_of(path: Path) -> _Stamp | None:
+    """Of the file as it is now, None where there is none to be seen."""
+    try:
+        return _stamp(path.stat())
+    except OSError:
+        return None
+
+
+def _stamp(found: os.stat_result) -> _Stamp:
+    return _Stamp(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def read_access(path: Path) -> AccessFile:
@@ -166,7 +194,10 @@ def read_access(path: Path) -> AccessFile:
 
 def _parsed(path: Path, file: BinaryIO) -> AccessFile:
     """What an open file says."""
-    content = file.read(FILE_LIMIT + 1)
+    try:
+        content = file.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
     if len(content) > FILE_LIMIT:
         raise _unusable(path, f"it is larger than {FILE_LIMIT >> 20} MiB")
     return load_access(content)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from thv.apps.cli.loader import load
 from thv.apps.kit.authorization import Advice, Authorization
 from thv.apps.kit.http.dispatch import Access
@@ -21,12 +23,25 @@ AUDIENCE = "toolhive-registry"
 """What tokens of an access file are for."""
 
 
-def authorization_of(settings: Settings) -> Authorization | None:
-    """Who decides; None where everybody may read everything. Raises INVALID for an access file that cannot be used."""
+class Callers(msgspec.Struct, frozen=True):
+    """Who decides about callers, and what keeps that up to date."""
+
+    authorization: Authorization | None = None
+    """None where everybody may read everything."""
+    file: TokenReviews | None = None
+
+    async def follow(self) -> None:
+        """Takes the access file, if there is one, whenever it changed."""
+        if self.file is not None:
+            await self.file.follow()
+
+
+def callers_of(settings: Settings) -> Callers:
+    """As the settings say; raises INVALID for an access file that cannot be used."""
     if settings.access_file is not None:
         reviews = TokenReviews(settings.access_file, _issuers)
-        return Authorization(reviews, ON_ONE_MACHINE)
-    return Authorization(Nobody(), _WITHOUT_FILE) if settings.is_guarded else None
+        return Callers(Authorization(reviews, ON_ONE_MACHINE), reviews)
+    return Callers(Authorization(Nobody(), _WITHOUT_FILE)) if settings.is_guarded else Callers()
 
 
 def _issuers() -> Issuers:

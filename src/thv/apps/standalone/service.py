@@ -24,7 +24,7 @@ from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
 from thv.apps.registry_api.wiring import Door, registries
-from thv.apps.standalone.access import authorization_of
+from thv.apps.standalone.access import Callers, callers_of
 from thv.apps.standalone.figures import Figures
 from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
@@ -57,6 +57,7 @@ async def running(
 async def _running(
     local: Local, settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None
 ) -> AsyncIterator[asyncio.Future[list[None]]]:
+    callers = callers_of(settings)
     keep_buffers()
     if not settings.read_only:
         _take_lock(local, settings)
@@ -67,13 +68,13 @@ async def _running(
         api=KnownApi(lambda registry: _api(settings, registry)),
         ended=figures.registries.ended,
     )
-    door = _door(local, settings, figures)
+    door = _door(local, settings, figures, callers)
     clients = settings.api.clients
     server = door_of(
         door.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
     )
     serving = asyncio.ensure_future(server.serve([listener]))
-    work = [asyncio.ensure_future(door.follow())]
+    work = [asyncio.ensure_future(each) for each in (door.follow(), callers.follow())]
     if not settings.read_only:
         work.append(asyncio.ensure_future(_synchronize(local, settings, engine, figures)))
     together = asyncio.gather(serving, *work)
@@ -140,7 +141,7 @@ def _operations(
     return told(settings.operations, lambda: True, figures.metrics, tls=tls)
 
 
-def _door(local: Local, settings: Settings, figures: Figures) -> Door:
+def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
     return registries(
         local.resources,
         local.chunks,
@@ -149,7 +150,7 @@ def _door(local: Local, settings: Settings, figures: Figures) -> Door:
         settings=settings.api,
         clock=local.clock,
         only=settings.only,
-        authorization=authorization_of(settings),
+        authorization=callers.authorization,
         watched=figures.requests.watched,
         meters=_meters(settings, figures),
         updated=figures.updates.applied,
