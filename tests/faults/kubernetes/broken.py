@@ -1,6 +1,6 @@
 """The operator, wrongly built: it names chunks in the status first, and makes them afterwards.
 
-python -m tests.faults.kubernetes.broken operator
+python -m tests.faults.kubernetes.broken operator run
 """
 
 from __future__ import annotations

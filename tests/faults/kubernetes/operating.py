@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
-THV = (str(Path(sys.executable).with_name("thv")), "operator")
-BROKEN = (sys.executable, "-m", "tests.faults.kubernetes.broken", "operator")
+THV = (str(Path(sys.executable).with_name("thv")), "operator", "run")
+BROKEN = (sys.executable, "-m", "tests.faults.kubernetes.broken", "operator", "run")
 
 
 class OperatorProcess:
