@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from thv.domain.access import Action
 from thv.domain.permissions import EXPORT, LIST, PERMISSIONS, READ, SYNC, Permission, rights_of
-from thv.domain.roles import ADMIN_ROLE, AUDITOR_ROLE, PEOPLE_ROLES, USER_ROLE, Role
+from thv.domain.roles import ADMIN_ROLE, AUDITOR_ROLE, PEOPLE_ROLES, USER_ROLE, Role, role_for
 
 pytestmark = pytest.mark.requirement("OPS-01")
 
@@ -26,6 +27,21 @@ def test_who_decides_does_not_watch_over_it_as_well() -> None:
     (audit,) = [each for each in PERMISSIONS if each.resource.endswith("/audit")]
     assert AUDITOR_ROLE.allows(audit.on("team", "corp"))
     assert not ADMIN_ROLE.allows(audit.on("team", "corp"))
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        (READ.on("team", "corp"), "toolhive-registry-user"),
+        (SYNC.on("team", "corp"), "toolhive-registry-deployer"),
+        (Action(verb="create", resource="mcpregistries"), "toolhive-registry-admin"),
+        (Action(verb="get", resource="mcpregistries/audit"), "toolhive-registry-auditor"),
+        (Action(verb="get", resource="secrets", group=""), ""),
+    ],
+)
+def test_the_least_role_that_gives_a_right(action: Action, name: str) -> None:
+    role = role_for(action)
+    assert (role.name if role else "") == name
 
 
 def test_no_row_is_there_twice() -> None:

@@ -144,6 +144,12 @@ PEOPLE_ROLES = (
 )
 """Those of people, and of programs that act like people."""
 
+
+def role_for(action: Action) -> Role | None:
+    """The first role of people that allows it, the least one where they build on each other."""
+    return next((role for role in PEOPLE_ROLES if role.allows(action)), None)
+
+
 # ---------------------------------------------------------------- processes
 
 _AUTHENTICATION = (

@@ -32,6 +32,8 @@ def test_a_token_is_made_used_and_taken_away(cli: Cli, tmp_path: Path) -> None:
     with Process(tmp_path, "serve", "--data", str(cli.data), "--port", "0") as server:
         url = f"http://127.0.0.1:{server.port}"
         server.until_served("/v0.1/servers", Authorization=f"Bearer {token}")
+        nobody = cli(f"auth whoami --server {url}")
+        assert (nobody.code, "wants to know who asks" in nobody.err) == (4, True)
         refused = cli(f"auth login {url} --token-stdin", stdin="thv_other")
         assert (refused.code, "does not take this token" in refused.err) == (4, True)
         assert cli.ok(f"auth login {url} --token-stdin", stdin=f"{token}\n").err == (
@@ -46,6 +48,10 @@ def test_a_token_is_made_used_and_taken_away(cli: Cli, tmp_path: Path) -> None:
         assert said["method"] == "token-file"
         assert cli.ok("auth can-i list mcpregistries").out == "yes\n"
         assert cli.ok("auth can-i get mcpreg anything").out == "yes\n"
+        kept = cli.file("token", token)
+        for named in (f"--server {url}", f"--server {url}/r/default/tools --token-file {kept}"):
+            assert cli.ok(f"auth whoami -o name {named}").out == "alice\n"
+            assert cli.ok(f"auth can-i get mcpregistries {named}").out == "yes\n"
         for line in ("list mcpregistries -n other", "list mcpreg -A", "create mcpregistries/sync"):
             assert (cli(f"auth can-i {line}").out, cli(f"auth can-i {line}").code) == ("no\n", 1)
         (cli.data / "tokens.yaml").write_text("tokens: []\n")

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
+from thv.domain.access import Action
 from thv.domain.errors import Code, ThvError
+from thv.domain.roles import role_for
 
 _MISSING = re.compile(
     r'User "(?P<user>[^"]+)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
@@ -20,6 +22,7 @@ _MISSING = re.compile(
 )
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):(.+)")
 _READING = frozenset({"get", "list", "watch"})
+_VIEWED = frozenset({"configmaps", "events", "pods", "pods/log", "services"})
 
 
 def explained(session: Session, error: ThvError) -> ThvError:
@@ -72,17 +75,21 @@ def _lacks(session: Session, error: ThvError, missing: re.Match[str]) -> Command
     )
 
 
+def _role(verb: str, resource: str, group: str) -> str:
+    """Kubernetes' own role for reading what is its own; `""` where no role gives the right."""
+    if not group and resource in _VIEWED and verb in _READING:
+        return "view"
+    found = role_for(Action(verb=verb, resource=resource, group=group))
+    return found.name if found else ""
+
+
 def grant(said: Mapping[str, str | None]) -> list[str]:
     """The binding of the smallest role that is shipped, where one gives the right.
 
     `said` has the user, the verb, the resource, its group and the namespace, as a refusal names them.
     """
-    resource, verb = str(said["resource"]), str(said["verb"])
-    if resource == "mcpregistries":
-        role = "toolhive-registry-user" if verb in _READING else "toolhive-registry-admin"
-    elif resource == "configmaps":
-        role = "view" if verb in _READING else "toolhive-registry-admin"
-    else:
+    role = _role(str(said["verb"]), str(said["resource"]), said["group"] or "")
+    if not role:
         return []
     account = _ACCOUNT.fullmatch(str(said["user"]))
     who = (

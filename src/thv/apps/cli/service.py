@@ -40,6 +40,11 @@ def address_of(text: str, *, allow_http: bool) -> str:
     return f"{url.scheme}://{url.authority}"
 
 
+def root_of(address: str) -> str:
+    """Where the service of an API is: the same host, without a path; raises INVALID for no address."""
+    return address_of(address, allow_http=True)
+
+
 async def me(address: str, token: str) -> JsonObject:
     """Who the service takes us for."""
     return await _asked(address, token, "/api/v1/me")
@@ -81,7 +86,7 @@ async def _asked(address: str, token: str, path: str) -> JsonObject:
             tries=["thv serve", "thv auth login URL   (another service)"],
         ) from error
     if status != 200:
-        raise _refused(address, status, _object(body))
+        raise _refused(address, status, _object(body), anonymous=not token)
     return _object(body)
 
 
@@ -98,9 +103,15 @@ def _object(body: bytes) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-def _refused(address: str, status: int, body: JsonObject) -> CommandError:
+def _refused(address: str, status: int, body: JsonObject, *, anonymous: bool) -> CommandError:
     error = body.get("error")
     said = str(error.get("message")) if isinstance(error, dict) else ""
+    if status == 401 and anonymous:
+        return CommandError(
+            Code.AUTHENTICATION_FAILED,
+            f"{address} wants to know who asks",
+            tries=["--token-file FILE", f"thv auth login {address}"],
+        )
     if status == 401:
         return CommandError(
             Code.AUTHENTICATION_FAILED,

@@ -94,7 +94,7 @@ async def can_i(
 ) -> Exit | None:
     """Whether the cluster, or the service that you logged in to, lets you do something; exits with 1 when not."""
     attributes = _attributes(verb, resource, name)
-    attributes["namespace"] = "" if all_namespaces else session.namespace
+    attributes["namespace"] = "" if all_namespaces else _namespace(session)
     yes, why = await _allowed(session, attributes)
     if session.output == "text":
         session.console.data(f"{'yes' if yes else 'no'}\n")
@@ -104,6 +104,12 @@ async def can_i(
         said = {**head, **attributes, "allowed": yes, "reason": why}
         print_value(said, session.output, session.console)
     return None if yes else Exit.FAILED
+
+
+def _namespace(session: Session) -> str:
+    """A service has no namespace of its own that would be meant."""
+    on_cluster = session.settings.on_cluster
+    return session.namespace if on_cluster else session.settings.namespace
 
 
 async def _allowed(session: Session, attributes: JsonObject) -> tuple[bool, str]:
@@ -248,6 +254,9 @@ def _of_user(
 
 def _service(session: Session) -> tuple[str, str]:
     """Address and token of the service that is meant; raises INVALID where there is none."""
+    if session.settings.server:
+        address: str = load(_SERVICE + "root_of")(session.settings.server)
+        return address, load("thv.apps.cli.served.api:token_of")(session)
     logins = read_logins(session.settings)
     if logins.current not in logins.tokens:
         raise CommandError(

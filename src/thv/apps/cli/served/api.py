@@ -133,7 +133,7 @@ _SIGN_IN = (
 def open_api(session: Session) -> Api:
     """The API that the settings name; raises INVALID for an address or a token that cannot be used."""
     session.console.detail(f"reading from {session.settings.server} ({session.settings.why})")
-    return Api(session.settings.server, _token(session))
+    return Api(session.settings.server, token_of(session))
 
 
 def segment(name: str) -> str:
@@ -141,7 +141,8 @@ def segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def _token(session: Session) -> str:
+def token_of(session: Session) -> str:
+    """The token for the API that the settings name, `""` for none; raises for a file that holds none."""
     path = session.settings.token_file
     if path is None:
         return _logged_in(session)
