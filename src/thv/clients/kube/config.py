@@ -2,7 +2,7 @@
 
 In the flow: called once by each door. In this order: the named kubeconfig, those of `KUBECONFIG` (several, joined
 as kubectl joins them), the service account of the pod, `~/.kube/config`. Of the environment nothing else counts,
-no proxies either. lightkube turns what was found into TLS and credentials.
+no proxies either.
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 import yaml
-from lightkube.config.client_adapter import user_auth, verify_cluster
-from lightkube.config.kubeconfig import SERVICE_ACCOUNT
-from lightkube.config.models import Cluster, User
-from lightkube.core.exceptions import ConfigError
 
 from thv.clients.kube.client import KubeClient, Limits, Warned, unheard
-from thv.clients.kube.credentials import EXEC_VERSIONS, Command, CommandAuth, TokenFileAuth
+from thv.clients.kube.credentials import (
+    EXEC_VERSIONS,
+    Command,
+    CommandAuth,
+    TokenAuth,
+    TokenFileAuth,
+)
 from thv.clients.kube.errors import KubeConfigError
+from thv.clients.kube.trust import ClientCertificate, ClusterTrust, tls_of
 
 AGENT = "toolhive-registry"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 JsonObject = dict[str, Any]
 
@@ -93,7 +97,7 @@ def find_access(
     *,
     kubeconfig: str = "",
     context: str = "",
-    service_account: Path = Path(SERVICE_ACCOUNT),
+    service_account: Path = SERVICE_ACCOUNT,
 ) -> Access:
     """The cluster that the environment names; raises KubeConfigError when there is none."""
     named = kubeconfig or environ.get("KUBECONFIG", "")
@@ -119,16 +123,16 @@ def connect(
     warned: Warned = unheard,
 ) -> KubeClient:
     """A client with the TLS and the credentials of this access; `environ` is for credential commands."""
-    cluster, user = _parsed(access.cluster, Cluster, access), _parsed(access.user, User, access)
+    cluster = _parsed(access.cluster, ClusterTrust, access)
+    certificate = _parsed(access.user, ClientCertificate, access)
+    auth = _auth(_parsed(access.user, _Login, access), access, environ)
     try:
-        trust = verify_cluster(cluster, user, lambda path: path, trust_env=False)
+        trust = tls_of(cluster, certificate)
     except (OSError, ValueError) as error:
         raise KubeConfigError(f"{access.origin}: cannot use its certificates: {error}") from error
-    # What Python 3.13 demands of certificates, authorities of clusters often lack.
-    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
     http = httpx2.AsyncClient(
         base_url=cluster.server,
-        auth=_auth(user, access, environ),
+        auth=auth,
         headers=[("User-Agent", AGENT), *_acting(access, acting).headers()],
         transport=_transport(trust, str(access.cluster.get("proxy-url") or "")),
         trust_env=False,
@@ -261,15 +265,30 @@ def _acting(access: Access, asked: Acting) -> Acting:
     return found
 
 
-def _auth(user: User, access: Access, environ: Mapping[str, str]) -> httpx2.Auth | None:
-    if user.token_file:
-        return TokenFileAuth(Path(user.token_file))
-    if user.exec and not user.token:
+class _Login(msgspec.Struct, frozen=True):
+    """What a user of a kubeconfig shows besides a certificate."""
+
+    token: str | None = ""
+    token_file: str | None = msgspec.field(name="tokenFile", default="")
+    username: str | None = ""
+    password: str | None = ""
+    exec: JsonObject | None = None
+    provider: JsonObject | None = msgspec.field(name="auth-provider", default=None)
+
+
+def _auth(login: _Login, access: Access, environ: Mapping[str, str]) -> httpx2.Auth | None:
+    """In the order in which kubectl takes them."""
+    if login.token_file:
+        return TokenFileAuth(Path(login.token_file))
+    if login.token:
+        return TokenAuth(login.token)
+    if login.exec:
         return _command_auth(access, environ)
-    try:
-        return user_auth(user)
-    except ConfigError as error:
-        raise KubeConfigError(f"{access.origin}: {error}") from error
+    if login.username and login.password:
+        return httpx2.BasicAuth(login.username, login.password)
+    if login.provider:
+        raise KubeConfigError(f"{access.origin}: auth-provider not supported; use exec")
+    return None
 
 
 def _command_auth(access: Access, environ: Mapping[str, str]) -> CommandAuth:

@@ -32,6 +32,18 @@ EXEC_VERSIONS = (
 )
 
 
+class TokenAuth(httpx2.Auth):
+    """A bearer token that stays."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        yield _bearing(request, self._token)
+
+
 class TokenFileAuth(httpx2.Auth):
     """A bearer token in a file that is replaced now and then, as the kubelet does.
 
