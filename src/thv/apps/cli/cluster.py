@@ -15,17 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-from thv import data
 from thv.apps.cli.console import Console
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
-from thv.apps.cli.wiring import Clock
+from thv.apps.cli.wiring import Clock, shipped_taxonomy
 from thv.clients.kube.client import KubeClient, Limits
 from thv.clients.kube.config import Acting, from_environment
 from thv.clients.kube.errors import KubeConfigError
 from thv.domain.errors import Code
 from thv.domain.taxonomy import Taxonomy
-from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
 from thv.stores.resources.kubernetes import KubernetesStore
 from thv.stores.resources.kubernetes_watch import Patience
@@ -60,7 +58,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        return load_taxonomy(data.read("taxonomy.json"))
+        return shipped_taxonomy()
 
     @cached_property
     def models(self) -> Path:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from thv.domain.taxonomy import Taxonomy
-from thv.stores.chunks.base import ChunkStore
-from thv.stores.resources.base import ResourceStore
+if TYPE_CHECKING:
+    from thv.domain.taxonomy import Taxonomy
+    from thv.stores.chunks.base import ChunkStore
+    from thv.stores.resources.base import ResourceStore
 
 
 class Place(Protocol):

@@ -14,18 +14,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from thv import data
 from thv.apps.cli.loader import load
 from thv.apps.cli.options import utc_now
 from thv.apps.kit.home import Home, LoopLock
-from thv.domain.taxonomy import Taxonomy
-from thv.formats.taxonomy import load_taxonomy
-from thv.stores.chunks.files import FileChunkStore
 
 if TYPE_CHECKING:
+    from thv.domain.taxonomy import Taxonomy
+    from thv.stores.chunks.files import FileChunkStore
     from thv.stores.resources.sqlite import SqliteStore
 
 Clock = Callable[[], datetime]
+
+
+def shipped_taxonomy() -> Taxonomy:
+    """The categories that this version knows."""
+    text = load("thv.data:read")("taxonomy.json")
+    taxonomy: Taxonomy = load("thv.formats.taxonomy:load_taxonomy")(text)
+    return taxonomy
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -51,7 +56,8 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def chunks(self) -> FileChunkStore:
-        return FileChunkStore(self.home.snapshots)
+        store: FileChunkStore = load("thv.stores.chunks.files:FileChunkStore")(self.home.snapshots)
+        return store
 
     @cached_property
     def lock(self) -> LoopLock:
@@ -59,7 +65,7 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        return load_taxonomy(data.read("taxonomy.json"))
+        return shipped_taxonomy()
 
     @cached_property
     def files(self) -> Local:
