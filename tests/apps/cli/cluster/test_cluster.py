@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from tests.apps.cli.library import TOOLHIVE
 from tests.apps.cli.running import Cli
 from tests.control_plane.cluster import Place
+from tests.control_plane.fixtures import control_plane_binaries
+from tests.control_plane.plane import control_plane_in
 
 pytestmark = pytest.mark.e2e
 
@@ -100,6 +103,26 @@ def test_the_operator_decides_which_private_hosts_it_reaches(there: Cli) -> None
     ran = there("registry add lab --url http://127.0.0.1:1/x.json")
     assert ran.code == 2
     assert "its first sync did not succeed" in ran.err
+
+
+@pytest.mark.parametrize(
+    "line", ["registry list", "search notes", "registry add a --url https://a.example --no-sync"]
+)
+def test_a_cluster_without_the_product_is_told_from_one_without_registries(
+    empty: Path, tmp_path: Path, line: str
+) -> None:
+    ran = Cli(tmp_path, {"KUBECONFIG": str(empty)})(f"{line} --backend kubernetes")
+    assert ran.code == 5
+    assert "the product is not installed on this cluster: it knows no kind MCPRegistry" in ran.err
+    assert "operator install" in ran.err
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The kubeconfig of a cluster that has just been made."""
+    binaries = control_plane_binaries()
+    with control_plane_in(tmp_path_factory.mktemp("empty"), binaries) as plane:
+        yield plane.kubeconfig
 
 
 @pytest.mark.requirement("CLI-03")
