@@ -32,7 +32,18 @@ _OURS = (
     *("mcpregistries", "mcpregistryimportjobs", "mcpregistryexportjobs", "mcpregistrysyncjobs"),
     *("mcpserverreviews", "mcpreviewsignoffs", "mcpservers", "mcptoolconfigs", "reviewteams"),
 )
-_PARTS = ("status", "sync", "review", "export", "policy", "promote", "release", "revoke", "audit")
+_PARTS = (
+    "status",
+    "sync",
+    "review",
+    "export",
+    "policy",
+    "promote",
+    "release",
+    "revoke",
+    "breakglass",
+    "audit",
+)
 RESOURCES: tuple[tuple[str, str], ...] = (
     *((GROUP, resource) for resource in _OURS),
     *((GROUP, f"mcpregistries/{part}") for part in _PARTS),
@@ -47,6 +58,7 @@ RESOURCES: tuple[tuple[str, str], ...] = (
     *((_RBAC, resource) for resource in ("roles", "rolebindings", "clusterroles")),
     (_RBAC, "clusterrolebindings"),
     ("events.k8s.io", "events"),
+    ("", "events"),
     ("coordination.k8s.io", "leases"),
     ("authentication.k8s.io", "tokenreviews"),
     ("authorization.k8s.io", "subjectaccessreviews"),

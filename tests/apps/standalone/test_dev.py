@@ -40,7 +40,8 @@ def test_one_command_gives_a_filled_service(tmp_path: Path) -> None:
 
 @needs_git
 def test_a_filtered_and_a_layered_registry_lie_on_top(tmp_path: Path) -> None:
-    with Process(tmp_path, "dev", "--port", "0") as dev:
+    # The access file of a real service is none of the sandbox's.
+    with Process(tmp_path, "dev", "--port", "0", THV_ACCESS_FILE="tokens.yaml") as dev:
         dev.until(lambda: "Ctrl-C ends it." in dev.said)
         community, databases, developers = (
             set(names(dev.until_served(f"/r/default/{name}/api/v1/servers")))

@@ -74,8 +74,11 @@ def _check(action: Action) -> str:
     return f"thv auth can-i {action.verb} {action.resource}{name} -n {action.namespace}"
 
 
-def _opening(_access: Access) -> str:
-    return "thv serve --token-file FILE or --anonymous-read, or spec.api.anonymousRead of a registry: true"
+def _opening(access: Access) -> str:
+    return (
+        f"{_token_command(access)}   (and thv serve --token-file FILE; or open it to everybody: "
+        "spec.api.anonymousRead: true, thv serve --anonymous-read)"
+    )
 
 
 ON_ONE_MACHINE = Advice(audience=lambda _: AUDIENCE, token=_token_command, check=_check)

@@ -53,7 +53,11 @@ async def run_serve(session: Session, asked: Settings) -> None:
 
 
 async def run_dev(session: Session, asked: Settings, *, kept: bool) -> None:
-    """The sandbox: sample registries in a data folder that is gone afterwards, unless it is `kept`."""
+    """The sandbox: sample registries in a data folder that is gone afterwards, unless it is `kept`.
+
+    An access file is that of a real service; the sandbox is for whoever is on this machine.
+    """
+    asked = msgspec.structs.replace(asked, access_file=None)
     with (
         _bound(asked, "thv dev") as (listener, settings),
         _sandbox(session, kept=kept) as sandbox,
