@@ -31,6 +31,7 @@ _ANSWER = Limits(connect=5.0, body_bytes=16 << 20)
 """A page ends at 4 MiB, and an entry has 1."""
 _DOCUMENT = Limits(connect=5.0, total=1800.0, body_bytes=4 << 30)
 _REFUSED = 1 << 20
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TOKEN_BYTES = 64 * 1024
 
 
@@ -46,6 +47,8 @@ class Api:
                 Code.INVALID, f"--server: {error.message}", tries=["--server https://HOST:PORT"]
             ) from error
         self.url = url.rstrip("/")
+        self.is_overheard = target.scheme == "http" and target.host not in _LOOPBACK
+        """Others on the way may read what is sent."""
         self._token = token
         self._allow = AllowList((AllowEntry(target.host, target.port),))
         self._http = HttpClient(settings=HttpSettings(user_agent=f"thv/{__version__}"))
@@ -133,7 +136,11 @@ _SIGN_IN = (
 def open_api(session: Session) -> Api:
     """The API that the settings name; raises INVALID for an address or a token that cannot be used."""
     session.console.detail(f"reading from {session.settings.server} ({session.settings.why})")
-    return Api(session.settings.server, token_of(session))
+    token = token_of(session)
+    api = Api(session.settings.server, token)
+    if token and api.is_overheard:
+        session.console.step("note", f"the token goes to {api.url} by plain http")
+    return api
 
 
 def segment(name: str) -> str:
