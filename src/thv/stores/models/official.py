@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,6 +18,10 @@ from thv.stores.models.query import ALL, LATEST, START, Form, OfficialQuery, Pag
 from thv.stores.models.rows import Key
 from thv.stores.models.servers import numbers
 from thv.stores.models.view import View
+from thv.stores.models.words import grams_expression
+
+BROAD = 2048
+"""Texts from which on a search has so many results that the next ones are met soon by walking the list."""
 
 _WALKS = {
     OfficialQuery(): "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
@@ -70,6 +74,8 @@ def rows(view: View, query: OfficialQuery, after: Position, limit: int) -> list[
         found = view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
         return [Row(*values) for values in found]
     result = _result(view, query)
+    if result is None:
+        return _met(view, query, after, limit)
     start = _entered(view, result, after)
     items = result.items[start : start + limit]
     every = zip(items, result.places[start:], result.sizes[start:], strict=False)
@@ -102,17 +108,37 @@ def _key(view: View, item: int) -> Key:
     return name, version
 
 
-def _result(view: View, query: OfficialQuery) -> Listed:
-    key = ("result", query)
-    known: Listed | None = view.remembered(key)
-    if known is None:
-        known = _find(view, query)
-        view.remember(key, known, 20 * len(known.items) + 500)
-    return known
-
-
-def _find(view: View, query: OfficialQuery) -> Listed:
+def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
+    """The rows behind a position whose text holds the search, met by walking."""
     tests, values = _tests(query)
+    found = view.ask(
+        "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
+        f"WHERE (name, version) > (?, ?) AND born <= ? AND died > ? {tests} "
+        "AND (SELECT instr(plain, ?) FROM wording WHERE id = version.wording) "
+        "ORDER BY name, version LIMIT ?",
+        (*after.key, view.id, view.id, *values, query.search, limit),
+    )
+    return [Row(*each) for each in found]
+
+
+def _result(view: View, query: OfficialQuery) -> Listed | None:
+    """All that a query finds; None of a search that finds too much."""
+    key = ("result", query)
+    known: Listed | Literal[False] | None = view.remembered(key)
+    if known is None:
+        known = _find(view, query) or False
+        view.remember(key, known, 500 + (20 * len(known.items) if known else 0))
+    return known or None
+
+
+def _find(view: View, query: OfficialQuery) -> Listed | None:
+    tests, values = _tests(query)
+    if query.search:
+        texts = _texts_with(view, query.search)
+        if len(texts) == BROAD:
+            return None
+        tests += " AND wording IN (SELECT value FROM json_each(?))"
+        values.append(str(texts))
     items, places, sizes = view.ask(
         "SELECT json_group_array(id), json_group_array(place), json_group_array(size) FROM "
         f"(SELECT id, place, size FROM version WHERE born <= ? AND died > ? {tests} ORDER BY name, version)",
@@ -124,6 +150,7 @@ def _find(view: View, query: OfficialQuery) -> Listed:
 
 
 def _tests(query: OfficialQuery) -> tuple[str, list[Any]]:
+    """All but the search."""
     tests, values = "", list[Any]()
     if not query.include_deleted:
         tests += " AND gone = 0"
@@ -135,7 +162,19 @@ def _tests(query: OfficialQuery) -> tuple[str, list[Any]]:
     if query.updated_since is not None:
         tests += " AND touched > ?"
         values.append(query.updated_since)
-    if query.search:
-        tests += " AND wording IN (SELECT id FROM wording WHERE instr(plain, ?))"
-        values.append(query.search)
     return tests, values
+
+
+def _texts_with(view: View, search: str) -> list[int]:
+    """The texts that hold a search, at most so many as are not too many."""
+    grams = grams_expression(search)
+    if not grams:
+        found = view.ask("SELECT id FROM wording WHERE instr(plain, ?) LIMIT ?", (search, BROAD))
+    else:
+        # Joined, so that each candidate is looked at as it comes; IN would gather all of them first.
+        found = view.ask(
+            "SELECT w.id FROM grams CROSS JOIN wording w ON w.id = grams.rowid "
+            "WHERE grams MATCH ? AND instr(w.plain, ?) LIMIT ?",
+            (grams, search, BROAD),
+        )
+    return [text for (text,) in found]

@@ -7,6 +7,7 @@ in which it was born and in which it dies; one row of `state` says which generat
     server    the latest version of each name that is served;  its id sorts by standing (body: ToolHive form)
     wording   text for searches, shared by versions that say the same
     words     full text index over the latest versions, by id of `server`
+    grams     every three characters in a row of what is plain in a wording, by its id
     fact      tags, custom metadata, groups and origins of a version, for filters
     tool      tools of a version;  tool_use  who else has them;  member  its groups;  traits  see `rows.Traits`
     change    what happened, for followers;  mark  up to which change a snapshot goes
@@ -22,7 +23,7 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "4"
+EDITION = "5"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
@@ -68,6 +69,8 @@ CREATE TABLE change(
 CREATE TABLE mark(place INTEGER PRIMARY KEY, content TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5(
     name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
+CREATE VIRTUAL TABLE grams USING fts5(
+    plain, content='', columnsize=0, detail=none, tokenize='trigram case_sensitive 1');
 INSERT INTO state VALUES('', 0, 0, 0, 0, 0);
 """
 
@@ -86,6 +89,16 @@ INDEXES = (
     "CREATE INDEX tool_use_by_name ON tool_use(name, born, died, usage, category)",
     f"CREATE INDEX tool_use_dying ON tool_use(died) WHERE died < {FOREVER}",
     "CREATE INDEX member_by_name ON member(name, item)",
+    "INSERT INTO grams(rowid, plain) SELECT id, plain FROM wording ORDER BY id",
+    "INSERT INTO grams(grams) VALUES('optimize')",
+    (
+        "CREATE TRIGGER wording_born AFTER INSERT ON wording BEGIN "
+        "INSERT INTO grams(rowid, plain) VALUES(new.id, new.plain); END"
+    ),
+    (
+        "CREATE TRIGGER wording_gone AFTER DELETE ON wording BEGIN "
+        "INSERT INTO grams(grams, rowid, plain) VALUES('delete', old.id, old.plain); END"
+    ),
 )
 
 

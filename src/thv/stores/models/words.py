@@ -13,6 +13,7 @@ _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
 
 WORD_LIMIT = 10
+GRAM_LIMIT = 8
 
 
 def folded(text: str) -> str:
@@ -36,3 +37,17 @@ def split_search(text: str) -> tuple[list[str], list[tuple[str, ...]]]:
     """The single words and the phrases of a search; a quotation mark without a partner is plain text."""
     phrases = [tuple(words_of(inner)) for inner in _PHRASE.findall(text)]
     return words_of(_PHRASE.sub(" ", text)), [phrase for phrase in phrases if phrase]
+
+
+def grams_expression(text: str) -> str:
+    """What the index of grams is asked for a piece of plain text; `""` when it is too short to ask.
+
+    A few grams are enough to leave few candidates, which are looked at anyway.
+    """
+    every = [text[at : at + 3] for at in range(len(text) - 2)]
+    spread = max(1, len(every) - 1) / (GRAM_LIMIT - 1)
+    chosen = every
+    if len(every) > GRAM_LIMIT:
+        chosen = [every[round(number * spread)] for number in range(GRAM_LIMIT)]
+    quoted = ['"{}"'.format(gram.replace('"', '""')) for gram in chosen if "\0" not in gram]
+    return " AND ".join(quoted)
