@@ -2,10 +2,12 @@
 
     python -m bench.registry_api [--seconds 5] [--entries 10000] [--document FILE] [--only WORD]
 
-The installed `thv serve --registry-file`, as shipped, is pinned to one core and the load (wrk) to another one: 16
-connections, random names, filters and cursors over all entries, a new process for each row, nothing warmed. Every
-floor is a bare ASGI application on the same uvicorn that answers the same bytes in the same run. Of both sides the
-share of their core is shown that they used: a load that is near 100 % of its own is a floor of itself.
+The installed `thv serve --registry-file`, with access log, metrics and limits, is pinned to one core and the load (wrk)
+to another one: 16 connections, random names, filters and cursors over all entries, a new process for each row, nothing
+warmed. Every floor is a bare ASGI application on uvicorn that answers the same bytes on the same core, in turns with
+the product. What counts is requests a second of processor time, the middle one of the turns: it hardly changes when
+others use the machine. `by wall` is the share of requests a second. A load that is near 100 % of its own core is a floor
+of itself.
 """
 
 from __future__ import annotations
@@ -39,9 +41,11 @@ from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER
 CONNECTIONS = 16
 SEARCH_BAR = 15
 """Milliseconds."""
-HEADING = f"{'':22} {'thv/s':>7} {'bare/s':>7} {'share':>6} {'by cpu':>6} {'bar':>4}  cpu: thv bare load  memory (most)"
-MEMORY_BAR = 75
-"""Megabytes."""
+HEADING = f"{'':22} {'thv/s':>7} {'bare/s':>7} {'share':>6} {'by wall':>7} {'bar':>4}  load  memory (most)"
+TURNS = 3
+MANY = 100_000
+MEMORY_BARS = (75, 130)
+"""Megabytes for a registry, and for one of many entries."""
 ON_SERVER_CORE, ON_LOAD_CORE = ["taskset", "-c", "0"], ["taskset", "-c", "1"]
 SEED = 20261121
 
@@ -158,13 +162,19 @@ class Load(msgspec.Struct):
         return self.rate / self.server
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 class Running:
     """A server process on its core."""
 
-    def __init__(self, kind: str, place: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+    def __init__(self, kind: str, place: Path, *options: str) -> None:
+        self.port = free_port()
+        self._options = options
         self.home = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
             [*ON_SERVER_CORE, *self._command(kind, place)],
@@ -177,7 +187,21 @@ class Running:
         if kind == "floor":
             return [sys.executable, "-m", "bench.registry_server", str(place), str(self.port)]
         thv = Path(sys.executable).with_name("thv")
-        return [str(thv), "serve", "--registry-file", str(place), "--port", str(self.port)]
+        options = [
+            "--access-log",
+            "--listen-operations",
+            f"127.0.0.1:{free_port()}",
+            *self._options,
+        ]
+        return [
+            str(thv),
+            "serve",
+            "--registry-file",
+            str(place),
+            "--port",
+            str(self.port),
+            *options,
+        ]
 
     def __enter__(self) -> Self:
         for _ in range(600):
@@ -238,7 +262,14 @@ def wrk(server: Running, paths: list[str], seconds: float, work: Path) -> Load:
     (work / "paths").write_text("\n".join(paths))
     (work / "load.lua").write_text(_LUA)
     environment = {**os.environ, "BENCH_PATHS": str(work / "paths"), "BENCH_SEED": str(SEED)}
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(work / "load.lua")]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{max(1, round(seconds))}s",
+        "-s",
+        str(work / "load.lua"),
+    ]
     served, loaded = server.cpu(), children()
     start = time.perf_counter()
     done = subprocess.run(
@@ -364,12 +395,12 @@ def scenarios(server: Running, names: list[str]) -> list[Scenario]:
     latest = [f"/v0.1/servers/{name}/versions/latest" for name in quoted]
     some = random.Random(SEED).sample(detail, min(2000, len(detail)))
     return [
-        Scenario("detail /api/v1", detail, 0.25),
-        Scenario("detail /v0.1", latest, 0.25),
-        Scenario("page of 100 /api/v1", contiguous, 0.30),
-        Scenario("page of 100 /v0.1", official, 0.30),
+        Scenario("detail /api/v1", detail, 0.40),
+        Scenario("detail /v0.1", latest, 0.40),
+        Scenario("page of 100 /api/v1", contiguous, 0.60),
+        Scenario("page of 100 /v0.1", official, 0.60),
         Scenario("page of 100 filtered", filtered_pages(server), 0.30),
-        Scenario("304", some, 0.30, tagged=True),
+        Scenario("304", some, 0.50, tagged=True),
         Scenario(
             "page of 1 /v0.1",
             walk(server, "/v0.1/servers?limit=1&version=latest", "nextCursor")[:2000],
@@ -424,35 +455,46 @@ def run(work: Path, arguments: argparse.Namespace) -> int:
         ]
         every = [each for each in scenarios(server, names) if arguments.only in each.name]
     print(HEADING)
-    failed = 0
+    failed, bar = 0, MEMORY_BARS[len(names) >= MANY]
     for scenario in every:
-        failed += measure(scenario, document, work, arguments.seconds)
+        failed += measure(scenario, document, work, arguments.seconds, bar)
     if arguments.only in "mixed search":
-        failed += measure_search(document, searches(names), work, arguments.seconds)
+        failed += measure_search(document, searches(names), work, arguments.seconds, bar)
     return min(failed, 1)
 
 
-def measure(scenario: Scenario, document: Path, work: Path, seconds: float) -> int:
+def measure(scenario: Scenario, document: Path, work: Path, seconds: float, bar: float) -> int:
+    ours: list[Load] = []
+    floors: list[Load] = []
     with Running("registry", document) as server:
         lines = with_tags(server, scenario)
-        reached = wrk(server, lines, seconds, work)
-        resident, greatest = server.memory()
         chosen = random.Random(SEED).sample(lines, min(400, len(lines)))
+        ours.append(wrk(server, lines, seconds / TURNS, work))
         (work / "floor").write_bytes(msgspec.msgpack.encode(floor_answers(server, chosen)))
-    with Running("floor", work / "floor") as bare:
-        most = wrk(bare, chosen, seconds, work)
-    share, by_cpu = reached.rate / most.rate, reached.each / most.each
-    load = max(reached.generator, most.generator)
-    verdict = "" if max(share, by_cpu) >= scenario.bar else "  BELOW"
+        with Running("floor", work / "floor") as bare:
+            floors.append(wrk(bare, chosen, seconds / TURNS, work))
+            for _ in range(TURNS - 1):
+                ours.append(wrk(server, lines, seconds / TURNS, work))
+                floors.append(wrk(bare, chosen, seconds / TURNS, work))
+        resident, greatest = server.memory()
+    reached, most = middle(ours), middle(floors)
+    share, by_wall = reached.each / most.each, reached.rate / most.rate
+    load = max(each.generator for each in (*ours, *floors))
+    verdict = "" if share >= scenario.bar else "  BELOW"
     print(
-        f"{scenario.name:22} {reached.rate:7.0f} {most.rate:7.0f} {share:6.1%} {by_cpu:6.1%} {scenario.bar:4.0%}  "
-        f"{reached.server:8.0%} {most.server:4.0%} {load:4.0%}  {resident:.0f} ({greatest:.0f}) MB{verdict}",
+        f"{scenario.name:22} {reached.each:7.0f} {most.each:7.0f} {share:6.1%} {by_wall:7.1%} {scenario.bar:4.0%}  "
+        f"{load:4.0%}  {resident:.0f} ({greatest:.0f}) MB{verdict}",
         flush=True,
     )
-    return max(share, by_cpu) < scenario.bar or resident > MEMORY_BAR
+    return share < scenario.bar or resident > bar
 
 
-def measure_search(document: Path, paths: list[str], work: Path, seconds: float) -> int:
+def middle(loads: list[Load]) -> Load:
+    """The one of the middle turn."""
+    return sorted(loads, key=lambda load: load.each)[len(loads) // 2]
+
+
+def measure_search(document: Path, paths: list[str], work: Path, seconds: float, bar: float) -> int:
     with Running("registry", document) as server:
         most = wrk(server, paths, seconds, work).rate
     with Running("registry", document) as server:
@@ -463,7 +505,7 @@ def measure_search(document: Path, paths: list[str], work: Path, seconds: float)
         f"mixed search: at most {most:.0f}/s; at half of it p50 {p50:.2f} ms, "
         f"p99 {p99:.2f} ms (bar {SEARCH_BAR} ms); {resident:.0f} ({greatest:.0f}) MB"
     )
-    return p99 > SEARCH_BAR or resident > MEMORY_BAR
+    return p99 > SEARCH_BAR or resident > bar
 
 
 if __name__ == "__main__":

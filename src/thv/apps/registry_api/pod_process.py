@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 import socket
 import ssl
@@ -21,6 +20,7 @@ from thv.apps.kit.addresses import listen_address
 from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.logs import log_lines
 from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
 from thv.apps.kit.traces import sending
@@ -39,7 +39,7 @@ async def run_pod(settings: PodSettings) -> None:
     """Serves until it is told to stop; raises INVALID for what it cannot work with."""
     log_lines(settings.log_level, settings.log_format)
     keep_buffers()
-    _allow_open_files()
+    allow_open_files()
     client = _client(settings)
     pod = Pod(client, settings, lambda: datetime.now(UTC))
     log.info(
@@ -98,12 +98,6 @@ def _bound(listen: str) -> list[socket.socket]:
             f"cannot listen on {listen}: {error.strerror}",
             hint="Give another address with --listen.",
         ) from error
-
-
-def _allow_open_files() -> None:
-    """As many as the platform allows: each shared registry is a socket, and each open model some files."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.http.server import Meter
 from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
 from thv.apps.registry_api.wiring import Door, registries
@@ -59,6 +60,7 @@ async def _running(
 ) -> AsyncIterator[asyncio.Future[list[None]]]:
     callers = callers_of(settings)
     keep_buffers()
+    allow_open_files()
     if not settings.read_only:
         _take_lock(local, settings)
     figures = Figures.of(local)

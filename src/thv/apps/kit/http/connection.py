@@ -82,6 +82,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head = self._body = 0
         """Bytes of an incomplete head, bytes of a body."""
+        self._held = 0
+        """Bytes of the answer that was sent last."""
         self._in_head = self._in_message = False
         self._asked: deque[_Asked] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -118,7 +120,8 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
         self._writable = asyncio.Event()
-        self._traffic.is_stalled(self, self.unread)
+        # The whole answer stays in memory until the last byte of it is gone.
+        self._traffic.is_stalled(self, max(self.unread, self._held))
 
     def resume_writing(self) -> None:
         """It has read what there was."""
@@ -356,6 +359,7 @@ class Connection(asyncio.Protocol):
         if not (self._takes_more or self._asked):
             headers.append((b"connection", b"close"))
         head = _head_of(reply.status, headers)
+        self._held = len(body)
         if len(body) <= _JOINED:
             self._transport.write(head + body)
         else:

@@ -34,7 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two requests."""
     stall: float = 30.0
     """Seconds that a client may take to read anything at all of an answer."""
-    unread: int = 32 << 20
+    unread: int = 24 << 20
     """Bytes of answers that clients have not read yet."""
 
 
