@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import itertools
+import json
+import random
 import socket
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.apps.registry_api.cluster import Pod, Team, free_ports, rule
+from tests.apps.registry_api.cluster import Pod, Reply, Team, free_ports, rule
 from tests.apps.registry_api.pods import LIST, a_team, unreachable
 from tests.control_plane.plane import ControlPlane
 from tests.stores.models.world import World, an_entry
@@ -140,6 +145,50 @@ async def test_a_token_for_one_registry_opens_no_other_of_the_process(
         pod.until_ready()
         assert pod.get(LIST, token, port=one).status == 200
         assert pod.get(LIST, token, port=two).code == "INVALID_TOKEN"
+
+
+@pytest.mark.requirement("API-05")
+async def test_callers_at_once_see_their_own_registry_and_nothing_of_the_other(
+    team: Team, tmp_path: Path
+) -> None:
+    """Two callers with a right to one registry each, 480 requests on eight connections, at both ports."""
+    ports = dict(zip(("one", "two"), free_ports(2), strict=True))
+    for name, port in ports.items():
+        await share(team, name, port, anonymous=False)
+        team.account(name)
+        team.allow(name, rule(GROUP, "mcpregistries", "get", names=[name]))
+    tokens = {
+        (who, for_whom): team.token(who, f"{for_whom}-api.{team.namespace}.svc")
+        for who in ports
+        for for_whom in ports
+    }
+    paths = (LIST, "/v0.1/servers", "/api/v1/tools", "/api/v1/info", "/api/v1/me", "/openapi.json")
+    with a_shared_pod(team, tmp_path) as pod:
+        pod.until_ready()
+
+        def ask(who: str, at: str, path: str, encoding: str) -> None:
+            reply = pod.get(path, tokens[who, at], port=ports[at], Accept_Encoding=encoding)
+            body = gzip.decompress(reply.body) if encoding_of(reply) == "gzip" else reply.body
+            if path == "/api/v1/me":
+                assert json.loads(body)["user"].endswith(f":{who}")
+                assert bool(json.loads(body)["namespaces"]) is (who == at)
+            elif path != "/openapi.json":
+                assert reply.status == (200 if who == at else 403), (who, at, path)
+            foreign = "two" if who == "one" else "one"
+            assert f"com.example/{foreign}".encode() not in body
+            assert who == at or b"com.example/" not in body
+
+        every = [*itertools.product(ports, ports, paths, ("gzip", "identity"))] * 10
+        random.Random(7).shuffle(every)
+        with ThreadPoolExecutor(8) as threads:
+            for done in [threads.submit(ask, *each) for each in every]:
+                done.result()
+
+
+def encoding_of(reply: Reply) -> str:
+    return {name.lower(): value for name, value in reply.headers.items()}.get(
+        "content-encoding", ""
+    )
 
 
 async def test_a_restart_without_the_cluster_serves_all_that_it_had(
