@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tests.charts import helm
 from tests.control_plane.binaries import find, find_or_build, version
 from tests.control_plane.sandbox import is_possible
+from tests.docs.lua import LUA
 from tests.git_server import GIT, SSHD
 from tests.go_programs import GoProgram, MissingError, go_command
 from tests.peers.programs import OFFICIAL, TOOLHIVE, is_wanted, postgres_folder
@@ -51,6 +52,7 @@ def main() -> None:
     _say("pods", "run here" if is_possible() else "cannot run here: it takes root", "tests of pods")
     _say("kubernetes", _control_plane(), "")
     _say("helm", _helm(), "the charts")
+    _say("lua", _lua(), "the health script for Argo CD")
     _say("postgres", _postgres(), "the official registry")
     _say("registry", _peer(OFFICIAL), "the official registry as a source")
     _say("toolhive", _peer(TOOLHIVE), "ToolHive's thv as a client")
@@ -70,6 +72,13 @@ def _control_plane() -> str:
 def _helm() -> str:
     try:
         return str(helm.find_or_build())
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _lua() -> str:
+    try:
+        return str(LUA.find_or_build())
     except MissingError as error:
         return f"missing: {error}"
 

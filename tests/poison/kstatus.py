@@ -1,4 +1,4 @@
-"""The published rules of kstatus, by which Flux, Argo CD and others read any object: github.com/kubernetes-sigs/cli-utils.
+"""The published rules of kstatus, by which Flux and others read any object: github.com/kubernetes-sigs/cli-utils.
 
 In their order: what is being deleted; a generation that nobody has observed; the conditions Reconciling and Stalled, the
 first of them that is True; Ready. An object that says nothing of all this counts as current.
