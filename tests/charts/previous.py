@@ -1,10 +1,12 @@
-"""The release before this checkout, as it was shipped: chart, manifests, kinds, and the program.
+"""The release before this checkout, as it was shipped: chart, manifests, kinds, the program, and what it needs.
 
-A release is kept by `python -m tests.charts.previous` before its successor is begun; the one before it may go then.
+A release is kept by `python -m tests.charts.previous` before its successor is begun; the one before it may go then. A
+package that it needs and this checkout does not is named in `requirements/dev.in`.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,13 +14,17 @@ import zipfile
 from pathlib import Path
 
 from tests.charts.helm import CHART, KINDS_CHART, Helm, find_or_build
-from tests.control_plane.images import INSIDE, PRODUCT, ROOT, Image
+from tests.control_plane.images import INSIDE, PRODUCT, ROOT, Image, copy_locked
 from tests.control_plane.sandbox import Mount
 from thv import __version__
 from thv.domain.versions import SemVer, parse_semver
 
 RELEASES = ROOT / "tests" / "data" / "releases"
-_KEPT = (ROOT / "deploy" / "install.yaml", KINDS_CHART / "crds" / "mcpregistries.yaml")
+_KEPT = (
+    ROOT / "deploy" / "install.yaml",
+    KINDS_CHART / "crds" / "mcpregistries.yaml",
+    ROOT / "requirements" / "run.txt",
+)
 
 
 class Release:
@@ -30,6 +36,7 @@ class Release:
         self.chart = folder / f"toolhive-registry-{self.version}.tgz"
         self.manifests = folder / "install.yaml"
         self.kinds = folder / "mcpregistries.yaml"
+        self.lock = folder / "run.txt"
         self.wheel = folder / f"toolhive_registry-{self.version}-py3-none-any.whl"
 
 
@@ -45,16 +52,22 @@ def _version(folder: Path) -> SemVer:
 
 
 def previous_image(product: Image, folder: Path) -> Image:
-    """Its program among the packages of today, as its pods run it."""
+    """Its program and the packages that it needs, in the versions of today, as its pods run it."""
     release = previous()
+    (today,) = [mount for mount in product.folders if mount.target == INSIDE]
+    environment = folder / "venv"
+    shutil.copytree(today.source, environment, symlinks=True, copy_function=os.link)
+    (site,) = environment.glob("lib/python*/site-packages")
+    shutil.rmtree(site / "thv")
+    before = {file.name for file in site.iterdir()}
+    copy_locked(release.lock, site)
     with zipfile.ZipFile(release.wheel) as wheel:
-        wheel.extractall(folder)
-    packages = next(mount for mount in product.folders if mount.target == INSIDE).source
-    (site,) = packages.glob("lib/python*/site-packages")
-    target = f"{INSIDE}/{site.relative_to(packages)}/thv"
-    subprocess.run([sys.executable, "-m", "compileall", "-qq", str(folder / "thv")], check=True)
-    older = Mount(folder / "thv", target, read_only=True)
-    return product._replace(pattern=f"*{release.image}", folders=(*product.folders, older))
+        wheel.extractall(site)
+    fresh = [str(file) for file in site.iterdir() if file.name not in before]
+    subprocess.run([sys.executable, "-m", "compileall", "-qq", *fresh], check=True)
+    mounts = [mount for mount in product.folders if mount != today]
+    older = Mount(environment, INSIDE, read_only=True)
+    return product._replace(pattern=f"*{release.image}", folders=(*mounts, older))
 
 
 def keep() -> None:

@@ -46,7 +46,7 @@ def python_image() -> Image:
 def product_image(folder: Path) -> Image:
     """The product as its image holds it, by the same steps: a wheel of this checkout, and what it needs."""
     environment, packages = folder / "venv", folder / "packages"
-    _copy_requirements(packages)
+    copy_locked(ROOT / "requirements" / "run.txt", packages)
     command = [str(ROOT / "image" / "install.sh"), sys.executable, str(ROOT), str(environment)]
     subprocess.run(
         [*command, str(packages)], env={**os.environ, "INSIDE": INSIDE}, check=True, timeout=120
@@ -59,18 +59,17 @@ def _interpreter() -> Mount:
     return Mount(Path(sys.base_prefix), sys.base_prefix, read_only=True)
 
 
-def _copy_requirements(packages: Path) -> None:
-    """The locked packages as they are installed beside the tests: nothing is fetched."""
-    for package in _locked():
+def copy_locked(lock: Path, packages: Path) -> None:
+    """The locked packages as they are installed beside the tests, but for what is there: nothing is fetched."""
+    for package in _locked(lock):
         for file in package.files or ():
-            if ".." not in file.parts:
+            if ".." not in file.parts and not (packages / file).exists():
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(str(file.locate()), packages / file)
 
 
-def _locked() -> Iterator[Distribution]:
+def _locked(lock: Path) -> Iterator[Distribution]:
     """What the product needs on this machine; a lock names the packages of other systems as well."""
-    lock = (ROOT / "requirements" / "run.txt").read_text()
-    for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE):
+    for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE):
         with suppress(PackageNotFoundError):
             yield distribution(name)
