@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ from thv.formats.tokens import (
 )
 
 ALICE = "ab" * 32
+_YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 WHOLE = AccessFile(
     tokens=(
         Token(
@@ -53,6 +56,16 @@ def test_nothing_is_written_that_goes_without_saying() -> None:
 @pytest.mark.parametrize("text", ["", "{}", "tokens: []"])
 def test_it_may_be_empty(text: str) -> None:
     assert load_access(text.encode()) == AccessFile()
+
+
+def test_the_files_of_the_how_to_can_be_used() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "callers.md"
+    shown = [load_access(text.encode()) for text in _YAML.findall(page.read_text())]
+    assert [bool(file.tokens) for file in shown] == [True, False]
+    assert [len(file.issuers) for file in shown] == [0, 2]
+    fields = re.findall(r"^\| (`.+?`) \|", page.read_text().partition("| Field |")[2], re.MULTILINE)
+    named = {name for cell in fields for name in re.findall(r"`(\w+)`", cell)}
+    assert named == set(Issuer.__struct_fields__)
 
 
 def test_a_caller_may_hold_the_roles_of_people_alone() -> None:
