@@ -193,7 +193,7 @@ def _from_files(paths: list[Path], context: str) -> Access:
 
 def _read(path: Path) -> JsonObject:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise KubeConfigError(f"cannot read kubeconfig {path}: {error}") from error
     if not isinstance(content, dict):
