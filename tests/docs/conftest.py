@@ -5,18 +5,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 from tests.charts.conftest import bare, helm_program, older, releases
 from tests.charts.releases import Releases
 from tests.docs.stage import Stage
-from tests.git_server import GIT, TOKEN, git_host
+from tests.git_server import TOKEN, git_host
 from tests.upstream import Upstream
 from thv.data import paths, read
 
 __all__ = ["bare", "helm_program", "older", "releases"]
 
+_PROGRAMS = {"curl": "curl", "git": "git", "openssl": "openssl", "ssh-keygen": "openssh-client"}
 _FOLDER = "samples/platform"
 
 
@@ -25,8 +27,9 @@ def stage(
     releases: Releases, helm_program: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     """A cluster with nothing in it, and the hosts that pages name."""
-    if not GIT:
-        pytest.skip("no Git host without git: apt-get install git")
+    missing = [package for program, package in _PROGRAMS.items() if which(program) is None]
+    if missing:
+        pytest.skip(f"pages need these: apt-get install {' '.join(missing)}")
     with Upstream() as web, git_host(tmp_path_factory.mktemp("git")) as git:
         web.file("/servers.json", read("samples/community/servers.json"))
         web.corpus.publish("io.example/weather", description="Tells the weather.")

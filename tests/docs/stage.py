@@ -27,6 +27,8 @@ CONTEXT = "prod"
 PATIENCE = 180.0
 _LINKED = ("charts", "deploy", "image")
 _WITH_HOSTS = ("examples",)
+# Whatever happens to the tests, nothing of this outlives them.
+_SHELL = ("setpriv", "--pdeathsig", "KILL", "--", "bash", "-c")
 _INSTALLS = "helm install "
 INSTALL = Command(
     0,
@@ -84,7 +86,7 @@ class Session:
         if command.text.startswith(_INSTALLS):
             self._installed.add(command.text)
         done = subprocess.run(
-            ["bash", "-c", command.text],
+            [*_SHELL, command.text],
             **self._around(),
             stdout=subprocess.PIPE,
             check=False,
@@ -100,7 +102,7 @@ class Session:
         log = self._folder.parent / "stays.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                ["bash", "-c", f"exec {command.text}"], **self._around(), stdout=out
+                [*_SHELL, f"exec {command.text}"], **self._around(), stdout=out
             )
         self._staying.append(Staying(process, log))
         until = time.monotonic() + PATIENCE
