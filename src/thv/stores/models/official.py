@@ -109,16 +109,55 @@ def _key(view: View, item: int) -> Key:
 
 
 def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
-    """The rows behind a position whose text holds the search, met by walking."""
+    """The rows behind a position whose text holds the search, met by walking from the first name that may."""
     tests, values = _tests(query)
     found = view.ask(
         "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
-        f"WHERE (name, version) > (?, ?) AND born <= ? AND died > ? {tests} "
+        f"WHERE name >= ? AND (name, version) > (?, ?) AND born <= ? AND died > ? {tests} "
         "AND (SELECT instr(plain, ?) FROM wording WHERE id = version.wording) "
         "ORDER BY name, version LIMIT ?",
-        (*after.key, view.id, view.id, *values, query.search, limit),
+        (
+            _first_name(view, query.search, after),
+            *after.key,
+            view.id,
+            view.id,
+            *values,
+            query.search,
+            limit,
+        ),
     )
     return [Row(*each) for each in found]
+
+
+def _first_name(view: View, search: str, after: Position) -> str:
+    """No name before this one and behind the position holds the search; where nobody knows, the position's."""
+    grams = grams_expression(search)
+    behind = view.ask(_NEXT_SORTED, after.key).fetchone()
+    if not grams or behind is None:
+        return after.key[0]
+    names = (
+        view.ask(f"{_NAMES} {test}", (grams, search, place)).fetchone()[0]
+        for test, place in (
+            (
+                "AND grams.rowid >= ? AND grams.rowid <= (SELECT sorted FROM state) LIMIT 1)",
+                behind[0],
+            ),
+            ("AND grams.rowid > ?)", behind[1]),
+        )
+    )
+    return min((name for name in names if name is not None), default=after.key[0])
+
+
+_NEXT_SORTED = (
+    "SELECT wording, sorted FROM state CROSS JOIN version INDEXED BY version_by_name "
+    "WHERE (name, version) > (?, ?) AND wording <= sorted ORDER BY name, version LIMIT 1"
+)
+"""The text of the next version that lies where texts are in the order of names, and where that ends."""
+
+_NAMES = (
+    "SELECT min(name) FROM version WHERE wording IN (SELECT w.id FROM grams CROSS JOIN wording w "
+    "ON w.id = grams.rowid WHERE grams MATCH ? AND instr(w.plain, ?)"
+)
 
 
 def _result(view: View, query: OfficialQuery) -> Listed | None:

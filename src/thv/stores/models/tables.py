@@ -23,13 +23,14 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "5"
+EDITION = "6"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
 CREATE TABLE state(
     edition TEXT NOT NULL, generation INTEGER NOT NULL, official INTEGER NOT NULL,
-    toolhive INTEGER NOT NULL, dead INTEGER NOT NULL, sequence INTEGER NOT NULL);
+    toolhive INTEGER NOT NULL, dead INTEGER NOT NULL, sequence INTEGER NOT NULL,
+    sorted INTEGER NOT NULL);
 CREATE TABLE generation(
     id INTEGER PRIMARY KEY, content TEXT NOT NULL, digest TEXT NOT NULL, created_at TEXT NOT NULL,
     servers INTEGER NOT NULL, versions INTEGER NOT NULL, packed INTEGER NOT NULL, replaced REAL);
@@ -71,7 +72,7 @@ CREATE VIRTUAL TABLE words USING fts5(
     name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
 CREATE VIRTUAL TABLE grams USING fts5(
     plain, content='', columnsize=0, detail=none, tokenize='trigram case_sensitive 1');
-INSERT INTO state VALUES('', 0, 0, 0, 0, 0);
+INSERT INTO state VALUES('', 0, 0, 0, 0, 0, 0);
 """
 
 # Made after the rows of a full build: sorting once is cheaper than finding a place for each.
@@ -91,6 +92,8 @@ INDEXES = (
     "CREATE INDEX member_by_name ON member(name, item)",
     "INSERT INTO grams(rowid, plain) SELECT id, plain FROM wording ORDER BY id",
     "INSERT INTO grams(grams) VALUES('optimize')",
+    # Wordings up to here lie in the order of their names; later ones come as changes come.
+    "UPDATE state SET sorted = (SELECT ifnull(max(id), 0) FROM wording)",
     (
         "CREATE TRIGGER wording_born AFTER INSERT ON wording BEGIN "
         "INSERT INTO grams(rowid, plain) VALUES(new.id, new.plain); END"
