@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         self._proxies = proxies
         self._traffic = traffic
         self._server = server
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # there before all else
         self._client, self._port, self._scheme = "", 0, "http"
         self._url = b""
@@ -116,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._asked.clear()
         if self._task is not None:
             self._task.cancel()
+        self._parser = None  # it knows this connection, too: nobody has to look for a circle
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
