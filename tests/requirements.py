@@ -380,7 +380,7 @@ PARTLY: dict[str, str] = {
     "SRV-03": "queries of the API",
     "GOV-04": "nothing can be promoted yet; that nothing unpromoted is served is tested",
     "CLI-02": "backup and restore of one machine",
-    "OPS-03": "metrics, health and alerts of what is built; traces follow",
+    "OPS-03": "of what is built",
     "OPS-05": "the registry API",
     "OPS-06": "what is built",
 }
