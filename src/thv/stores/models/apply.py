@@ -6,7 +6,6 @@ that is missing, damaged, of another edition or too far away is built anew besid
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shutil
 import sqlite3
@@ -24,6 +23,7 @@ from thv.stores.models.lineage import UnknownLineageError
 from thv.stores.models.prune import prune
 from thv.stores.models.publish import content_tag
 from thv.stores.models.tables import EDITION
+from thv.stores.models.threads import in_thread
 from thv.stores.models.work import Fetch, Moment, Work
 
 _LEAST_WASTE = 16 << 20
@@ -47,7 +47,7 @@ async def apply(
     work = Work(ref=ref, fetch=fetch, taxonomy=taxonomy, edition=edition_of(taxonomy), at=at)
     folder = Folder(path)
     with folder.writing():
-        await asyncio.to_thread(folder.clean)
+        await in_thread(folder.clean)
         current = folder.current()
         outcome = await _in_place(current, work) if current else None
         if outcome is None:
@@ -99,11 +99,11 @@ async def _build(folder: Folder, work: Work, previous: sqlite3.Connection | None
     fresh = folder.begin()
     try:
         await build(fresh, work, previous)
-        await asyncio.to_thread(folder.swap, fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
-    await asyncio.to_thread(folder.clean)
+    await in_thread(folder.swap, fresh)
+    await in_thread(folder.clean)
 
 
 def _is_sound(connection: sqlite3.Connection, build_path: Path, edition: str) -> bool:

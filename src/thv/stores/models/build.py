@@ -20,6 +20,7 @@ from thv.stores.models.feed import Pace, names
 from thv.stores.models.publish import publish
 from thv.stores.models.rows import FOREVER, Key, Row
 from thv.stores.models.tables import INDEXES, TABLES, add_words
+from thv.stores.models.threads import in_thread
 from thv.stores.models.tooling import count_all
 from thv.stores.models.work import Work
 from thv.stores.models.writer import Writer
@@ -40,9 +41,9 @@ async def build(path: Path, work: Work, previous: sqlite3.Connection | None) -> 
         comparison = Comparison(_living(previous), log.CHANGES) if previous else None
         writer = Writer(connection, path, generation, work.taxonomy)
         ends = await _rows(writer, work, comparison)
-        await asyncio.to_thread(_index, connection, generation)
+        await in_thread(_index, connection, generation, uses=connection)
         await _words(connection)
-        await asyncio.to_thread(_settle, connection)
+        await in_thread(_settle, connection, uses=connection)
         if previous and comparison:
             log.copy(previous, connection)
             log.write(connection, comparison.found, work.at.text)

@@ -6,7 +6,6 @@ beside them until the transaction publishes, so a process that is killed here le
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ from thv.stores.models.lineage import Found, UnknownLineageError, find
 from thv.stores.models.publish import living_digest, publish
 from thv.stores.models.rows import FOREVER, Key, Line, opened
 from thv.stores.models.tables import add_words
+from thv.stores.models.threads import in_thread
 from thv.stores.models.tooling import count_again
 from thv.stores.models.work import Work
 from thv.stores.models.writer import Writer
@@ -46,9 +46,10 @@ async def apply_delta(connection: sqlite3.Connection, path: Path, work: Work) ->
         await _write(connection, path, work, found, pace)
         await _check(connection, work, pace)
         publish(connection, work, _next_generation(connection), found.ends)
-        await asyncio.to_thread(_commit, connection, path)
+        await in_thread(_commit, connection, path, uses=connection)
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # else it was committed while we were cancelled
+            connection.execute("ROLLBACK")
         raise
     return len(found.dirty)
 
