@@ -168,6 +168,14 @@ class Stage:
             session.end()
             for kinds in ("mcpreg", "configmaps,secrets,rolebindings"):
                 self._plane.kubectl("delete", kinds, "--all", "-n", "default")
+            self._until_no_pods()
+
+    def _until_no_pods(self) -> None:
+        """Those that still end would be seen by the next page, which makes registries of the same names."""
+        until = time.monotonic() + PATIENCE
+        while self._plane.kubectl("get", "pods", "-n", "default", "-o", "name").stdout.strip():
+            assert time.monotonic() < until, "pods of the namespace default do not end"
+            time.sleep(0.2)
 
     def _checkout(self, folder: Path) -> Path:
         checkout = folder / "toolhive-registry"
