@@ -146,6 +146,8 @@ def _ordered(obj: JsonObject) -> JsonObject:
 
 def _steady_status(status: JsonObject) -> JsonObject:
     kept: JsonObject = json.loads(json.dumps(status))
+    if "conditions" in kept:  # a map by type, in the order in which they first appeared
+        kept["conditions"].sort(key=lambda condition: condition["type"])
     sync = kept.get("syncStatus", {})
     for part in (sync, *sync.get("history", ()), *kept.get("history", ())):
         for name in _PER_SYNC:
