@@ -341,17 +341,20 @@ def _anything(name: str, chance: random.Random) -> Made:
 
 
 def _slots(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place that holds a value."""
-    pairs: Any = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, inner in list(pairs):
-        yield value, key
-        yield from _slots(inner)
+    """Every place that holds a value, however deep."""
+    todo = [value]
+    while todo:
+        holder = todo.pop()
+        pairs: Any = (
+            holder.items()
+            if isinstance(holder, dict)
+            else enumerate(holder)
+            if isinstance(holder, list)
+            else ()
+        )
+        for key, inner in list(pairs):
+            yield holder, key
+            todo.append(inner)
 
 
 def _put(holder: Any, key: Any, chance: random.Random) -> None:
@@ -372,7 +375,7 @@ def _put(holder: Any, key: Any, chance: random.Random) -> None:
 
 def _nested(depth: int) -> Any:
     value: Any = 1
-    for _ in range(min(depth, 500)):
+    for _ in range(min(depth, 300)):
         value = {"a": value}
     return value
 

@@ -139,7 +139,8 @@ def test_a_pack_that_needs_more_memory_than_the_limit_is_refused(
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     with pytest.raises(TooLargeError):
         asyncio.run(read(git_in(tmp_path, memory=300_000_000), remote(host.url("delta"))))
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss == before
+    # What this process had when it forked counts as well: the most of all children, in KiB.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(before, 300_000) + 50_000
 
 
 def test_references_without_end_are_cut_off(host: GitHost, tmp_path: Path) -> None:
