@@ -155,9 +155,11 @@ async def test_watch_tells_nothing_of_other_kinds_and_namespaces(
 
 async def test_watch_of_all_namespaces_tells_of_each(store: ResourceStore, namespace: str) -> None:
     since = (await store.list(MCP_REGISTRY)).resource_version
-    await store.create(a_registry(namespace), manager="test")
-    await store.create(a_registry("default", "contract-elsewhere"), manager="test")
-    seen = await changes(store, MCP_REGISTRY, None, since, 2)
+    mine: JsonObject = {"labels": {"whose": namespace}}  # namespaces of other tests still go
+    await store.create(a_registry(namespace, metadata=mine), manager="test")
+    elsewhere = a_registry("default", "contract-elsewhere", metadata=mine)
+    await store.create(elsewhere, manager="test")
+    seen = await changes(store, MCP_REGISTRY, None, since, 2, selector=f"whose={namespace}")
     assert {event.object["metadata"]["namespace"] for event in seen} == {namespace, "default"}
     await store.delete(MCP_REGISTRY, "default", "contract-elsewhere")
 
