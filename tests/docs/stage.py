@@ -24,7 +24,8 @@ from tests.charts.releases import Releases
 from tests.docs.reading import INTERRUPT, ROOT, Command, File, fits
 
 CONTEXT = "prod"
-PATIENCE = 180.0
+PATIENCE = 240.0
+"""Longer than any command waits by itself, so that it says for what."""
 _LINKED = ("charts", "deploy", "image")
 _WITH_HOSTS = ("examples",)
 # Whatever happens to the tests, nothing of this outlives them.
