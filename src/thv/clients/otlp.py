@@ -10,8 +10,9 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
+import httpx2
 import msgspec
 
 Attributes: TypeAlias = Mapping[str, str | int]
@@ -19,7 +20,7 @@ Attributes: TypeAlias = Mapping[str, str | int]
 PATH = "/v1/traces"
 _KINDS = {"internal": 1, "server": 2}
 _ERROR = 2
-_LONGEST_LINE = 8 << 10
+_HEADERS = {"Content-Type": "application/json"}
 
 
 class ExportError(Exception):
@@ -44,13 +45,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong; `""` when nothing did."""
 
 
-class Collector(msgspec.Struct, frozen=True, kw_only=True):
+class Collector(msgspec.Struct, frozen=True):
     """Where spans go."""
 
-    host: str
-    port: int
-    path: str
-    encrypted: bool
+    url: str
 
     @classmethod
     def at(cls, url: str) -> Collector:
@@ -58,49 +56,28 @@ class Collector(msgspec.Struct, frozen=True, kw_only=True):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise ValueError("it is no http or https URL without user name and password")
-        encrypted = parts.scheme == "https"
+        _ = parts.port  # raises for one that is no number
         path = parts.path.rstrip("/")
-        return cls(
-            host=parts.hostname,
-            port=parts.port or (443 if encrypted else 80),
-            path=path if path.endswith(PATH) else path + PATH,
-            encrypted=encrypted,
-        )
+        path = path if path.endswith(PATH) else path + PATH
+        return cls(urlunsplit((parts.scheme, parts.netloc, path, "", "")))
 
     async def take(self, body: bytes, *, seconds: float) -> None:
         """Sends what `encoded` made; raises ExportError."""
         try:
             async with asyncio.timeout(seconds):
                 status = await self._post(body)
-        except (OSError, EOFError, ValueError, TimeoutError) as error:
+        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ExportError(str(error) or "no answer in time") from error
         if not 200 <= status < 300:
             raise ExportError(f"it answers with status {status}")
 
     async def _post(self, body: bytes) -> int:
-        tls = ssl.create_default_context() if self.encrypted else None
-        reader, writer = await asyncio.open_connection(
-            self.host, self.port, ssl=tls, limit=_LONGEST_LINE
-        )
-        try:
-            writer.write(self._head(len(body)) + body)
-            await writer.drain()
-            return int((await reader.readline()).split()[1])
-        except IndexError as error:
-            raise EOFError("it ended the connection without an answer") from error
-        finally:
-            writer.close()
-
-    def _head(self, length: int) -> bytes:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        lines = (
-            f"POST {self.path} HTTP/1.1",
-            f"Host: {host}:{self.port}",
-            "Content-Type: application/json",
-            f"Content-Length: {length}",
-            "Connection: close",
-        )
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
+        trusted = ssl.create_default_context()
+        async with (
+            httpx2.AsyncClient(verify=trusted, timeout=None, trust_env=False) as client,
+            client.stream("POST", self.url, content=body, headers=_HEADERS) as answer,
+        ):
+            return answer.status_code  # what it says besides is not read
 
 
 def encoded(spans: Iterable[Span], *, resource: Attributes, scope: str) -> bytes:

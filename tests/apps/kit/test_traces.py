@@ -165,13 +165,18 @@ def test_a_share_is_from_0_to_1(ratio: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "host", "port", "path"),
+    ("endpoint", "place"),
     [
-        ("http://collector:4318", "collector", 4318, "/v1/traces"),
-        ("https://otel.example/in/", "otel.example", 443, "/in/v1/traces"),
-        ("http://[fd00::1]/v1/traces", "fd00::1", 80, "/v1/traces"),
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("https://otel.example/in/", "https://otel.example/in/v1/traces"),
+        ("http://[fd00::1]/v1/traces", "http://[fd00::1]/v1/traces"),
     ],
 )
-def test_an_endpoint_may_name_the_path_or_not(url: str, host: str, port: int, path: str) -> None:
-    found = Collector.at(url)
-    assert (found.host, found.port, found.path) == (host, port, path)
+def test_an_endpoint_may_name_the_path_or_not(endpoint: str, place: str) -> None:
+    assert Collector.at(endpoint).url == place
+
+
+@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://c", "http://u:p@c", "http://c:x"])
+def test_what_is_no_address_of_a_collector_is_refused_at_the_start(endpoint: str) -> None:
+    with pytest.raises(ThvError, match="THV_TRACES"):
+        read_traces({"THV_TRACES": endpoint})
