@@ -375,7 +375,7 @@ def _put(holder: Any, key: Any, chance: random.Random) -> None:
 
 def _nested(depth: int) -> Any:
     value: Any = 1
-    for _ in range(min(depth, 300)):
+    for _ in range(min(depth, 500)):
         value = {"a": value}
     return value
 
