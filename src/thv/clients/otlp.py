@@ -20,6 +20,7 @@ Attributes: TypeAlias = Mapping[str, str | int]
 PATH = "/v1/traces"
 _KINDS = {"internal": 1, "server": 2}
 _ERROR = 2
+_PORTS = {"http": 80, "https": 443}
 _HEADERS = {"Content-Type": "application/json"}
 
 
@@ -60,6 +61,12 @@ class Collector(msgspec.Struct, frozen=True):
         path = parts.path.rstrip("/")
         path = path if path.endswith(PATH) else path + PATH
         return cls(urlunsplit((parts.scheme, parts.netloc, path, "", "")))
+
+    @property
+    def port(self) -> int:
+        """What a NetworkPolicy must let through."""
+        parts = urlsplit(self.url)
+        return parts.port or _PORTS[parts.scheme]
 
     async def take(self, body: bytes, *, seconds: float) -> None:
         """Sends what `encoded` made; raises ExportError."""

@@ -165,15 +165,16 @@ def test_a_share_is_from_0_to_1(ratio: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "place"),
+    ("endpoint", "place", "port"),
     [
-        ("http://collector:4318", "http://collector:4318/v1/traces"),
-        ("https://otel.example/in/", "https://otel.example/in/v1/traces"),
-        ("http://[fd00::1]/v1/traces", "http://[fd00::1]/v1/traces"),
+        ("http://collector:4318", "http://collector:4318/v1/traces", 4318),
+        ("https://otel.example/in/", "https://otel.example/in/v1/traces", 443),
+        ("http://[fd00::1]/v1/traces", "http://[fd00::1]/v1/traces", 80),
     ],
 )
-def test_an_endpoint_may_name_the_path_or_not(endpoint: str, place: str) -> None:
-    assert Collector.at(endpoint).url == place
+def test_an_endpoint_may_name_path_and_port_or_not(endpoint: str, place: str, port: int) -> None:
+    collector = Collector.at(endpoint)
+    assert (collector.url, collector.port) == (place, port)
 
 
 @pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://c", "http://u:p@c", "http://c:x"])
