@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from tests.apps.registry_api.cluster import Pod, Team, free_ports, pss, rule
+from tests.apps.registry_api.cluster import Pod, Team, pss, rule
 from tests.apps.registry_api.pods import LIST, a_pod, a_team
 from tests.contracts.cluster import a_namespace
 from tests.control_plane.binaries import find_or_build
 from tests.control_plane.plane import ControlPlane, control_plane_in
 from tests.go_programs import MissingError
+from tests.ports import free_ports
 from tests.stores.models.world import World, an_entry
 
 from bench.registry_api import made_item

@@ -23,6 +23,7 @@ import pytest
 import uvicorn
 
 from tests.contracts.source.world import CANARY
+from tests.ports import free_port
 from thv.apps.standalone.git_http import GitHttp, Receive, Scope, Send, respond
 
 SEARCH_PATH = os.environ.get("PATH", os.defpath)
@@ -283,8 +284,7 @@ class SshHost:
 def ssh_host(folder: Path, root: Path) -> Iterator[SshHost]:
     """A running sshd; git-shell is what a login gets, so only fetches and pushes are possible."""
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     host = SshHost(folder, root, port)
     settings = {
         "Port": port,

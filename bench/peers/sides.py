@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 
 import msgspec
 from tests.peers.official import Official
-from tests.peers.postgres import Postgres, free_port
+from tests.peers.postgres import Postgres
 from tests.peers.programs import READBENCH, document
 from tests.peers.waiting import until
+from tests.ports import free_port
 
 ON_SERVER_CORE, ON_LOAD_CORE = ("taskset", "-c", "0"), ("taskset", "-c", "1")
 DATABASE = "registry_bench"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from typing import Any
 import yaml
 
 from tests.control_plane.plane import ControlPlane, Json
+from tests.ports import free_port
 
 _PATIENCE = 30.0
 
@@ -73,8 +73,7 @@ def prometheus(
         "scrape_configs": [job(monitor, found) for monitor in monitors],
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = (
         program,
         f"--config.file={folder / 'prometheus.yaml'}",

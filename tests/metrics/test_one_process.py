@@ -12,6 +12,7 @@ import pytest
 from tests.apps.standalone.process import Process, run
 from tests.metrics.exported import processes
 from tests.metrics.reading import value
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -24,8 +25,7 @@ def document(*servers: str) -> str:
 
 
 def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 @pytest.mark.requirement("OPS-03")

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, urlencode
 
-from tests.peers.postgres import Postgres, free_port
+from tests.peers.postgres import Postgres
 from tests.peers.programs import OFFICIAL
 from tests.peers.waiting import PATIENCE, until
+from tests.ports import free_port
 
 DATABASE = "mcp-registry"
 NAMESPACE = "io.modelcontextprotocol.anonymous"

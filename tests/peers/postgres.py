@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Self
 
 from tests.peers.programs import postgres_folder
 from tests.peers.waiting import PATIENCE, until
+from tests.ports import free_port
 
 USER = "mcpregistry"
 ENGLISH = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
@@ -118,14 +118,6 @@ class Postgres:
             return list(command)
         ids = [f"--reuid={self._user.pw_uid}", f"--regid={self._user.pw_gid}"]
         return ["setpriv", *ids, "--clear-groups", *command]
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has; soon enough taken by who asked."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _another_user() -> pwd.struct_passwd | None:

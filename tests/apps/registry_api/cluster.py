@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from tests.control_plane.plane import ControlPlane
+from tests.ports import free_ports
 from tests.stores.models.world import World
 from thv.domain.canonical import JsonObject
 from thv.domain.resources import GROUP, MCP_REGISTRY, ROLE, uid_of
@@ -221,15 +221,6 @@ class Reply(NamedTuple):
     def names(self) -> list[str]:
         """Who is on a page of our own API."""
         return [server["name"] for server in self.json["servers"]]
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that were free a moment ago."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 class Pod:

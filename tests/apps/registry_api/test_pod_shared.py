@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.registry_api.cluster import Pod, Reply, Team, free_ports, rule
+from tests.apps.registry_api.cluster import Pod, Reply, Team, rule
 from tests.apps.registry_api.pods import LIST, a_team, unreachable
 from tests.control_plane.plane import ControlPlane
+from tests.ports import free_ports
 from tests.stores.models.world import World, an_entry
 from thv.domain.resources import GROUP
 
