@@ -43,12 +43,13 @@ def parse_file(path: str, content: bytes) -> Any:
         raise UnreadableFileError(_one_line(error)) from error
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, unique: bool = False) -> Any:
     """The value of one YAML document; raises yaml.YAMLError, also for what nests or repeats without end.
 
-    Raises ValueError for a number of more digits than Python reads.
+    `unique` refuses a key that stands twice in a mapping, of which else the last counts. Raises ValueError for a number
+    of more digits than Python reads.
     """
-    return _Composer(yaml.parse(text, Loader=yaml.CSafeLoader)).document()
+    return _Composer(yaml.parse(text, Loader=yaml.CSafeLoader), unique=unique).document()
 
 
 class _Loader(yaml.CSafeLoader):
@@ -68,8 +69,9 @@ class _Composer:
     bounded; an alias inside of what is itself anchored could double at every level.
     """
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    def __init__(self, events: Iterator[Event], *, unique: bool) -> None:
         self._events = events
+        self._unique = unique
         self._anchors: dict[str, tuple[Any, int]] = {}
         """Values, and how many characters each takes."""
         self._open: list[bool] = []
@@ -140,6 +142,8 @@ class _Composer:
             key = self._value(event)
             if isinstance(key, dict | list):
                 raise yaml.YAMLError("a key that is a list or an object")
+            if self._unique and key in own:
+                raise yaml.YAMLError(f'must not have "{str(key)[:100]}" twice in one mapping')
             own[key] = self._value(self._next())
         return merged | own
 

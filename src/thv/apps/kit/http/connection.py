@@ -19,6 +19,7 @@ import httptools
 import msgspec
 from uvicorn.server import ServerState
 
+from thv.apps.kit.http.body import BODY_LIMIT, Incoming
 from thv.apps.kit.http.dispatch import LINE_LIMIT, Context
 from thv.apps.kit.http.message import Header, Reply, Request, request_id
 from thv.apps.kit.http.problems import ProblemError, Word
@@ -29,11 +30,11 @@ log = logging.getLogger(__name__)
 
 _HEAD_LIMIT = 32 * 1024
 """Bytes of a head that is not complete yet: more than any that is accepted."""
-_BODY_LIMIT = 1 << 20
 _PIPELINED = 32
 """Requests that a client may send ahead."""
 _JOINED = 32 * 1024
 """Bodies up to this size are copied behind their head, larger ones are written beside it."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BROKE_OFF = "request %s: the answer broke off"
 
 
@@ -59,6 +60,7 @@ class _Asked(msgspec.Struct, frozen=True):
     request: Request
     context: Context
     takes_chunks: bool
+    incoming: Incoming | None
 
 
 class Connection(asyncio.Protocol):
@@ -82,6 +84,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._head = self._body = 0
         """Bytes of an incomplete head, bytes of a body."""
+        self._incoming: Incoming | None = None
+        """The body that is coming."""
         self._held = 0
         """Bytes of the answer that was sent last."""
         self._in_head = self._in_message = False
@@ -135,7 +139,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A client says something."""
-        if not self._takes_more:
+        if not self._takes_more and self._incoming is None:
             return
         was_in_head = self._in_head
         try:
@@ -149,7 +153,7 @@ class Connection(asyncio.Protocol):
             self._check_head()
         if not self._is_busy:
             self._go_on()
-        elif self._asked and not self._is_paused:
+        elif not self._is_paused and (self._asked or self._has_enough()):
             self._is_paused = True
             self._transport.pause_reading()
 
@@ -225,13 +229,16 @@ class Connection(asyncio.Protocol):
         headers[name] = headers[name] + b", " + value if name in headers else value
 
     def on_headers_complete(self) -> None:
-        """A request. No endpoint reads a body, so nothing waits for one."""
+        """A request. Its body, if it has one, comes while it is looked at: most who send one are not to send it."""
         self._in_head = False
         if not self._takes_more:
             return
         is_old = self._parser.get_http_version() == "1.0"
+        self._incoming = self._body_to_come()
         request = self._request(self._parser.get_method().decode())
-        self._asked.append(_Asked(request, Context(), takes_chunks=not is_old))
+        self._asked.append(
+            _Asked(request, Context(), takes_chunks=not is_old, incoming=self._incoming)
+        )
         # Who expects to be told to go on may go on or not: what would follow cannot be told apart.
         self._takes_more = (
             self._parser.should_keep_alive()
@@ -241,14 +248,19 @@ class Connection(asyncio.Protocol):
         )
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body, which is only counted."""
+        """A part of a body."""
         self._body += len(body)
-        if self._body > _BODY_LIMIT:
-            self._takes_more = False
+        if self._incoming is not None:
+            self._incoming.feed(body)
+        if self._body > BODY_LIMIT:
+            self._takes_more, self._incoming = False, None
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self._in_message = False
+        if self._incoming is not None:
+            self._incoming.finish()
+            self._incoming = None
 
     # ------------------------------------------------------------ requests
 
@@ -266,7 +278,30 @@ class Connection(asyncio.Protocol):
             port=self._port,
             scheme=scheme,
             id=request_id(self._headers),
+            incoming=self._incoming,
         )
+
+    def _body_to_come(self) -> Incoming | None:
+        headers = self._headers
+        if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+            return None
+        expected = headers.get(b"expect", b"").lower() == b"100-continue"
+
+        def wanted() -> None:
+            if expected:
+                self._transport.write(_CONTINUE)
+            self._read_on()
+
+        return Incoming(wanted)
+
+    def _has_enough(self) -> bool:
+        """Whether more of a body came than is held for nobody."""
+        return self._incoming is not None and self._incoming.is_full
+
+    def _read_on(self) -> None:
+        if self._is_paused and not self._asked:
+            self._is_paused = False
+            self._transport.resume_reading()
 
     def _go_on(self) -> None:
         """What is next, where nothing is under way."""
@@ -369,9 +404,9 @@ class Connection(asyncio.Protocol):
     def _finish(self, asked: _Asked, *, sent: bool) -> None:
         self._responder.done(asked.request, asked.context, sent=sent)
         self._is_busy = False
-        if self._is_paused and not self._asked:
-            self._is_paused = False
-            self._transport.resume_reading()
+        if asked.incoming is not None:
+            asked.incoming.drop()
+        self._read_on()
         self._go_on()
 
 

@@ -10,9 +10,18 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
+
+
+class Readable(Protocol):
+    """A body that is read by whoever wants it."""
+
+    async def read(self, most: int) -> bytes:
+        """All of it, if it has at most so many bytes."""
+        ...
+
 
 Body: TypeAlias = bytes | AsyncIterator[bytes]
 Header: TypeAlias = tuple[bytes, bytes]
@@ -34,6 +43,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     scheme: str = "http"
     id: str = ""
     """Request id, taken over or made."""
+    incoming: Readable | None = None
+    """Its body; None where it has none."""
 
     def header(self, name: bytes) -> str:
         """A header as text, `""` when absent."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from thv.apps.kit.http.body import too_large
 from thv.apps.kit.http.compression import Compressor
 from thv.apps.kit.http.cors import Cors
 from thv.apps.kit.http.dispatch import Context, Dispatcher, family_of
@@ -69,7 +70,7 @@ class HttpServer:
         """One connection's request, or the start and stop of the process."""
         match scope["type"]:
             case "http":
-                await self._serve(request_of(scope), send)
+                await self._serve(request_of(scope, receive), send)
             case "lifespan":
                 await _lifespan(receive, send)
             case _:
@@ -192,7 +193,25 @@ def _explained(error: ProblemError | ThvError, request: Request, context: Contex
     )
 
 
-def request_of(scope: Scope) -> Request:
+class _Received:
+    """A body as ASGI has it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def read(self, most: int) -> bytes:
+        """All of it; raises ProblemError for one that is too large."""
+        content, more = b"", True
+        while more:
+            message = await self._receive()
+            content += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(content) > most:
+                raise too_large(most)
+        return content
+
+
+def request_of(scope: Scope, receive: Receive) -> Request:
     """The request of an ASGI scope."""
     headers = headers_of(scope["headers"])
     client = scope.get("client")
@@ -204,6 +223,7 @@ def request_of(scope: Scope) -> Request:
         client=client[0] if client else "",
         scheme=scope["scheme"],
         id=request_id(headers),
+        incoming=_Received(receive),
     )
 
 
