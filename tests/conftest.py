@@ -91,6 +91,7 @@ def _is_partial(config: pytest.Config) -> bool:
         or config.option.markexpr
         or asked_for != ["tests"]
         or config.option.collectonly
+        or config.option.lf
     )
 
 
