@@ -454,6 +454,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
+    created_at: str = ""
+    """RFC 3339."""
     deleting: bool = False
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     annotations: dict[str, str] = msgspec.field(default_factory=dict)
@@ -481,6 +483,7 @@ def load_registry(obj: JsonObject) -> Registry:
         uid=metadata.get("uid", ""),
         generation=metadata.get("generation", 0),
         resource_version=metadata.get("resourceVersion", ""),
+        created_at=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         labels=labels_of(obj),
         annotations=annotations_of(obj),

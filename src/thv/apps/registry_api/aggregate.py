@@ -31,6 +31,7 @@ from thv.apps.registry_api import official
 from thv.apps.registry_api.cursors import Cursor, cursor_text
 from thv.apps.registry_api.pages import PLAIN_JSON, listed, resolved
 from thv.apps.registry_api.served import Served
+from thv.apps.registry_api.standing import Standing
 from thv.domain.registry import TrustLevel
 from thv.stores.models import lookup
 from thv.stores.models import official as lists
@@ -44,8 +45,6 @@ from thv.stores.models.view import View
 Scope: TypeAlias = Literal["all", "trusted", "off"]
 Visible: TypeAlias = Callable[[Request, list[Served]], Awaitable[list[Served]]]
 """The registries of these that a request may read."""
-
-_TRUST = {TrustLevel.TRUSTED: 0, TrustLevel.TESTED: 1, TrustLevel.RAW: 2}
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -78,7 +77,7 @@ class Aggregate:
         """`order` names registries as `namespace/name`, the best first; `visible` limits what a caller sees."""
         self._every = every
         self._scope = scope
-        self._order = {name: place for place, name in enumerate(order)}
+        self._standing = Standing(order)
         self._visible = visible
 
     async def list_servers(self, call: Call) -> Answer:
@@ -141,16 +140,11 @@ class Aggregate:
         candidates = [served for served in self._every() if self._is_in_scope(served)]
         if self._visible is not None:
             candidates = await self._visible(request, candidates)
-        ready = sorted((s for s in candidates if s.model is not None), key=self._rank)
+        ready = sorted((s for s in candidates if s.model is not None), key=self._standing.of)
         return [Part(served, served.view(), rank) for rank, served in enumerate(ready)]
 
     def _is_in_scope(self, served: Served) -> bool:
         return self._scope == "all" or served.registry.spec.trust_level is TrustLevel.TRUSTED
-
-    def _rank(self, served: Served) -> tuple[int, int, str]:
-        name = "/".join(served.owner)
-        trust = _TRUST[served.registry.spec.trust_level]
-        return (trust, self._order.get(name, len(self._order)), name)
 
     def hint(self) -> str:
         """Where the registries are."""

@@ -33,6 +33,8 @@ _PATH_PARAMETERS = {
     "version": "Exact version, with + encoded as %2B, or latest.",
     "group": "Name of a group.",
     "tool": "Name of a tool.",
+    "namespace": "Namespace of a registry.",
+    "registry": "Name of a registry.",
 }
 
 
@@ -53,8 +55,9 @@ def document(
     base: str,
     attribution: JsonObject | None = None,
     callers: Callers = Callers.EVERYBODY,
+    shapes: tuple[type, ...] = (),
 ) -> JsonObject:
-    """The document about these endpoints below a base."""
+    """The document about these endpoints below a base; `shapes` are those of their answers that are not ours."""
     paths: dict[str, JsonObject] = {}
     for endpoint in endpoints:
         place = paths.setdefault(_shown(endpoint), {})
@@ -67,7 +70,7 @@ def document(
         "servers": [{"url": base or "/"}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(shapes),
             "responses": _shared_responses(),
             "headers": _HEADERS,
             **guarded,
@@ -175,6 +178,8 @@ _ANYBODY = (400, 408, 414, 421, 429, 431, 500, 503, 504)
 _READERS = (401, 403)
 """What may happen where somebody is asked who they are."""
 _WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "M7-can-i", "O6", "R13"})
+_STATES = frozenset({"C10", "C11", "C15", "C16", "C17", "C18", "C19", "C21", "C22"})
+"""What the catalog says of registries, and not of what is in them."""
 
 
 def _responses(endpoint: Endpoint) -> JsonObject:
@@ -195,7 +200,7 @@ def _success(endpoint: Endpoint) -> JsonObject:
     if endpoint.refused:
         return {}
     success: JsonObject = {"200": {"description": "OK", "content": _content(endpoint)}}
-    if endpoint.id in _WITHOUT_TAG:
+    if endpoint.id in _WITHOUT_TAG | _STATES or endpoint.method != "GET":
         return success
     success["200"]["headers"] = {name: _header(name) for name in _headers(endpoint)}
     return {**success, "304": {"$ref": "#/components/responses/NotModified"}}
@@ -265,9 +270,9 @@ def _ref(name: str) -> JsonObject:
 
 
 @cache
-def _schemas() -> JsonObject:
+def _schemas(shapes: tuple[type, ...]) -> JsonObject:
     _, components = msgspec.json.schema_components(
-        SHAPES, ref_template="#/components/schemas/{name}"
+        (*SHAPES, *shapes), ref_template="#/components/schemas/{name}"
     )
     return {**OFFICIAL_SCHEMAS, **components, "OfficialGroup": _official_group(components)}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -42,6 +42,16 @@ class Registries(Protocol):
     def find(self, namespace: str, name: str, /) -> Served | None: ...
 
     def every(self) -> Iterable[Served]: ...
+
+
+class Root(msgspec.Struct, frozen=True):
+    """What stands at the root beside the aggregate of many registries."""
+
+    place: Any = None
+    """What its handlers find in their calls."""
+    rows: tuple[Endpoint, ...] = ()
+    shapes: tuple[type, ...] = ()
+    """The shapes of its answers, for the document."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,16 +110,21 @@ def singles(
 
 
 def many(
-    registries: Registries, aggregate: Aggregate, options: Options, clock: Clock
+    registries: Registries,
+    aggregate: Aggregate,
+    options: Options,
+    clock: Clock,
+    beside: Root = Root(),  # noqa: B008 # a frozen value
 ) -> HttpServer:
-    """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root."""
+    """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root and what is `beside` it."""
     guarded = options.authorize is not None
-    rows = (*endpoints.official_rows(aggregate), _me(registries, options), _right(options))
-    documents = endpoints.documents(_documents_of(rows, guarded=guarded))
+    own = (_me(registries, options), _right(options))
+    rows = (*endpoints.official_rows(aggregate), *beside.rows, *own)
+    documents = endpoints.documents(_documents_of(rows, guarded=guarded, shapes=beside.shapes))
     root = Mount(
         base="",
         routes=routes_of((*rows, *documents, *endpoints.operations(lambda: True))),
-        place=None,
+        place=beside.place,
         hint=aggregate.hint,
     )
     below = registry_rows(clock, guarded=guarded)
@@ -134,7 +149,9 @@ def _right(options: Options) -> Endpoint:
     return endpoints.right(me.read_right(options.authorization))
 
 
-def _documents_of(rows: Iterable[Endpoint], *, guarded: bool) -> Callable[[bool, bool], Handler]:
+def _documents_of(
+    rows: Iterable[Endpoint], *, guarded: bool, shapes: tuple[type, ...] = ()
+) -> Callable[[bool, bool], Handler]:
     every = tuple(rows)
     own = tuple(row for row in every if row.family is Family.API)
 
@@ -143,7 +160,9 @@ def _documents_of(rows: Iterable[Endpoint], *, guarded: bool) -> Callable[[bool,
     def text(base: str, callers: Callers, attributed: bool, only_own: bool, as_yaml: bool) -> bytes:
         attribution = ATTRIBUTION if attributed else None
         shown = own if only_own else every
-        made = encode(document(shown, base=base, attribution=attribution, callers=callers))
+        made = encode(
+            document(shown, base=base, attribution=attribution, callers=callers, shapes=shapes)
+        )
         return b"".join(yaml_text([msgspec.json.format(made)])) if as_yaml else made
 
     def handle(only_own: bool, as_yaml: bool) -> Handler:

@@ -36,14 +36,14 @@ class Guard:
         served = self._find(access.namespace, access.name)
         if served is None and not self._is_told():
             return _not_told()
-        if served is not None and is_open(served) and all_open(access.needs):
+        if served is not None and is_open(served) and access.open and all_open(access.needs):
             return None
         return self._authorization.authorize(request, access)
 
     def user_of(self, request: Request, access: Access) -> str:
         """Who was let in, `""` where nobody was asked for."""
         served = self._find(access.namespace, access.name)
-        if served is not None and is_open(served):
+        if served is not None and is_open(served) and access.open:
             return ""
         return self._authorization.user_of(request, access)
 

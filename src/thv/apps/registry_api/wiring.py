@@ -16,8 +16,8 @@ from thv.apps.kit.http.dispatch import Authorize
 from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.kit.loop import View, observed
-from thv.apps.registry_api.aggregate import Aggregate
-from thv.apps.registry_api.door import Options, many, single
+from thv.apps.registry_api.aggregate import Aggregate, Visible
+from thv.apps.registry_api.door import Options, Root, many, single
 from thv.apps.registry_api.follow import Follower, Key, Updated
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.settings import Settings
@@ -77,6 +77,8 @@ class Following:
 
 Watched = Callable[[Authorize], Authorize]
 """Puts a counter around what decides."""
+MakeRoot = Callable[[Follower, Visible | None], Root]
+"""Makes what stands at the root of these registries; a caller sees what is visible, None: all."""
 
 
 def registries(
@@ -92,6 +94,7 @@ def registries(
     watched: Watched = lambda authorize: authorize,
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
+    root: MakeRoot = lambda *_: Root(),
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
@@ -131,4 +134,6 @@ def registries(
         order=settings.registry_order,
         visible=guard.visible if guard else None,
     )
-    return Door(many(follower, aggregate, options, seconds), follower, resources, following)
+    beside = root(follower, guard.visible if guard else None)
+    app = many(follower, aggregate, options, seconds, beside)
+    return Door(app, follower, resources, following)

@@ -28,7 +28,8 @@ LONGEST_WAIT = 30
 """Seconds that a client may wait for a change."""
 
 
-def _row(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
+def row(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
+    """A parameter."""
     parse, schema = kind
     return Parameter(name=name, parse=parse, schema=schema, description=description, **more)
 
@@ -58,33 +59,34 @@ def _sort(*keys: str) -> tuple[Parse, JsonObject]:
     return parse, schema
 
 
-def _list(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
-    return _row(name, kind, description, many=True, default=(), **more)
+def list_row(name: str, kind: tuple[Parse, JsonObject], description: str, **more: Any) -> Parameter:
+    """A parameter that is a list."""
+    return row(name, kind, description, many=True, default=(), **more)
 
 
-CURSOR = _row(
+CURSOR = row(
     "cursor",
     (parse_cursor, CURSOR_SCHEMA),
     "Where the list goes on: next_cursor of the page before.",
 )
-LIMIT = _row("limit", integer(1, 1000), "Rows on a page at most.", default=1000)
-SEARCH = _row(
+LIMIT = row("limit", integer(1, 1000), "Rows on a page at most.", default=1000)
+SEARCH = row(
     "search",
     _search(),
     'Words that must all begin a word of name, title, description, tags or tools; "..." is a phrase.',
 )
-FORMAT = _row(
+FORMAT = row(
     "format",
     one_of(*(form.value for form in Form)),
     "Representation of servers; wins over the format parameter of Accept. Default: toolhive.",
 )
-VERSION = _row(
+VERSION = row(
     "version",
     text(255),
     "latest, or one exact version.",
     default="latest",
 )
-REGISTRY_INFO = _row(
+REGISTRY_INFO = row(
     "include_registry_info",
     boolean(),
     "Whether servers in ToolHive's format carry registry_info. Default: true.",
@@ -92,32 +94,32 @@ REGISTRY_INFO = _row(
 )
 
 FILTERS = (
-    _list(
+    list_row(
         "registry",
         text(318),
         "Registry that a server is of or came through: name or namespace/name.",
     ),
-    _list("category", text(63), "Functional category."),
-    _list("transport", one_of("stdio", "sse", "streamable-http", fold=True), "Transport."),
-    _list("tier", text(63), "Tier, without regard to case."),
-    _list("status", one_of("Active", "Deprecated", fold=True), "Status."),
-    _list("tags", text(200), "Tags that must all be there, without regard to case.", at_most=20),
-    _list("tools", text(200), "Tools that must all be there.", at_most=20),
-    _row(
+    list_row("category", text(63), "Functional category."),
+    list_row("transport", one_of("stdio", "sse", "streamable-http", fold=True), "Transport."),
+    list_row("tier", text(63), "Tier, without regard to case."),
+    list_row("status", one_of("Active", "Deprecated", fold=True), "Status."),
+    list_row("tags", text(200), "Tags that must all be there, without regard to case.", at_most=20),
+    list_row("tools", text(200), "Tools that must all be there.", at_most=20),
+    row(
         "labelSelector",
         selector(1024, 20),
         "Kubernetes label selector over our five labels (prefix optional) and scalar custom metadata.",
     ),
     SEARCH,
-    _list("kind", one_of("container", "remote", "package", fold=True), "How a server is run."),
-    _list("trust_level", one_of("raw", "tested", "trusted", fold=True), "Trust level."),
-    _list("group", text(200), "Group that a server is in."),
-    _row("updated_since", moment(), "Only what was updated strictly later, RFC 3339."),
+    list_row("kind", one_of("container", "remote", "package", fold=True), "How a server is run."),
+    list_row("trust_level", one_of("raw", "tested", "trusted", fold=True), "Trust level."),
+    list_row("group", text(200), "Group that a server is in."),
+    row("updated_since", moment(), "Only what was updated strictly later, RFC 3339."),
 )
 
 SERVER_LIST = (
     *FILTERS,
-    _row(
+    row(
         "version",
         text(255),
         "latest (default), all for every version, or one exact version.",
@@ -125,71 +127,71 @@ SERVER_LIST = (
     ),
     REGISTRY_INFO,
     FORMAT,
-    _row(
+    row(
         "sort",
         _sort(*(sort.value for sort in Sort)),
         "Order, with - for descending; relevance needs search and is the default then, else name.",
     ),
-    _row("rank", one_of("bm25"), "bm25 orders the best matches of a search by their text."),
+    row("rank", one_of("bm25"), "bm25 orders the best matches of a search by their text."),
     LIMIT,
     CURSOR,
 )
 SERVER = (VERSION, REGISTRY_INFO, FORMAT)
 SERVER_VERSION = (REGISTRY_INFO, FORMAT)
 VERSIONS = (
-    _row("sort", _sort("version"), "Order: -version, newest first, is the default."),
-    _row("limit", integer(1, 1000), "Rows on a page at most.", default=1000),
+    row("sort", _sort("version"), "Order: -version, newest first, is the default."),
+    row("limit", integer(1, 1000), "Rows on a page at most.", default=1000),
     CURSOR,
     REGISTRY_INFO,
     FORMAT,
 )
-DIFFERENCE = (_row("base", text(255), "Version to compare with.", required=True),)
+DIFFERENCE = (row("base", text(255), "Version to compare with.", required=True),)
 GROUPS = (FORMAT,)
 TOOLS = (
-    _list("registry", text(318), "As for servers."),
-    _list("category", text(63), "Functional category that most servers of a tool share."),
-    _row("search", _search(), "Words that must all begin a word of name or description."),
-    _row(
+    list_row("registry", text(318), "As for servers."),
+    list_row("category", text(63), "Functional category that most servers of a tool share."),
+    row("search", _search(), "Words that must all begin a word of name or description."),
+    row(
         "sort", one_of("name", "-name", "usage", "-usage"), "Order. Default: name.", default="name"
     ),
     LIMIT,
     CURSOR,
 )
 CHANGES = (
-    _row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
-    _row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for a change.", default=0),
+    row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
+    row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for a change.", default=0),
 )
 EXPORT = (FORMAT,)
 CAN_I = (
-    _row("verb", text(63), "What to do: get, list, create and so on.", required=True),
-    _row(
+    row("verb", text(63), "What to do: get, list, create and so on.", required=True),
+    row(
         "resource",
         text(253),
         "To what: plural, with a subresource behind a slash.",
         required=True,
     ),
-    _row("group", text(253), "API group of the resource.", default=GROUP),
-    _row("namespace", text(63), "Where; absent: in every namespace.", default=""),
-    _row("name", text(253), "To which one; absent: to any.", default=""),
+    row("group", text(253), "API group of the resource.", default=GROUP),
+    row("namespace", text(63), "Where; absent: in every namespace.", default=""),
+    row("name", text(253), "To which one; absent: to any.", default=""),
 )
 
 OFFICIAL_LIST = (
-    _row("cursor", (parse_cursor, CURSOR_SCHEMA), "metadata.nextCursor of the page before."),
-    _row("limit", integer(1, 100), "Servers on a page at most.", default=30, typed=True),
-    _row(
+    row("cursor", (parse_cursor, CURSOR_SCHEMA), "metadata.nextCursor of the page before."),
+    row("limit", integer(1, 100), "Servers on a page at most.", default=30, typed=True),
+    row(
         "search",
         _folded_search(),
         "Substring of name, title or description, without regard to case.",
     ),
-    _row(
+    row(
         "updated_since",
         moment(),
         "Only what was updated strictly later, RFC 3339; includes deleted servers.",
     ),
-    _row(
+    row(
         "version", text(255), "latest, or one exact version; absent: every version.", default="all"
     ),
-    _row(
+    row(
         "include_deleted",
         boolean(),
         "Whether deleted servers are listed; true by itself with updated_since.",
@@ -197,7 +199,7 @@ OFFICIAL_LIST = (
     ),
 )
 OFFICIAL_READ = (
-    _row(
+    row(
         "include_deleted",
         boolean(),
         "Whether a deleted server is found.",

@@ -13,7 +13,9 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 
+from thv.apps.catalog_api.wiring import catalog
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.controllers import run_registries
@@ -144,14 +146,15 @@ def _operations(
 
 
 def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
-    return registries(
+    """One registry at the root, or the catalog of all."""
+    serve = catalog if settings.only is None else partial(registries, only=settings.only)
+    return serve(
         local.resources,
         local.chunks,
         local.home.models,
         taxonomy=local.taxonomy,
         settings=settings.api,
         clock=local.clock,
-        only=settings.only,
         authorization=callers.authorization,
         watched=figures.requests.watched,
         meters=_meters(settings, figures),

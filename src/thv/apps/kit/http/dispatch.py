@@ -6,6 +6,7 @@ then the handler. Every step is a function that raises a `ProblemError` or goes 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
@@ -26,6 +27,7 @@ from thv.domain.permissions import READ, Permission
 
 LINE_LIMIT = 8 * 1024
 HEADER_LIMIT = 16 * 1024
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -34,6 +36,8 @@ class Access(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     needs: tuple[Permission, ...] = (READ,)
+    open: bool = True
+    """Whether a registry that everybody may read is open for it to callers whom nobody knows."""
 
     @property
     def actions(self) -> Sequence[Action]:
@@ -158,9 +162,20 @@ def _access(asked: _Asked) -> Access | None:
     """
     if asked.mount.owner is not None:
         return Access(*asked.mount.owner, asked.endpoint.needs)
+    if asked.endpoint.scoped:
+        return _scope(asked)
     if not asked.endpoint.needs or b"authorization" in asked.request.headers:
         return Access("", "", ())
     return None
+
+
+def _scope(asked: _Asked) -> Access:
+    """What the path names; of one that cannot be right only who asks, as what is wrong is said after that."""
+    try:
+        names = _names(asked.matched, asked.endpoint)
+    except ProblemError:
+        return Access("", "", ())
+    return Access(names["namespace"], names.get("registry", ""), asked.endpoint.needs, open=False)
 
 
 def _call(asked: _Asked, problem: ProblemError | None) -> Call:
@@ -268,13 +283,28 @@ def _endpoint(target: Target, request: Request) -> Endpoint:
 
 def _names(matched: Matched, endpoint: Endpoint) -> dict[str, str]:
     try:
-        return matched.decoded()
+        names = matched.decoded()
     except BadSegmentError as error:
         raise ProblemError(
             Word.INVALID_REQUEST,
             f"The path {error}.",
             culprits=[Culprit(str(error), f"path.{_first_name(endpoint)}")],
         ) from error
+    if endpoint.scoped:
+        _check_labels(names)
+    return names
+
+
+def _check_labels(names: dict[str, str]) -> None:
+    for field in ("namespace", "registry"):
+        value = names.get(field)
+        if value is not None and not _LABEL.fullmatch(value):
+            message = "must be lower-case letters, digits and -, at most 63"
+            raise ProblemError(
+                Word.INVALID_REQUEST,
+                f"{field} {message}.",
+                culprits=[Culprit(message, f"path.{field}", value)],
+            )
 
 
 def _first_name(endpoint: Endpoint) -> str:

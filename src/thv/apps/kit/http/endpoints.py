@@ -69,6 +69,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Public, and tells more to those who may read the place."""
     needs: tuple[Permission, ...] = (READ,)
     """What a caller must be allowed, unless it is public."""
+    scoped: bool = False
+    """Its path names the namespace, and perhaps the registry, in which its needs are asked."""
     seconds: float = 15.0
     """How long its answer may take."""
     refused: bool = False

@@ -1,0 +1,59 @@
+"""The catalog with everything it needs: the registries of a resource store, and the endpoints over all of them.
+
+In the flow: a process that serves many registries calls `catalog`, runs what it gets, and mounts the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from thv.apps.catalog_api.catalog import Catalog
+from thv.apps.catalog_api.endpoints import ROWS
+from thv.apps.catalog_api.schemas import SHAPES
+from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.server import Meter
+from thv.apps.registry_api.aggregate import Visible
+from thv.apps.registry_api.door import Root
+from thv.apps.registry_api.follow import Follower, Updated
+from thv.apps.registry_api.settings import Settings
+from thv.apps.registry_api.standing import Standing
+from thv.apps.registry_api.wiring import Door, Watched, registries
+from thv.domain.taxonomy import Taxonomy
+from thv.stores.chunks.base import ChunkStore
+from thv.stores.resources.base import ResourceStore
+
+
+def catalog(
+    resources: ResourceStore,
+    chunks: ChunkStore,
+    models: Path,
+    *,
+    taxonomy: Taxonomy,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    authorization: Authorization | None = None,
+    watched: Watched = lambda authorize: authorize,
+    meters: tuple[Meter, ...] = (),
+    updated: Updated = lambda *_: None,
+) -> Door:
+    """The door over all registries of these stores; arguments as `registries` has them."""
+
+    def root(follower: Follower, visible: Visible | None) -> Root:
+        standing = Standing(settings.registry_order)
+        return Root(Catalog(follower, standing, visible), ROWS, SHAPES)
+
+    return registries(
+        resources,
+        chunks,
+        models,
+        taxonomy=taxonomy,
+        settings=settings,
+        clock=clock,
+        authorization=authorization,
+        watched=watched,
+        meters=meters,
+        updated=updated,
+        root=root,
+    )

@@ -1,0 +1,26 @@
+"""Which registry answers where several hold a server: trust, then the administrator's order, then the name.
+
+In the flow: whoever tells of several registries together asks here; nothing that a tenant can write decides but the
+name itself.
+"""
+
+from __future__ import annotations
+
+from thv.apps.registry_api.served import Served
+from thv.domain.registry import TrustLevel
+
+_TRUST = {TrustLevel.TRUSTED: 0, TrustLevel.TESTED: 1, TrustLevel.RAW: 2}
+
+
+class Standing:
+    """The order of registries."""
+
+    def __init__(self, order: tuple[str, ...] = ()) -> None:
+        """`order` names registries as `namespace/name`, the best first."""
+        self._order = {name: place for place, name in enumerate(order)}
+
+    def of(self, served: Served) -> tuple[int, int, str]:
+        """Sorts the best first."""
+        name = "/".join(served.owner)
+        trust = _TRUST[served.registry.spec.trust_level]
+        return (trust, self._order.get(name, len(self._order)), name)
