@@ -23,7 +23,7 @@ from thv.sync.serving.network import (
     target_port_of,
 )
 from thv.sync.serving.pods import own_deployment, resources_of, shared_deployment
-from thv.sync.serving.quantities import amount, same_amount
+from thv.domain.quantities import amount, same_amount
 from thv.sync.serving.roles import (
     own_account,
     own_binding,

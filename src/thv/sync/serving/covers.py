@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from thv.sync.serving.quantities import same_amount
+from thv.domain.quantities import same_amount
 
 _AMOUNTS = frozenset({"cpu", "memory", "sizeLimit"})
 _KEYS: Mapping[str, tuple[str, ...]] = {

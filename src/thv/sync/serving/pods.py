@@ -19,7 +19,7 @@ from thv.sync.serving.names import (
     selector_of,
     shared_labels,
 )
-from thv.sync.serving.quantities import amount
+from thv.domain.quantities import amount
 from thv.sync.serving.settings import ApiSettings, PodExtras
 
 CONTAINER = "api"
