@@ -24,6 +24,8 @@ class Code(StrEnum):
     CONFLICT = "CONFLICT"
     FORBIDDEN = "FORBIDDEN"
     EXPIRED = "EXPIRED"
+    AMBIGUOUS = "AMBIGUOUS"
+    POLICY_REFUSED = "POLICY_REFUSED"
 
     # A source does not give what it should.
     SOURCE_UNREACHABLE = "SOURCE_UNREACHABLE"
