@@ -15,16 +15,7 @@ from msgspec import Meta
 from thv.domain.conditions import CONDITION_LIMIT, Condition
 from thv.domain.fields import ATOMIC, Count, DataKey, Message, ObjectName, Reference, map_by, shape
 from thv.domain.registry import Resources
-from thv.domain.resources import GROUP, Kind
 from thv.domain.rules import Rule
-
-MCP_SERVER = Kind(
-    group=GROUP,
-    version="v1alpha1",
-    kind="MCPServer",
-    plural="mcpservers",
-    short_names=("mcpserver",),
-)
 
 
 class ServerPhase(StrEnum):

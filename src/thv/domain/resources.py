@@ -69,9 +69,37 @@ MCP_REGISTRY = Kind(
 )
 CONFIG_MAP = Kind(version="v1", kind="ConfigMap", plural="configmaps", short_names=("cm",))
 SECRET = Kind(version="v1", kind="Secret", plural="secrets")
+MCP_SERVER = Kind(
+    group=GROUP,
+    version="v1alpha1",
+    kind="MCPServer",
+    plural="mcpservers",
+    short_names=("mcpserver",),
+)
+TOOL_CONFIG = Kind(
+    group=GROUP,
+    version="v1alpha1",
+    kind="MCPToolConfig",
+    plural="mcptoolconfigs",
+    short_names=("tc", "toolconfig"),
+)
 
-KINDS = (MCP_REGISTRY, CONFIG_MAP, SECRET)
+KINDS = (MCP_REGISTRY, CONFIG_MAP, SECRET, MCP_SERVER, TOOL_CONFIG)
 """What every resource store keeps."""
+
+
+def _of_toolhive(kind: Kind) -> tuple[Kind, ...]:
+    """The same kind as ToolHive installs it, the newest version first."""
+    return tuple(
+        msgspec.structs.replace(kind, group=OLD_GROUP, version=version)
+        for version in ("v1beta1", "v1alpha1")
+    )
+
+
+SERVER_KINDS = (*_of_toolhive(MCP_SERVER), MCP_SERVER)
+"""Where servers may be kept on a cluster, the place that is written to first: ToolHive's own, where it is."""
+TOOL_CONFIG_KINDS = (*_of_toolhive(TOOL_CONFIG), TOOL_CONFIG)
+"""The same of tool configs."""
 
 _RBAC = "rbac.authorization.k8s.io"
 SERVICE = Kind(version="v1", kind="Service", plural="services", short_names=("svc",))
@@ -114,6 +142,8 @@ NAMESPACE = Kind(
 
 CLUSTER_KINDS = (
     *KINDS,
+    *_of_toolhive(MCP_SERVER),
+    *_of_toolhive(TOOL_CONFIG),
     SERVICE,
     SERVICE_ACCOUNT,
     DEPLOYMENT,

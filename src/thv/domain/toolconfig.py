@@ -12,16 +12,7 @@ from msgspec import Meta
 
 from thv.domain.conditions import CONDITION_LIMIT, Condition
 from thv.domain.fields import ATOMIC, SET, Count, ObjectName, map_by, shape
-from thv.domain.resources import GROUP, Kind
 from thv.domain.rules import Rule
-
-TOOL_CONFIG = Kind(
-    group=GROUP,
-    version="v1alpha1",
-    kind="MCPToolConfig",
-    plural="mcptoolconfigs",
-    short_names=("tc", "toolconfig"),
-)
 
 TOOL_NAME_LIMIT = 128
 

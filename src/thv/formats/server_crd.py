@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import cache
 
 from thv.domain.canonical import JsonObject
-from thv.domain.mcpserver import MCP_SERVER, SERVER_RULES, ServerSpec, ServerStatus
-from thv.domain.toolconfig import TOOL_CONFIG, TOOL_CONFIG_RULES, ToolConfigSpec, ToolConfigStatus
+from thv.domain.mcpserver import SERVER_RULES, ServerSpec, ServerStatus
+from thv.domain.resources import MCP_SERVER, TOOL_CONFIG
+from thv.domain.toolconfig import TOOL_CONFIG_RULES, ToolConfigSpec, ToolConfigStatus
 from thv.formats.crd import READY, column, definition, object_schema
 
 

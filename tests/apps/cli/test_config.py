@@ -85,7 +85,7 @@ def test_every_shell_gets_a_script(cli: Cli, shell: str) -> None:
         ("thv show wea", ["weather"]),
         ("thv show database", ["io.github.acme/database-browser"]),
         ("thv search --registry ", ["official", "tools"]),
-        ("thv get mcp", ["mcpregistry"]),
+        ("thv get mcpr", ["mcpregistry"]),
         ("thv config set na", ["namespace"]),
     ],
 )

@@ -204,6 +204,34 @@ def test_the_namespace_of_a_manifest_and_of_the_command_line_must_agree(cli: Cli
     ]
 
 
+SERVERS = """
+apiVersion: toolhive.stacklok.io/v1alpha1
+kind: MCPToolConfig
+metadata: {name: docs-tools}
+spec: {toolsFilter: [read_file]}
+---
+apiVersion: toolhive.stacklok.io/v1alpha1
+kind: MCPServer
+metadata: {name: docs, labels: {toolhive.stacklok.io/registry-name: corp}}
+spec: {image: "mcp/filesystem:1.0.0", toolConfigRef: {name: docs-tools}}
+"""
+
+
+def test_servers_and_tool_configs_are_kept_too(cli: Cli) -> None:
+    assert cli.ok("apply -f -", stdin=SERVERS).out == (
+        "mcptoolconfig.toolhive.stacklok.io/docs-tools created\n"
+        "mcpserver.toolhive.stacklok.io/docs created\n"
+    )
+    shown = cli.ok("get mcpservers,tc -o wide").out
+    assert "docs-tools" in shown
+    assert "mcp/filesystem:1.0.0" in shown
+    assert cli.ok("get mcpserver docs -o json").json["spec"]["transport"] == "stdio"
+    assert "proxyPort" in cli.ok("explain mcpserver.spec").out
+    host_path = SERVERS.replace("toolConfigRef: {name: docs-tools}", "volumes: [{hostPath: /}]")
+    ran = cli("apply -f -", stdin=host_path)
+    assert (ran.code, "does not ignore them" in ran.err) == (2, True)
+
+
 # get -------------------------------------------------------------------------------------------------------
 
 

@@ -40,7 +40,7 @@ def server_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -
 
 def kind_words(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The kinds of resources that begin so."""
-    kinds = ("mcpregistry", "configmap", "secret")
+    kinds = ("mcpregistry", "configmap", "secret", "mcpserver", "mcptoolconfig")
     return [kind for kind in kinds if kind.startswith(incomplete)]
 
 

@@ -41,8 +41,7 @@ _CLUSTER_KINDS = {
     "StatefulSet", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
 }  # fmt: skip
 _LATER_KINDS = {
-    "MCPRegistryExportJob", "MCPRegistryImportJob", "MCPRegistrySyncJob", "MCPReviewSignOff", "MCPServer",
-    "MCPServerReview", "MCPToolConfig",
+    "MCPRegistryExportJob", "MCPRegistryImportJob", "MCPRegistrySyncJob", "MCPReviewSignOff", "MCPServerReview",
 }  # fmt: skip
 
 

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import FieldError
+from thv.domain.mcpserver import SERVER_RULES
 from thv.domain.patterns import re2
-from thv.domain.resources import CONFIG_MAP, MCP_REGISTRY, SECRET, Kind, metadata_of
+from thv.domain.resources import (
+    CONFIG_MAP,
+    MCP_REGISTRY,
+    MCP_SERVER,
+    SECRET,
+    TOOL_CONFIG,
+    Kind,
+    metadata_of,
+)
 from thv.domain.rules import check_rules
+from thv.domain.toolconfig import TOOL_CONFIG_RULES
 from thv.formats.crd import registry_schema
+from thv.formats.server_crd import server_schema, tool_config_schema
 from thv.stores.resources.metadata import OBJECT_META
 from thv.stores.resources.schema import Schema
 
@@ -229,6 +240,24 @@ def _registry(kind: Kind) -> Definition:
     )
 
 
+def _server(kind: Kind) -> Definition:
+    return Definition(
+        kind=kind,
+        schema=_with_metadata(server_schema()),
+        has_status=True,
+        check=partial(check_rules, rules=SERVER_RULES),
+    )
+
+
+def _tool_config(kind: Kind) -> Definition:
+    return Definition(
+        kind=kind,
+        schema=_with_metadata(tool_config_schema()),
+        has_status=True,
+        check=partial(check_rules, rules=TOOL_CONFIG_RULES),
+    )
+
+
 def _config_map(kind: Kind) -> Definition:
     return Definition(
         kind=kind,
@@ -255,4 +284,6 @@ _MAKERS: dict[Kind, Callable[[Kind], Definition]] = {
     MCP_REGISTRY: _registry,
     CONFIG_MAP: _config_map,
     SECRET: _secret,
+    MCP_SERVER: _server,
+    TOOL_CONFIG: _tool_config,
 }

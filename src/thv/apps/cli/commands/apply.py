@@ -85,7 +85,7 @@ async def apply(
     validate: str,
     server_side: bool,  # noqa: ARG001 # there is no other way
 ) -> Exit | None:
-    """Create or change resources from manifests: MCPRegistry, ConfigMap, Secret; on a cluster also Namespace.
+    """Create or change resources from manifests: the kinds of thv explain; on a cluster also Namespace.
 
     Fields that were applied before and are not in the manifest any more are removed; fields of other managers stay.
     Each resource is handled by itself: an error of one leaves the others applied.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -19,8 +19,18 @@ from thv.apps.cli.output import print_value
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
-from thv.domain.resources import CONFIG_MAP, KINDS, MCP_REGISTRY, SECRET, Kind, kind_named
+from thv.domain.resources import (
+    CONFIG_MAP,
+    KINDS,
+    MCP_REGISTRY,
+    MCP_SERVER,
+    SECRET,
+    TOOL_CONFIG,
+    Kind,
+    kind_named,
+)
 from thv.formats.crd import registry_schema
+from thv.formats.server_crd import server_schema, tool_config_schema
 
 _WIDTH = 80
 _TYPES = {"object": "Object", "array": "[]"}
@@ -79,6 +89,13 @@ _CORE = {
 }  # fmt: skip
 
 
+_SCHEMAS: dict[Kind, Callable[[], JsonObject]] = {
+    MCP_REGISTRY: registry_schema,
+    MCP_SERVER: server_schema,
+    TOOL_CONFIG: tool_config_schema,
+}
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A field, or the kind itself."""
 
@@ -117,7 +134,7 @@ def _print_kinds(session: Session) -> None:
     for kind in KINDS:
         schema = _schema_of(kind)
         session.console.data(
-            f"{kind.singular:<12} {kind.api_version:<31} {schema['description']}\n"
+            f"{kind.singular:<13} {kind.api_version:<30} {schema['description']}\n"
         )
 
 
@@ -139,9 +156,9 @@ def _find(text: str) -> Place:
 
 
 def _schema_of(kind: Kind) -> JsonObject:
-    if kind is not MCP_REGISTRY:
+    if kind in _CORE:
         return _CORE[kind]
-    schema = registry_schema()
+    schema = _SCHEMAS[kind]()
     return {**schema, "properties": {**schema["properties"], "metadata": _META}}
 
 

@@ -27,9 +27,12 @@ from thv.domain.resources import (
     CONFIG_MAP,
     KINDS,
     MCP_REGISTRY,
+    MCP_SERVER,
     SECRET,
+    TOOL_CONFIG,
     Kind,
     kind_named,
+    label,
     metadata_of,
     name_of,
     namespace_of,
@@ -77,7 +80,10 @@ async def get(
     watch: bool,
     show_managed_fields: bool,
 ) -> None:
-    """Print resources: mcpregistries (mcpreg), configmaps (cm) and secrets, whose values are never shown."""
+    """Print resources: mcpregistries (mcpreg), mcpservers, mcptoolconfigs (tc), configmaps (cm) and secrets.
+
+    Values of secrets are never shown.
+    """
     kinds, wanted = _asked(session, kind, names)
     namespace = None if all_namespaces else session.namespace
     if wanted and (all_namespaces or selector):
@@ -311,7 +317,7 @@ def _kind(word: str) -> Kind:
         Code.INVALID,
         f'there is no kind "{word}"',
         suggestions=difflib.get_close_matches(word.lower(), words, n=2, cutoff=0.5),
-        tries=["kinds are mcpregistries (mcpreg), configmaps (cm) and secrets"],
+        tries=[f"kinds are {', '.join(kind.plural for kind in KINDS)}"],
     )
 
 
@@ -398,10 +404,32 @@ def _secret_columns(_now: datetime) -> tuple[Column[JsonObject], ...]:
     )
 
 
+def _server_columns(_now: datetime) -> tuple[Column[JsonObject], ...]:
+    return (
+        Column(title="STATUS", cell=lambda obj: _text(obj, "status", "phase")),
+        Column(title="READY", cell=lambda obj: _ready(obj, "status")),
+        Column(title="URL", cell=lambda obj: _text(obj, "status", "url"), spare=1),
+        Column(title="REGISTRY", cell=lambda obj: label(obj, "registry-name") or "", wide=True),
+        Column(title="IMAGE", cell=lambda obj: _text(obj, "spec", "image"), wide=True),
+    )
+
+
+def _tool_config_columns(_now: datetime) -> tuple[Column[JsonObject], ...]:
+    def servers(obj: JsonObject) -> str:
+        return ", ".join((obj.get("status") or {}).get("referencingServers") or ())
+
+    return (
+        Column(title="VALID", cell=lambda obj: _condition(obj, "Valid", "status")),
+        Column(title="SERVERS", cell=servers),
+    )
+
+
 _COLUMNS: dict[Kind, Callable[[datetime], tuple[Column[JsonObject], ...]]] = {
     MCP_REGISTRY: _registry_columns,
     CONFIG_MAP: _config_map_columns,
     SECRET: _secret_columns,
+    MCP_SERVER: _server_columns,
+    TOOL_CONFIG: _tool_config_columns,
 }
 
 
@@ -410,8 +438,12 @@ def _keys(obj: JsonObject, *fields: str) -> int:
 
 
 def _ready(obj: JsonObject, field: str) -> str:
+    return _condition(obj, "Ready", field)
+
+
+def _condition(obj: JsonObject, name: str, field: str) -> str:
     conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((_text(each, field) for each in conditions if each.get("type") == "Ready"), "")
+    return next((_text(each, field) for each in conditions if each.get("type") == name), "")
 
 
 def _text(value: JsonObject, *path: str) -> str:

@@ -16,18 +16,17 @@ from thv.apps.cli.tree.sources import chunk_nodes, read_from
 from thv.apps.cli.tree.states import state_of
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
-from thv.domain.mcpserver import MCP_SERVER
 from thv.domain.resources import (
     CONFIG_MAP,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
-    OLD_GROUP,
     OLD_PREFIX,
     POD,
     PREFIX,
     ROLE,
     ROLE_BINDING,
+    SERVER_KINDS,
     SERVICE,
     SERVICE_ACCOUNT,
     Kind,
@@ -44,15 +43,6 @@ REPLICA_SET = Kind(
 )
 _OWN = (SERVICE_ACCOUNT, ROLE, ROLE_BINDING, NETWORK_POLICY, DISRUPTION_BUDGET, SERVICE)
 _RUNNING = (DEPLOYMENT, REPLICA_SET, POD)
-_SERVERS = tuple(
-    Kind(group=group, version=version, kind="MCPServer", plural="mcpservers")
-    for group, version in (
-        (MCP_SERVER.group, MCP_SERVER.version),
-        (OLD_GROUP, "v1beta1"),
-        (OLD_GROUP, "v1alpha1"),
-    )
-)
-"""Where ToolHive is installed, its servers are known in one of two versions, or in both."""
 
 
 async def tree_there(shelf: Shelf) -> tuple[Node, list[str]]:
@@ -138,7 +128,7 @@ async def _servers(world: _World, registry: str) -> list[JsonObject]:
     """MCPServers that carry the registry's label, under either prefix, each once."""
     selectors = [f"{prefix}registry-name={registry}" for prefix in (PREFIX, OLD_PREFIX)]
     lists = await asyncio.gather(
-        *(world.listed(kind, selector) for kind in _SERVERS for selector in selectors)
+        *(world.listed(kind, selector) for kind in SERVER_KINDS for selector in selectors)
     )
     servers = {uid_of(server): server for servers in lists for server in servers}
     return sorted(servers.values(), key=name_of)
