@@ -73,6 +73,16 @@ def _placed(there: JsonObject, content: JsonObject, was_toolhive: bool) -> Place
     return Placed(there[KEY], there[SECTION], value)
 
 
+def as_version(placed: Placed, version: str) -> Placed:
+    """The same, read as this version: an image under another tag would make it another one."""
+    if entry_of_toolhive(placed.key, placed.value, section=placed.section).version == version:
+        return placed
+    custom = _object(placed.value.get("custom_metadata"))
+    parked = parking.joined(_lengthened(custom.get(PARKED)), {"server": {"version": version}})
+    value = {**placed.value, "custom_metadata": {**custom, PARKED: _shortened(parked)}}
+    return Placed(placed.key, placed.section, value)
+
+
 def entry_of_toolhive(key: str, value: Any, *, section: str) -> Entry:
     """The entry behind a key of a ToolHive document; raises RejectedError."""
     if not isinstance(value, dict):
