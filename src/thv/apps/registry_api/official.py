@@ -23,7 +23,7 @@ from thv.apps.registry_api.served import Served
 from thv.apps.registry_api.servers import official_list, place_of
 from thv.domain.canonical import JsonObject
 from thv.stores.models import lookup, official
-from thv.stores.models.lookup import Version
+from thv.stores.models.lookup import Stretch, Version
 from thv.stores.models.query import ALL, LATEST, START, Form, OfficialQuery
 from thv.stores.models.view import View
 
@@ -110,22 +110,25 @@ def _read(call: Call, text: str) -> Answer:
     view = served.view()
 
     def make() -> tuple[Header, bytes]:
-        if text == LATEST and not call.values["include_deleted"]:
-            return PLAIN_JSON, _latest(call, served, view)
-        found = _version(_versions(call, view), text)
+        found = _asked_directly(call, view, text) or _looked_for(call, view, text)
         body = view.model.body(Form.OFFICIAL, found.place, found.size)
         return PLAIN_JSON, served.seal(view).on(Form.OFFICIAL, body)
 
     return answer(call, served, view, make)
 
 
-def _latest(call: Call, served: Served, view: View) -> bytes:
-    found = lookup.server(view, call.names["name"])
-    if found is None:
-        _versions(call, view)
-        raise not_found(Word.VERSION_NOT_FOUND, "version", LATEST)
-    body = view.model.body(Form.OFFICIAL, found.official, found.official_size)
-    return served.seal(view).on(Form.OFFICIAL, body)
+def _asked_directly(call: Call, view: View, text: str) -> Stretch | Version | None:
+    """What one question to the database finds: a version that is served, of an official name."""
+    name, include = call.names["name"], call.values["include_deleted"]
+    if text == LATEST:
+        return None if include else lookup.stretch(view, name, Form.OFFICIAL)
+    found = lookup.exactly(view, name, text)
+    return found if found is not None and (include or not found.gone) else None
+
+
+def _looked_for(call: Call, view: View, text: str) -> Version:
+    """The same for every spelling of a name; raises SERVER_NOT_FOUND or VERSION_NOT_FOUND."""
+    return _version(_versions(call, view), text)
 
 
 def _versions(call: Call, view: View) -> list[Version]:

@@ -168,15 +168,12 @@ def read_server(call: Call) -> Answer:
     view = served.view()
 
     def make() -> tuple[Header, bytes]:
-        found = lookup.server(view, call.names["name"])
+        found = lookup.stretch(view, call.names["name"], form)
         if found is None:
             raise server_not_found(call)
-        if form is Form.OFFICIAL:
-            body = view.model.body(form, found.official, found.official_size)
-        else:
-            body = view.model.body(form, found.place, found.size)
-            if not call.values["include_registry_info"]:
-                return content_type(form), body[: found.plain] + b"}"
+        body = view.model.body(form, found.place, found.size)
+        if form is Form.TOOLHIVE and not call.values["include_registry_info"]:
+            return content_type(form), body[: found.plain] + b"}"
         return content_type(form), served.seal(view).on(form, body)
 
     return answer(call, served, view, make, form)

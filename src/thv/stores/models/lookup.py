@@ -30,6 +30,15 @@ class Server(msgspec.Struct, frozen=True):
     versions: int
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """Where the body of a latest version lies."""
+
+    place: int
+    size: int
+    plain: int = 0
+    """Length of a ToolHive body before `registry_info`."""
+
+
 class Version(msgspec.Struct, frozen=True):
     """One version of a name."""
 
@@ -55,10 +64,18 @@ _SERVER = (
     "FROM server WHERE {column}=? AND born <= ? AND died > ?"
 )
 _BY_KEY, _BY_NAME = _SERVER.format(column="key"), _SERVER.format(column="name")
+_STRETCH = "SELECT {} FROM server WHERE {}=? AND born <= ? AND died > ?"
+_IN_TOOLHIVE, _IN_OFFICIAL = "place, size, plain", "official, official_size"
+# The spelling of the form comes first: there the index alone holds the answer.
+_STRETCHES = {
+    Form.TOOLHIVE: [_STRETCH.format(_IN_TOOLHIVE, column) for column in ("key", "name")],
+    Form.OFFICIAL: [_STRETCH.format(_IN_OFFICIAL, column) for column in ("name", "key")],
+}
 _VERSION = (
     "SELECT id, name, version, latest, gone, place, size FROM version "
     "WHERE name=? AND born <= ? AND died > ?"
 )
+_ONE = f"{_VERSION} AND version=?"
 
 
 def server(view: View, text: str) -> Server | None:
@@ -67,6 +84,15 @@ def server(view: View, text: str) -> Server | None:
         row = view.ask(question, (text, view.id, view.id)).fetchone()
         if row is not None:
             return Server(*row)
+    return None
+
+
+def stretch(view: View, text: str, form: Form) -> Stretch | None:
+    """Where the latest served version of what this key or name means lies in this form."""
+    for question in _STRETCHES[form]:
+        row = view.ask(question, (text, view.id, view.id)).fetchone()
+        if row is not None:
+            return Stretch(*row)
     return None
 
 
@@ -81,9 +107,19 @@ def name_of(view: View, text: str) -> str | None:
 
 def versions(view: View, name: str, *, include_gone: bool = False) -> list[Version]:
     """The versions of an official name, in no order that matters."""
-    rows = view.ask(_VERSION, (name, view.id, view.id)).fetchall()
-    every = [Version(item, *rest[:2], *map(bool, rest[2:4]), *rest[4:]) for item, *rest in rows]
+    every = [_version(row) for row in view.ask(_VERSION, (name, view.id, view.id)).fetchall()]
     return every if include_gone else [version for version in every if not version.gone]
+
+
+def exactly(view: View, name: str, version: str) -> Version | None:
+    """One version of an official name, by its own text."""
+    row = view.ask(_ONE, (name, view.id, view.id, version)).fetchone()
+    return _version(row) if row is not None else None
+
+
+def _version(row: tuple[int, str, str, int, int, int, int]) -> Version:
+    item, name, version, latest, gone, place, size = row
+    return Version(item, name, version, bool(latest), bool(gone), place, size)
 
 
 def version(view: View, name: str, text: str, *, include_gone: bool = False) -> Version | None:

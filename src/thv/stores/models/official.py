@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,8 @@ from thv.stores.models.servers import numbers
 from thv.stores.models.view import View
 from thv.stores.models.words import grams_expression
 
+Found: TypeAlias = tuple[str, str, int, int, int]
+"""Name, version, place, size and id."""
 BROAD = 2048
 """Texts from which on a search has so many results that the next ones are met soon by walking the list."""
 
@@ -56,12 +58,11 @@ class Listed(msgspec.Struct, frozen=True):
 
 def page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
     """One page of the list. Its counts are of no use here: the official envelope counts the page only."""
-    found = rows(view, query, after, limit + 1)  # one more tells whether there is a next page
-    shown = found[:limit]
-    plan = plan_of(Form.OFFICIAL, [row.place for row in shown], [row.size for row in shown])
+    found = _behind(view, query, after, limit + 1)  # one more tells whether there is a next page
+    plan = plan_of(Form.OFFICIAL, found.places[:limit], found.sizes[:limit])
     following = None
-    if len(found) > plan.count:
-        key = _key(view, found[plan.count - 1].item)
+    if len(found.items) > plan.count:
+        key = _key(view, found.items[plan.count - 1])
         following = Position(after.place + plan.count, key)
     total = view.generation.versions
     return Page(plan, total, total, following)
@@ -69,17 +70,41 @@ def page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
 
 def rows(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
     """The rows behind a position."""
-    walk = _WALKS.get(query)
-    if walk is not None:
-        found = view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
-        return [Row(*values) for values in found]
+    walked = _walked(view, query, after, limit)
+    if walked is not None:
+        return [Row(*values) for values in walked]
+    listed = _behind(view, query, after, limit)
+    every = zip(listed.items, listed.places, listed.sizes, strict=True)
+    return [Row(*_key(view, item), place, size, item) for item, place, size in every]
+
+
+def _behind(view: View, query: OfficialQuery, after: Position, limit: int) -> Listed:
+    """What lies behind a position; nobody asks for names, which would be a question for each row."""
+    walked = _walked(view, query, after, limit)
+    if walked is not None:
+        return _listed(walked)
     result = _result(view, query)
     if result is None:
         return _met(view, query, after, limit)
     start = _entered(view, result, after)
-    items = result.items[start : start + limit]
-    every = zip(items, result.places[start:], result.sizes[start:], strict=False)
-    return [Row(*_key(view, item), place, size, item) for item, place, size in every]
+    stop = start + limit
+    return Listed(result.items[start:stop], result.places[start:stop], result.sizes[start:stop])
+
+
+def _walked(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Found] | None:
+    """The rows of a list that an index holds in order, None of another one."""
+    walk = _WALKS.get(query)
+    if walk is None:
+        return None
+    return view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
+
+
+def _listed(found: list[Found]) -> Listed:
+    return Listed(
+        array("q", [row[4] for row in found]),
+        array("q", [row[2] for row in found]),
+        array("I", [row[3] for row in found]),
+    )
 
 
 def digests(view: View, items: Iterable[int]) -> dict[int, str]:
@@ -108,7 +133,7 @@ def _key(view: View, item: int) -> Key:
     return name, version
 
 
-def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
+def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> Listed:
     """The rows behind a position whose text holds the search, met by walking from the first name that may."""
     tests, values = _tests(query)
     found = view.ask(
@@ -126,7 +151,7 @@ def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> list[
             limit,
         ),
     )
-    return [Row(*each) for each in found]
+    return _listed(found.fetchall())
 
 
 def _first_name(view: View, search: str, after: Position) -> str:
