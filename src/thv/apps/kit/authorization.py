@@ -23,7 +23,7 @@ from thv.apps.kit.http.bearer import UNUSABLE, bearer_token, invalid_token, unau
 from thv.apps.kit.http.dispatch import Access, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
-from thv.apps.kit.remembered import Remembered
+from thv.apps.kit.remembered import Kept, Remembered
 from thv.apps.kit.reviews import Identity, ReviewFailedError, Reviews
 from thv.apps.kit.sparing import Sparing
 from thv.domain.access import Action
@@ -86,6 +86,8 @@ class Authorization:
         self._now = now
         self._known: Remembered[tuple[Digest, str, int], Identity | None] = Remembered(MOST, clock)
         self._allowed: Remembered[tuple[Digest, int, Action], bool] = Remembered(MOST, clock)
+        self._passed: Remembered[tuple[Digest, int, Access], str] = Remembered(MOST, clock)
+        """Who had what, as long as all holds that let them: what is asked for each request."""
         self._sparing = Sparing(_COMPLAINTS, clock)
 
     def authorize(self, request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
@@ -94,15 +96,25 @@ class Authorization:
 
     def user_of(self, request: Request, access: Access) -> str:
         """Who it is, where it is known that the caller may have this; else `""`."""
-        token = bearer_token(request)
+        header = request.headers.get(b"authorization")
+        if header is None:
+            return ""
+        key = (hashlib.sha256(header).digest(), self._reviews.revision, access)
+        return self._passed.recalled(key) or self._passes(request, key)
+
+    def _passes(self, request: Request, key: tuple[Digest, int, Access]) -> str:
+        """The same, put together from what is remembered of the token and of each right."""
+        token, (_, revision, access) = bearer_token(request), key
         if not token:
             return ""
-        digest, revision = _digest_of(token), self._reviews.revision
-        who = self._known.recalled((digest, self._advice.audience(access), revision))
-        is_remembered = self._allowed.recalled
-        if who and all(is_remembered((digest, revision, each)) for each in access.actions):
-            return who.user
-        return ""
+        digest = _digest_of(token)
+        who = self._known.kept((digest, self._advice.audience(access), revision))
+        rights = [self._allowed.kept((digest, revision, each)) for each in access.actions]
+        if not (who and who.value and all(right and right.value for right in rights)):
+            return ""
+        ends = min([who.until, *(right.until for right in rights if right)])
+        self._passed.keep(key, Kept(who.value.user, ends))
+        return who.value.user
 
     async def _authorized(self, request: Request, access: Access) -> Verdict:
         try:

@@ -17,7 +17,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class _Kept(msgspec.Struct, Generic[V], frozen=True, gc=False):
+class Kept(msgspec.Struct, Generic[V], frozen=True, gc=False):
+    """An answer, and until when it holds."""
+
     value: V
     until: float
 
@@ -33,17 +35,32 @@ class Remembered(Generic[K, V]):
         """`clock` gives seconds that only grow."""
         self._most = most
         self._clock = clock
-        self._kept: OrderedDict[K, _Kept[V]] = OrderedDict()
+        self._kept: OrderedDict[K, Kept[V]] = OrderedDict()
         self._asking: dict[K, asyncio.Task[V]] = {}
 
     def recalled(self, key: K) -> V | None:
         """What is remembered, None for nothing."""
-        kept = self._recalled(key)
+        kept = self.kept(key)
         return None if kept is None else kept.value
+
+    def kept(self, key: K) -> Kept[V] | None:
+        """What is remembered, with its end; None for nothing."""
+        kept = self._kept.get(key)
+        if kept is None or kept.until <= self._clock():
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
+    def keep(self, key: K, kept: Kept[V]) -> None:
+        """Remembers what was found out elsewhere."""
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
 
     async def answer(self, key: K, ask: Ask[V]) -> V:
         """What is remembered, else what `ask` gives; whoever comes meanwhile shares it, errors included."""
-        kept = self._recalled(key)
+        kept = self.kept(key)
         if kept is not None:
             return kept.value
         task = self._asking.get(key)
@@ -53,26 +70,13 @@ class Remembered(Generic[K, V]):
         # Whoever goes away does not take the answer from the others.
         return await asyncio.shield(task)
 
-    def _recalled(self, key: K) -> _Kept[V] | None:
-        kept = self._kept.get(key)
-        if kept is None or kept.until <= self._clock():
-            return None
-        self._kept.move_to_end(key)
-        return kept
-
     async def _asked(self, key: K, ask: Ask[V], began: float) -> V:
         try:
             value, seconds = await ask()
-            self._keep(key, _Kept(value, began + seconds))
+            self.keep(key, Kept(value, began + seconds))
         finally:
             del self._asking[key]
         return value
-
-    def _keep(self, key: K, kept: _Kept[V]) -> None:
-        self._kept[key] = kept
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
 
 
 def _noticed(task: asyncio.Task[V]) -> None:

@@ -48,7 +48,7 @@ def weak_tag(digest: str, *variant: object) -> str:
 def has_tag(request: Request, etag: str) -> bool:
     """Whether the client names this very tag, which it can only have from an answer like this."""
     tags = request.headers.get(b"if-none-match")
-    return tags is not None and etag.removeprefix("W/") in _TAG.findall(tags.decode("latin-1"))
+    return tags is not None and _names(tags.decode("latin-1"), etag)
 
 
 def is_current(request: Request, validators: Validators) -> bool:
@@ -66,9 +66,11 @@ def is_current(request: Request, validators: Validators) -> bool:
 
 def _matches(tags: str, etag: str) -> bool:
     """The weak comparison: what stands between the quotation marks."""
-    if tags.strip() == "*":
-        return True
-    return etag.removeprefix("W/") in _TAG.findall(tags)
+    return tags.strip() == "*" or _names(tags, etag)
+
+
+def _names(tags: str, etag: str) -> bool:
+    return tags == etag or etag.removeprefix("W/") in _TAG.findall(tags)
 
 
 def _date(text: str) -> datetime | None:
@@ -90,6 +92,5 @@ def http_date(moment: str) -> str:
 
 
 def not_modified(headers: tuple[Header, ...]) -> Answer:
-    """What a client gets that is up to date: the headers that its answer would have, without the body's."""
-    kept = (b"etag", b"last-modified", b"cache-control", b"x-snapshot", b"link")
-    return Answer(304, tuple(header for header in headers if header[0] in kept))
+    """What a client gets that is up to date; `headers` are those of its answer, without the body's."""
+    return Answer(304, headers)

@@ -424,16 +424,18 @@ def _target(url: bytes) -> tuple[bytes, bytes]:
 
 def _head_of(status: int, headers: list[Header]) -> bytes:
     """The head of an answer; raises ValueError for a header that would be two."""
-    lines = [b"%b: %b\r\n" % header for header in headers]
-    head = b"".join((_status_line(status), *lines, b"\r\n"))
-    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+    head = b"\r\n".join((_status_line(status), *map(_COLON, headers), b"", b""))
+    if head.count(b"\n") != len(headers) + 2 or head.count(b"\r") != len(headers) + 2:
         raise ValueError("a header holds the end of a line")
     return head
 
 
+_COLON = b": ".join
+
+
 @cache
 def _status_line(status: int) -> bytes:
-    return b"HTTP/1.1 %d %b\r\n" % (status, http.HTTPStatus(status).phrase.encode())
+    return b"HTTP/1.1 %d %b" % (status, http.HTTPStatus(status).phrase.encode())
 
 
 def _chunk(part: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -138,7 +139,7 @@ class Dispatcher:
     def _limit(self, limiter: Limiter, asked: _Asked, problem: ProblemError | None) -> None:
         if problem is not None and problem.word is Word.INVALID_TOKEN:
             limiter.failed(asked.request)
-        elif asked.endpoint.family is not Family.OPERATIONS:
+        elif asked.endpoint.family is not Family.OPERATIONS and limiter.holds(asked.request):
             access = _access(asked)
             user = self._user_of(asked.request, access) if access is not None else ""
             asked.context.account = limiter.admit(asked.request, user)
@@ -213,15 +214,20 @@ class Context(msgspec.Struct):
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:
     if hosts is None:
         return
-    host = request.header(b"host")
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    if name.lower() not in hosts:
+    if _name_of_host(request.headers.get(b"host", b"")) not in hosts:
         raise ProblemError(
             Word.MISDIRECTED_REQUEST,
             "This server does not answer for that host.",
-            culprits=[Culprit("is none of ours", "header.host", host)],
+            culprits=[Culprit("is none of ours", "header.host", request.header(b"host"))],
             hint="Use localhost, or start with --allowed-host.",
         )
+
+
+@lru_cache(maxsize=64)
+def _name_of_host(header: bytes) -> str:
+    """Without the port."""
+    host = header.decode("latin-1").lower()
+    return host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
 
 
 def _check_size(request: Request) -> None:
@@ -229,9 +235,8 @@ def _check_size(request: Request) -> None:
         raise ProblemError(
             Word.URI_TOO_LONG, f"The request line is longer than {LINE_LIMIT} bytes."
         )
-    size = 0
-    for name, value in request.headers.items():
-        size += len(name) + len(value) + 4
+    headers = request.headers
+    size = sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
     if size > HEADER_LIMIT:
         raise ProblemError(
             Word.HEADERS_TOO_LARGE, f"The headers are larger than {HEADER_LIMIT} bytes in all."

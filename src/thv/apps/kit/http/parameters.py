@@ -75,6 +75,8 @@ class Table:
     def read(self, pairs: Pairs, family: Family) -> dict[str, Any]:
         """Every parameter with its value or default; raises ProblemError naming every culprit."""
         values = self._defaults.copy()
+        if not pairs:
+            return values
         culprits: list[tuple[Culprit, Parameter | None]] = []
         for name, texts in _gathered(pairs).items():
             parameter = self.by_name.get(name)

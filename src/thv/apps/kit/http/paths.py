@@ -24,12 +24,15 @@ def segments_of(path: bytes) -> list[bytes]:
 
 def decoded(segment: bytes) -> str:
     """A segment as text; raises BadSegmentError for control characters and what is not UTF-8."""
-    plain = unquote_to_bytes(segment) if b"%" in segment else segment
+    # A slash is what is encoded most; to unquote takes as long as all else of this.
+    plain = segment.replace(b"%2F", b"/") if b"%" in segment else segment
+    if b"%" in plain:
+        plain = unquote_to_bytes(plain)
     try:
         text = plain.decode()
     except UnicodeDecodeError as error:
         raise BadSegmentError("is not valid UTF-8 after decoding") from error
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise BadSegmentError("must not contain control characters")
     return text
 

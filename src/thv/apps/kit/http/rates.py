@@ -107,13 +107,14 @@ class Limiter:
             account = self._account("reads", self._rates.reads, request, caller)
         return account and self._check(account, _least(account))
 
-    def _is_held(self, request: Request) -> bool:
+    def holds(self, request: Request) -> bool:
+        """Whether who asks is held to any rate."""
         return self._rates.loopback or not (request.client == "" or is_loopback(request.client))
 
     def _account(
         self, name: str, rate: Rate | None, request: Request, caller: str
     ) -> Account | None:
-        if rate is None or not self._is_held(request):
+        if rate is None or not self.holds(request):
             return None
         key = (name, caller)
         account = self._accounts.get(key)
