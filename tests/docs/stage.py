@@ -36,6 +36,11 @@ INSTALL = Command(
     "helm install toolhive-registry charts/toolhive-registry -n toolhive-system --create-namespace --wait",
 )
 """As pages have it."""
+_LOOKS = (
+    "kubectl get mcpreg,pods,deployments,events -A",
+    "kubectl get mcpreg -n default -o yaml",
+    "kubectl logs -n toolhive-system -l app.kubernetes.io/component=operator --tail=40 --prefix",
+)
 
 
 class Said(NamedTuple):
@@ -94,6 +99,10 @@ class Session:
             timeout=PATIENCE,
         )
         return Said(done.returncode, done.stdout.decode())
+
+    def look_around(self) -> str:
+        """What somebody would look at when a command ends as it should not."""
+        return "".join(self.do(Command(0, each)).text for each in _LOOKS)
 
     def end(self) -> None:
         while self._staying:

@@ -48,7 +48,8 @@ def _do(session: Session, page: str, step: Step) -> None:
         case Command():
             said = session.do(step)
             if said.code != 0 or (step.said and not fits(said.text, step.said)):
-                pytest.fail(_report(page, step, said), pytrace=False)
+                report = f"{_report(page, step, said)}\n{session.look_around()}"
+                pytest.fail(report, pytrace=False)
         case NotRun():
             pass
 
