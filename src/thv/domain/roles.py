@@ -179,7 +179,9 @@ OPERATOR_ROLE = Role(
     name=OPERATOR,
     meaning="Keeps registries in step with their sources and serves them. It may read no Secret.",
     rights=(
-        Right(verbs=_READ, resources=("mcpregistries",)),
+        # Deleted where somebody began to generate a registry and did not complete it.
+        Right(verbs=(*_READ, "delete"), resources=("mcpregistries",)),
+        Right(verbs=("list", "delete"), resources=("mcptoolconfigs",)),
         Right(verbs=("get", "patch"), resources=("mcpregistries/status",)),
         # Read for the statistics of a registry, and held because API pods are given it.
         Right(verbs=_READ, resources=("mcpservers",), groups=_BOTH),

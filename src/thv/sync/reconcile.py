@@ -14,6 +14,7 @@ import msgspec
 
 from thv.domain.durations import parse_duration
 from thv.domain.errors import Code, InvalidError, ThvError
+from thv.domain.pending import is_pending
 from thv.domain.registry import Registry, load_refused, load_registry
 from thv.domain.registry_status import RegistryStatus, Trigger
 from thv.domain.resources import MCP_REGISTRY
@@ -25,6 +26,7 @@ from thv.stores.resources.base import ResourceStore
 from thv.sync.api import Api, ApiState
 from thv.sync.chunks import ChunkKeeper
 from thv.sync.due import Due, Later, after_failure, look_again, next_interval, requested, sync_due
+from thv.sync.expire import expire
 from thv.sync.fetch import Progress
 from thv.sync.flow import Counts, Outcome, Run, Tools, sync
 from thv.sync.news import Announcer, Silent, drift, news_of
@@ -77,6 +79,8 @@ class RegistryReconciler:
         registry = await self._load(key)
         if registry is None or registry.deleting:
             return None
+        if is_pending(registry):
+            return await expire(self._store, registry, self._tools.clock())
         visit = _Visit(
             registry=registry,
             record=StatusRecord(self._store, registry),

@@ -18,7 +18,7 @@ NAMESPACE = "production"
 DIGEST = "sha256:" + "ab" * 32
 
 
-def request(*servers: JsonObject, **more: Any) -> JsonObject:
+def request(*servers: Any, **more: Any) -> JsonObject:
     """A body; `more` are further members of it."""
     return {"metadata": {"registry_name": "mine"}, "servers": list(servers), **more}
 

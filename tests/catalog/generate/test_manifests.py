@@ -30,7 +30,7 @@ from thv.formats.toolhive import placed_entry
 
 def document(config_map: JsonObject) -> bytes:
     if "data" in config_map:
-        return config_map["data"]["registry.json"].encode()
+        return str(config_map["data"]["registry.json"]).encode()
     return gzip.decompress(base64.b64decode(config_map["binaryData"]["registry.json.gz"]))
 
 

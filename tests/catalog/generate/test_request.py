@@ -11,7 +11,7 @@ from thv.catalog.generate.request import Amounts, Override, parse_request
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import InvalidError
 
-SPECIFIED = {
+SPECIFIED: JsonObject = {
     "metadata": {
         "namespace": "production",
         "registry_name": "customer-registry",
@@ -77,7 +77,7 @@ def test_the_request_of_the_specification_field_by_field() -> None:
 
 
 def test_what_an_export_adds_is_passed_over() -> None:
-    extra = {"definitions": {"osv-scanner": {}}, "registry_data": {"servers": {}}}
+    extra: JsonObject = {"definitions": {"osv-scanner": {}}, "registry_data": {"servers": {}}}
     pins = {"registry": "tools/main", "version": "1.0.0", "digest": DIGEST}
     body = {**SPECIFIED, **extra, "servers": [{**SPECIFIED["servers"][0], **pins}]}
     (choice,) = parse_request(body, NAMESPACE).servers

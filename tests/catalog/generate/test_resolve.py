@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.catalog.generate.requests import held, origin, osv
@@ -19,11 +21,11 @@ def other() -> Entry:
 RAW, RAW_TOO, TRUSTED = origin("a/raw"), origin("b/raw"), origin("c/trusted", standing=0)
 
 
-def meant(*found: Candidate, **pins: str) -> str:
+def meant(*found: Candidate, **pins: Any) -> str:
     return resolve(0, Choice(name="osv", **pins), found).origin.path
 
 
-def refusal(*found: Candidate, **pins: str) -> tuple[Code, str]:
+def refusal(*found: Candidate, **pins: Any) -> tuple[Code, str]:
     with pytest.raises(RefusedError) as caught:
         resolve(3, Choice(name="osv", **pins), found)
     return caught.value.code, caught.value.error.path

@@ -92,7 +92,7 @@ def chosen_entry(
     value = _with_tools(value, choice, shown)
     value = _with_variables(value, choice.env_overrides)
     value = _with_image(value, choice, entry.server, image_registry)
-    value = _with_own(value, resources=_merged(value, choice.resources))
+    value = with_own(value, resources=_merged(value, choice.resources))
     value = as_version(Placed(placed.key, placed.section, value), entry.version).value
     chosen = Chosen(
         index=index,
@@ -137,7 +137,7 @@ def _with_image(
         digest = digest or image_digest(value) or named
         if image_registry:
             image = mirrored(image, image_registry)
-    return _with_own({**value, "image": image}, image_digest=digest)
+    return with_own({**value, "image": image}, image_digest=digest)
 
 
 def mirrored(image: str, registry: str) -> str:
@@ -268,7 +268,7 @@ def _merged(value: JsonObject, amounts: Amounts) -> JsonObject:
     return {**_object(there), **msgspec.to_builtins(amounts)}
 
 
-def _with_own(value: JsonObject, **members: Any) -> JsonObject:
+def with_own(value: JsonObject, **members: Any) -> JsonObject:
     """The entry with these members under our key of `custom_metadata`, where they say something."""
     custom = _object(value.get("custom_metadata"))
     own = {key: each for key, each in _object(custom.get(OWN)).items() if key not in members}

@@ -19,16 +19,13 @@ from thv.catalog.generate.resolve import Candidate
 from thv.domain.canonical import JsonObject, digest_of
 from thv.domain.errors import Code, FieldError, InvalidError
 from thv.domain.filter import Filter, Selection, compile_filter
+from thv.domain.pending import MANAGED_BY, MANAGER, REGISTRY_NAME
 from thv.domain.resources import CONFIG_MAP, MCP_REGISTRY, PREFIX, TOOL_CONFIG, Kind
 from thv.domain.text import label_value, object_name
 from thv.formats.mapping import REMOTE_SERVERS, SERVERS
 
-MANAGED_BY = "app.kubernetes.io/managed-by"
-MANAGER = "toolhive-catalog"
-"""Who wrote what is made here, as labels and owners of fields say it."""
 GENERATED_FROM = f"{PREFIX}generated-from"
 SYNC_REQUESTED = f"{PREFIX}sync-requested-at"
-REGISTRY_NAME = f"{PREFIX}registry-name"
 SERVER_NAME = f"{PREFIX}server-name"
 SERVER_VERSION = f"{PREFIX}server-version"
 
