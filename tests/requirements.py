@@ -336,7 +336,6 @@ NOT_YET: dict[str, str] = {
     "JOB-01": "job kinds are not built yet",
     "JOB-02": "job kinds are not built yet",
     "JOB-03": "job kinds are not built yet",
-    "CLI-05": "servers are not deployed yet",
     "CLI-06": "reviews are not built yet",
     "CAT-01": "the catalog API is not built yet",
     "CAT-02": "the catalog API is not built yet",

@@ -337,4 +337,5 @@ def test_a_name_that_no_service_can_have_is_refused(name: str) -> None:
     "key", ["a", "io.example/Some_Thing", "x" * 200, "io.example/" + "y." * 60]
 )
 def test_every_server_has_a_name_that_it_may_have(key: str) -> None:
-    assert made(container(), name=default_name(key))
+    name = default_name(key)
+    assert made(container(), name=name).server["metadata"]["name"] == name

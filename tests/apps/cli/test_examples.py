@@ -29,6 +29,11 @@ SPECIFICATION = (
     "thv registry remove upstream-community",
     "thv search --category database",
     "thv show postgres-server --registry production-catalog --include-registry-info",
+    "thv install postgres-server --registry upstream-raw",
+    "thv run filesystem-server --name my-filesystem --env FILESYSTEM_ROOT=/data/shared --namespace production",
+    "thv run postgres-mcp-server my-postgres --registry upstream-community --env READONLY=true --namespace production",
+    "thv list --registry company-internal",
+    "thv show my-postgres --include-registry-info",
 )
 
 
@@ -71,7 +76,7 @@ def require_parsed(line: str) -> None:
         group.make_context("x", list(words), parent=context, obj=common).close()
 
 
-@pytest.mark.requirement("CLI-01", "CLI-02", "CLI-03", "CLI-04")
+@pytest.mark.requirement("CLI-01", "CLI-02", "CLI-03", "CLI-04", "CLI-05")
 @pytest.mark.parametrize("line", SPECIFICATION)
 def test_command_lines_of_the_specification_are_understood(line: str) -> None:
     require_parsed(line)

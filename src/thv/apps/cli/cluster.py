@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from thv.clients.kube.client import KubeClient, Limits
 from thv.clients.kube.config import Acting, from_environment
 from thv.clients.kube.errors import KubeConfigError
 from thv.domain.errors import Code
+from thv.domain.resources import Kind
 from thv.domain.taxonomy import Taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
 from thv.stores.resources.kubernetes import KubernetesStore
+from thv.stores.resources.kubernetes_kinds import served
 from thv.stores.resources.kubernetes_watch import Patience
 
 HERE = "thv registry list --backend local   (registries of this machine)"
@@ -67,6 +69,10 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _forget_unused(folder)
         return folder
+
+    async def known(self, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Those of the kinds that the cluster serves, in their order."""
+        return await served(self.client, kinds)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -44,6 +44,12 @@ _REGISTRY = {
     "delete": Lazy(_AT + "registry_remove:remove", "Remove registries.", hidden=True),
 }
 
+_CATALOG = {
+    "save": Lazy(_AT + "catalog_save:save", "Write what a closed place needs of a registry."),
+    "verify": Lazy(_AT + "catalog_load:verify", "Check what came over."),
+    "load": Lazy(_AT + "catalog_load:load", "Make a registry of it."),
+}
+
 _SECRET = {
     "create": Lazy(_AT + "secret:create", "Keep credentials for sources."),
 }
@@ -76,7 +82,12 @@ _CONFIG = {
 _COMMANDS = {
     "search": Lazy(_AT + "search:search", "Find servers in all registries."),
     "show": Lazy(_AT + "show:show", "Everything about one server."),
+    "install": Lazy(_AT + "install:install_server", "Install a server of a registry."),
+    "run": Lazy(_AT + "install:run_server", "The same, as ToolHive spells it."),
+    "list": Lazy(_AT + "servers:list_servers", "List installed servers, or those of a registry."),
+    "uninstall": Lazy(_AT + "servers:uninstall", "Remove installed servers."),
     "registry": Lazy("thv.apps.cli.main:registry", "Registries: where servers come from."),
+    "catalog": Lazy("thv.apps.cli.main:catalog", "All registries together, and closed places."),
     "secret": Lazy("thv.apps.cli.main:secret", "Credentials for sources."),
     "auth": Lazy("thv.apps.cli.main:auth", "Who you are, and what you may do."),
     "get": Lazy(_AT + "resources:get", "Print resources."),
@@ -95,6 +106,7 @@ _COMMANDS = {
     "config": Lazy("thv.apps.cli.main:config", "Defaults of this program."),
     "completion": Lazy(_AT + "completion:completion", "Completion for your shell."),
     "version": Lazy(_AT + "version:version", "Print the version."),
+    "rm": Lazy(_AT + "servers:uninstall", "Remove installed servers.", hidden=True),
 }
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -110,6 +122,12 @@ def cli() -> None:
 @common_options
 def registry() -> None:
     """Registries: where servers come from."""
+
+
+@click.group(cls=LazyGroup, lazy=_CATALOG)
+@common_options
+def catalog() -> None:
+    """All registries together, and what is carried to where there is no way out."""
 
 
 @click.group(cls=LazyGroup, lazy=_SECRET)

@@ -6,12 +6,13 @@ answers a request for a sync is not, and is asked in `syncing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from thv.domain.resources import Kind
     from thv.domain.taxonomy import Taxonomy
     from thv.stores.chunks.base import ChunkStore
     from thv.stores.resources.base import ResourceStore
@@ -50,6 +51,10 @@ class Place(Protocol):
     @property
     def models(self) -> Path:
         """Folder of the read models, one folder a registry; all of it is derived."""
+        ...
+
+    async def known(self, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Those of the kinds that are kept here, in their order."""
         ...
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.domain.access import Action
 from thv.domain.errors import Code, ThvError
+from thv.domain.resources import GROUP, MCP_SERVER, TOOL_CONFIG
 from thv.domain.roles import role_for
 
 _MISSING = re.compile(
@@ -53,10 +54,25 @@ def _away(session: Session, error: ThvError) -> CommandError:
 
 def _not_installed(session: Session, error: ThvError) -> CommandError:
     kind = error.details["unknownKind"]
+    if kind in (MCP_SERVER.kind, TOOL_CONFIG.kind):
+        return _not_chosen(session, error, kind)
     return CommandError(
         error.code,
         f"the product is not installed on this cluster: it knows no kind {kind}",
         tries=[f"{session.program} operator install"],
+        details=error.details,
+    )
+
+
+def _not_chosen(session: Session, error: ThvError, kind: str) -> CommandError:
+    """Kinds that come with ToolHive, in a group of its own, or on request."""
+    return CommandError(
+        error.code,
+        f"this cluster knows no kind {kind} of {GROUP}",
+        tries=[
+            f"{session.program} list   (servers of ToolHive's own group, too)",
+            "kubectl apply --server-side -f charts/toolhive-registry-crds/optional",
+        ],
         details=error.details,
     )
 

@@ -6,7 +6,7 @@ the network, so that commands which only read start fast; `engine` adds what syn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 from thv.apps.cli.loader import load
 from thv.apps.cli.options import utc_now
 from thv.apps.kit.home import Home, LoopLock
+from thv.domain.resources import KINDS, Kind
 
 if TYPE_CHECKING:
     from thv.domain.taxonomy import Taxonomy
@@ -71,6 +72,10 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def files(self) -> Local:
         """The state of the registries that are files: a data folder inside this one, all of it derived."""
         return Local(home=Home(self.home.root / "files"), clock=self.clock)
+
+    async def known(self, kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+        """Those of the kinds that are kept here, in their order."""
+        return tuple(kind for kind in kinds if kind in KINDS)
 
     async def close(self) -> None:
         """Releases what was opened."""

@@ -11,6 +11,7 @@ from thv.apps.cli.command import Command, command
 from thv.apps.cli.completion import registry_names, server_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import publication_of
+from thv.apps.cli.loader import load
 from thv.apps.cli.locating import Located, locate, versions_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import age, print_value
@@ -50,7 +51,7 @@ async def _show(
     if len(parts) > 1:
         flags = " and ".join(_PARTS[part] for part in parts)
         raise CommandError(Code.INVALID, f"{flags} exclude each other", tries=["give one of them"])
-    located = locate(await _books(session, registry), name)
+    located = await _located(session, name, registry)
     part = parts[0] if parts else ""
     if session.output == "text":
         portrait = Portrait(session.console, _sitter(session, located))
@@ -59,6 +60,25 @@ async def _show(
     else:
         value = _value(session, located, part, info=include_registry_info)
         print_value(value, session.output, session.console)
+
+
+async def _located(session: Session, name: str, registry: str | None) -> Located:
+    """The server of that name, or the one that a server installed under that name came from."""
+    try:
+        return locate(await _books(session, registry), name)
+    except CommandError as error:
+        if error.code is not Code.NOT_FOUND or registry:
+            raise
+        installed = await load("thv.apps.cli.fleet:origin_of")(session, name)
+        if installed is None:
+            raise
+    space = f"{installed.registry_namespace}/" if installed.registry_namespace else ""
+    shelf = await load("thv.apps.cli.picking:shelf_of")(session, space + installed.registry)
+    version = f"@{installed.version}" if installed.version else ""
+    session.console.step(
+        "note", f"{name} is an installed server: {installed.server}{version} of {shelf.title}"
+    )
+    return locate([await require_book(session, shelf)], installed.server + version)
 
 
 async def _books(session: Session, registry: str | None) -> list[Book]:
