@@ -14,7 +14,8 @@ from thv.stores.models import official
 from thv.stores.models.folder import Folder, connect
 from thv.stores.models.prune import GRACE, prune
 from thv.stores.models.query import OfficialQuery
-from thv.stores.models.words import GRAM_LIMIT, grams_expression
+from thv.stores.models.tables import COMMON
+from thv.stores.models.words import grams_expression
 
 pytestmark = pytest.mark.anyio
 
@@ -43,13 +44,6 @@ def a_world() -> World:
     )
 
 
-@pytest.fixture(params=[1, 5, official.BROAD], ids=["walked", "both", "looked up"])
-def broad(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From how many texts on the list is walked."""
-    monkeypatch.setattr(official, "BROAD", request.param)
-
-
-@pytest.mark.usefixtures("broad")
 async def test_a_search_finds_what_holds_it(tmp_path: Path) -> None:
     world = a_world()
     await world.apply(tmp_path, world.snapshot())
@@ -88,14 +82,24 @@ async def test_what_nobody_can_ask_for_any_more_is_in_no_index(tmp_path: Path) -
 
 def matches(connection: sqlite3.Connection, text: str) -> int:
     sql = "SELECT count(*) FROM grams WHERE grams MATCH ?"
-    (count,) = connection.execute(sql, (grams_expression(text),)).fetchone()
+    (count,) = connection.execute(sql, (grams_expression(text, {}),)).fetchone()
     return int(count)
 
 
-def test_a_few_grams_of_a_long_search_are_enough() -> None:
-    assert grams_expression("ab") == ""
-    assert grams_expression("abc") == '"abc"'
-    assert grams_expression('a"bc') == '"a""b" AND """bc"'
-    long = grams_expression("abcdefghijklmnopqrstuvwxyz").split(" AND ")
-    assert len(long) == GRAM_LIMIT
-    assert (long[0], long[-1]) == ('"abc"', '"xyz"')
+async def test_grams_that_many_texts_hold_are_known(tmp_path: Path) -> None:
+    world = World(*(an_entry(f"com.example/server-{number:04}") for number in range(COMMON)))
+    await world.apply(tmp_path, world.snapshot())
+    view = look(tmp_path)
+    common = view.common_grams()
+    assert common["ser"] == common["r-0"] == COMMON
+    assert "r-1" not in common
+    view.model.close()
+
+
+def test_the_rarest_grams_of_a_search_are_asked_for() -> None:
+    assert grams_expression("ab", {}) == ""
+    assert grams_expression("abc", {}) == '"abc"'
+    assert grams_expression('a"bc', {}) == '"""bc" AND "a""b"'
+    common = {"ser": 9, "erv": 9, "rve": 8, "ver": 7}
+    assert grams_expression("server-1", common) == '"er-" AND "r-1" AND "ver"'
+    assert grams_expression("server", common) == '"ver" AND "rve" AND "erv"'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -22,8 +22,6 @@ from thv.stores.models.words import grams_expression
 
 Found: TypeAlias = tuple[str, str, int, int, int]
 """Name, version, place, size and id."""
-BROAD = 2048
-"""Texts from which on a search has so many results that the next ones are met soon by walking the list."""
 
 _WALKS = {
     OfficialQuery(): "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
@@ -36,6 +34,18 @@ _WALKS = {
     "INDEXED BY server_by_name WHERE name > ?1 AND born <= ?3 AND died > ?4 ORDER BY name LIMIT ?5",
 }
 """The lists that an index holds in order; that of latest rows does not know their versions."""
+
+_SEARCHED = (
+    "SELECT v.name, v.version, v.place, v.size, v.id FROM {texts} "
+    "CROSS JOIN version v INDEXED BY version_by_wording ON v.wording = w.id "
+    "WHERE {tests} AND instr(w.plain, ?) AND (v.name, v.version) > (?, ?) AND v.born <= ? AND v.died > ? "
+    "{others} ORDER BY {order} LIMIT ?"
+)
+_NEXT_SORTED = (
+    "SELECT wording FROM version INDEXED BY version_by_name WHERE (name, version) > (?, ?) "
+    "AND wording <= (SELECT sorted FROM state) ORDER BY name, version LIMIT 1"
+)
+"""The text of the next version that lies where texts are in the order of names."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -70,9 +80,9 @@ def page(view: View, query: OfficialQuery, after: Position, limit: int) -> Page:
 
 def rows(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Row]:
     """The rows behind a position."""
-    walked = _walked(view, query, after, limit)
-    if walked is not None:
-        return [Row(*values) for values in walked]
+    met = _met(view, query, after, limit)
+    if met is not None:
+        return [Row(*values) for values in met]
     listed = _behind(view, query, after, limit)
     every = zip(listed.items, listed.places, listed.sizes, strict=True)
     return [Row(*_key(view, item), place, size, item) for item, place, size in every]
@@ -80,23 +90,83 @@ def rows(view: View, query: OfficialQuery, after: Position, limit: int) -> list[
 
 def _behind(view: View, query: OfficialQuery, after: Position, limit: int) -> Listed:
     """What lies behind a position; nobody asks for names, which would be a question for each row."""
-    walked = _walked(view, query, after, limit)
-    if walked is not None:
-        return _listed(walked)
+    met = _met(view, query, after, limit)
+    if met is not None:
+        return _listed(met)
     result = _result(view, query)
-    if result is None:
-        return _met(view, query, after, limit)
     start = _entered(view, result, after)
     stop = start + limit
     return Listed(result.items[start:stop], result.places[start:stop], result.sizes[start:stop])
 
 
-def _walked(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Found] | None:
-    """The rows of a list that an index holds in order, None of another one."""
+def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Found] | None:
+    """The rows of what is met in its order from any position on, without finding all; None of another list."""
     walk = _WALKS.get(query)
-    if walk is None:
-        return None
-    return view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
+    if walk is not None:
+        return view.ask(walk, (*after.key, view.id, view.id, limit)).fetchall()
+    return _searched(view, query, after, limit) if query.search else None
+
+
+def _searched(view: View, query: OfficialQuery, after: Position, limit: int) -> list[Found]:
+    """The rows whose text holds the search.
+
+    Most texts lie in the order of their names: there the first ones that are met are those of the page. What came
+    later is not much, and found as a whole.
+    """
+    found: list[Found] = []
+    behind = view.ask(_NEXT_SORTED, after.key).fetchone()
+    if behind is not None:
+        found += _with_texts(view, query, after, limit, _in_order(*behind))
+    if _has_later_texts(view):
+        found += _with_texts(view, query, after, limit, _LATER)
+    return sorted(found)[:limit]
+
+
+class _Texts(msgspec.Struct, frozen=True):
+    """Texts to look through; `{id}` is theirs."""
+
+    which: str
+    order: str
+    """The order of their rows."""
+    bounds: tuple[int, ...] = ()
+
+
+def _in_order(start: int) -> _Texts:
+    """Those that lie in the order of names, from one on."""
+    # In a text the index has rows by their ids, and in those of a full build ids rise with names and versions. To ask
+    # for that would have SQLite gather all rows before it gives the first.
+    return _Texts("{id} >= ? AND {id} <= (SELECT sorted FROM state)", "{id}", (start,))
+
+
+_LATER = _Texts("{id} > (SELECT sorted FROM state)", "v.name, v.version")
+
+
+def _with_texts(
+    view: View, query: OfficialQuery, after: Position, limit: int, texts: _Texts
+) -> list[Found]:
+    """The first rows of some texts that hold the search."""
+    grams = grams_expression(query.search, view.common_grams())
+    others, values = _tests(query)
+    id_ = "grams.rowid" if grams else "w.id"
+    which = texts.which.format(id=id_)
+    question = _SEARCHED.format(
+        # Joined, so that each candidate is looked at as it comes; IN would gather all of them first.
+        texts="grams CROSS JOIN wording w ON w.id = grams.rowid" if grams else "wording w",
+        tests=f"grams MATCH ? AND {which}" if grams else which,
+        others=others,
+        order=texts.order.format(id=id_),
+    )
+    asked = (*([grams] if grams else ()), *texts.bounds, query.search)
+    return view.ask(question, (*asked, *after.key, view.id, view.id, *values, limit)).fetchall()
+
+
+def _has_later_texts(view: View) -> bool:
+    """Whether there are texts that do not lie in the order of names."""
+    known: bool | None = view.remembered("later texts")
+    if known is None:
+        known = view.ask("SELECT max(id) > (SELECT sorted FROM state) FROM wording").fetchone()[0]
+        view.remember("later texts", bool(known), 100)
+    return bool(known)
 
 
 def _listed(found: list[Found]) -> Listed:
@@ -133,76 +203,18 @@ def _key(view: View, item: int) -> Key:
     return name, version
 
 
-def _met(view: View, query: OfficialQuery, after: Position, limit: int) -> Listed:
-    """The rows behind a position whose text holds the search, met by walking from the first name that may."""
-    tests, values = _tests(query)
-    found = view.ask(
-        "SELECT name, version, place, size, id FROM version INDEXED BY version_by_name "
-        f"WHERE name >= ? AND (name, version) > (?, ?) AND born <= ? AND died > ? {tests} "
-        "AND (SELECT instr(plain, ?) FROM wording WHERE id = version.wording) "
-        "ORDER BY name, version LIMIT ?",
-        (
-            _first_name(view, query.search, after),
-            *after.key,
-            view.id,
-            view.id,
-            *values,
-            query.search,
-            limit,
-        ),
-    )
-    return _listed(found.fetchall())
-
-
-def _first_name(view: View, search: str, after: Position) -> str:
-    """No name before this one and behind the position holds the search; where nobody knows, the position's."""
-    grams = grams_expression(search)
-    behind = view.ask(_NEXT_SORTED, after.key).fetchone()
-    if not grams or behind is None:
-        return after.key[0]
-    names = (
-        view.ask(f"{_NAMES} {test}", (grams, search, place)).fetchone()[0]
-        for test, place in (
-            (
-                "AND grams.rowid >= ? AND grams.rowid <= (SELECT sorted FROM state) LIMIT 1)",
-                behind[0],
-            ),
-            ("AND grams.rowid > ?)", behind[1]),
-        )
-    )
-    return min((name for name in names if name is not None), default=after.key[0])
-
-
-_NEXT_SORTED = (
-    "SELECT wording, sorted FROM state CROSS JOIN version INDEXED BY version_by_name "
-    "WHERE (name, version) > (?, ?) AND wording <= sorted ORDER BY name, version LIMIT 1"
-)
-"""The text of the next version that lies where texts are in the order of names, and where that ends."""
-
-_NAMES = (
-    "SELECT min(name) FROM version WHERE wording IN (SELECT w.id FROM grams CROSS JOIN wording w "
-    "ON w.id = grams.rowid WHERE grams MATCH ? AND instr(w.plain, ?)"
-)
-
-
-def _result(view: View, query: OfficialQuery) -> Listed | None:
-    """All that a query finds; None of a search that finds too much."""
+def _result(view: View, query: OfficialQuery) -> Listed:
+    """All that a query without a search finds."""
     key = ("result", query)
-    known: Listed | Literal[False] | None = view.remembered(key)
+    known: Listed | None = view.remembered(key)
     if known is None:
-        known = _find(view, query) or False
-        view.remember(key, known, 500 + (20 * len(known.items) if known else 0))
-    return known or None
+        known = _find(view, query)
+        view.remember(key, known, 500 + 20 * len(known.items))
+    return known
 
 
-def _find(view: View, query: OfficialQuery) -> Listed | None:
+def _find(view: View, query: OfficialQuery) -> Listed:
     tests, values = _tests(query)
-    if query.search:
-        texts = _texts_with(view, query.search)
-        if len(texts) == BROAD:
-            return None
-        tests += " AND wording IN (SELECT value FROM json_each(?))"
-        values.append(str(texts))
     items, places, sizes = view.ask(
         "SELECT json_group_array(id), json_group_array(place), json_group_array(size) FROM "
         f"(SELECT id, place, size FROM version WHERE born <= ? AND died > ? {tests} ORDER BY name, version)",
@@ -227,18 +239,3 @@ def _tests(query: OfficialQuery) -> tuple[str, list[Any]]:
         tests += " AND touched > ?"
         values.append(query.updated_since)
     return tests, values
-
-
-def _texts_with(view: View, search: str) -> list[int]:
-    """The texts that hold a search, at most so many as are not too many."""
-    grams = grams_expression(search)
-    if not grams:
-        found = view.ask("SELECT id FROM wording WHERE instr(plain, ?) LIMIT ?", (search, BROAD))
-    else:
-        # Joined, so that each candidate is looked at as it comes; IN would gather all of them first.
-        found = view.ask(
-            "SELECT w.id FROM grams CROSS JOIN wording w ON w.id = grams.rowid "
-            "WHERE grams MATCH ? AND instr(w.plain, ?) LIMIT ?",
-            (grams, search, BROAD),
-        )
-    return [text for (text,) in found]

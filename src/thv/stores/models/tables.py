@@ -8,6 +8,7 @@ in which it was born and in which it dies; one row of `state` says which generat
     wording   text for searches, shared by versions that say the same
     words     full text index over the latest versions, by id of `server`
     grams     every three characters in a row of what is plain in a wording, by its id
+    common    grams that many wordings held when the model was built, and how many did
     fact      tags, custom metadata, groups and origins of a version, for filters
     tool      tools of a version;  tool_use  who else has them;  member  its groups;  traits  see `rows.Traits`
     change    what happened, for followers;  mark  up to which change a snapshot goes
@@ -23,7 +24,7 @@ import msgspec
 
 from thv.stores.models.rows import FOREVER, SEQUENCE_BITS, Latest, Row, Traits, rank_of
 
-EDITION = "6"
+EDITION = "7"
 """Changes whenever a model of the same snapshot would get other rows or bodies."""
 
 TABLES = """
@@ -72,8 +73,12 @@ CREATE VIRTUAL TABLE words USING fts5(
     name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
 CREATE VIRTUAL TABLE grams USING fts5(
     plain, content='', columnsize=0, detail=none, tokenize='trigram case_sensitive 1');
+CREATE TABLE common(gram TEXT NOT NULL, texts INTEGER NOT NULL);
 INSERT INTO state VALUES('', 0, 0, 0, 0, 0, 0);
 """
+
+COMMON = 1000
+"""Wordings that must hold a gram before it is worth a note: fewer are looked through at once."""
 
 # Made after the rows of a full build: sorting once is cheaper than finding a place for each.
 # The order of columns lets a page, a filter and a look-up read the index alone.
@@ -92,6 +97,9 @@ INDEXES = (
     "CREATE INDEX member_by_name ON member(name, item)",
     "INSERT INTO grams(rowid, plain) SELECT id, plain FROM wording ORDER BY id",
     "INSERT INTO grams(grams) VALUES('optimize')",
+    "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, grams, row)",
+    f"INSERT INTO common SELECT term, doc FROM temp.vocabulary WHERE doc >= {COMMON}",
+    "DROP TABLE temp.vocabulary",
     # Wordings up to here lie in the order of their names; later ones come as changes come.
     "UPDATE state SET sorted = (SELECT ifnull(max(id), 0) FROM wording)",
     (

@@ -133,6 +133,14 @@ class View:
             self.remember("traits", known, 400 * len(known))
         return known
 
+    def common_grams(self) -> dict[str, int]:
+        """The grams that many texts hold, and about how many do."""
+        known: dict[str, int] | None = self.remembered("common")
+        if known is None:
+            known = dict(self.ask("SELECT gram, texts FROM common"))
+            self.remember("common", known, 120 * len(known) + 100)
+        return known
+
     def hidden_ids(self) -> str:
         """As SQL: latest rows that are in the table, and in the text index, but not in this generation."""
         dead = f"SELECT id FROM server WHERE died <= {self.id} AND died < {FOREVER}"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]*)"')
 
 WORD_LIMIT = 10
-GRAM_LIMIT = 8
+GRAM_LIMIT = 3
 
 
 def folded(text: str) -> str:
@@ -39,15 +40,13 @@ def split_search(text: str) -> tuple[list[str], list[tuple[str, ...]]]:
     return words_of(_PHRASE.sub(" ", text)), [phrase for phrase in phrases if phrase]
 
 
-def grams_expression(text: str) -> str:
+def grams_expression(text: str, common: Mapping[str, int]) -> str:
     """What the index of grams is asked for a piece of plain text; `""` when it is too short to ask.
 
-    A few grams are enough to leave few candidates, which are looked at anyway.
+    The rarest grams leave few candidates, which are looked at anyway; each further one costs a walk along all texts
+    that hold it. `common` says of those that many texts hold how many do.
     """
-    every = [text[at : at + 3] for at in range(len(text) - 2)]
-    spread = max(1, len(every) - 1) / (GRAM_LIMIT - 1)
-    chosen = every
-    if len(every) > GRAM_LIMIT:
-        chosen = [every[round(number * spread)] for number in range(GRAM_LIMIT)]
-    quoted = ['"{}"'.format(gram.replace('"', '""')) for gram in chosen if "\0" not in gram]
-    return " AND ".join(quoted)
+    every = {text[at : at + 3] for at in range(len(text) - 2)}
+    askable = sorted(gram for gram in every if "\0" not in gram)
+    chosen = sorted(askable, key=lambda gram: common.get(gram, 0))[:GRAM_LIMIT]
+    return " AND ".join('"{}"'.format(gram.replace('"', '""')) for gram in chosen)
