@@ -1,0 +1,85 @@
+"""An entry as it is where there is no way out: its image in the registry of the place, its page beside it.
+
+In the flow: before `parts`. What does not change is left as it is, so that most entries of a large registry go through
+without being converted.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from thv.catalog.generate.entry import image_digest, mirrored, with_own
+from thv.domain.canonical import JsonObject
+from thv.domain.entry import GROUPS_META, Entry
+from thv.domain.target import Container, target_of
+from thv.domain.text import object_name, toolhive_key
+from thv.formats.toolhive import Placed, as_version, entry_of_toolhive, placed_entry
+
+
+class Image(msgspec.Struct, frozen=True, order=True):
+    """An image that has to be carried."""
+
+    source: str
+    """Where it is pulled from: by its digest where somebody knows it, else by its tag."""
+    target: str
+    """Where it is run from."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the pull cannot bring another one."""
+        return "@" in self.source
+
+
+def page_of(entry: Entry) -> str:
+    """Where the page of a server lies in a bundle."""
+    return f"docs/{object_name(toolhive_key(entry.name))}/README.md"
+
+
+def image_of(entry: Entry, image_registry: str = "") -> Image | None:
+    """The image of a server, None where it is run of something else."""
+    target = target_of(entry.server)
+    if not isinstance(target, Container):
+        return None
+    value = placed_entry(entry).value
+    plain = str(value["image"]).partition("@")[0]
+    digest = image_digest(value)
+    moved = mirrored(plain, image_registry) if image_registry else plain
+    return Image(f"{_untagged(plain)}@{digest}" if digest else plain, moved)
+
+
+def _untagged(image: str) -> str:
+    """A pull takes a tag or a digest, and most tools refuse both together."""
+    folder, slash, name = image.rpartition("/")
+    return f"{folder}{slash}{name.partition(':')[0]}"
+
+
+def carried(entry: Entry, *, image_registry: str = "", page: str = "") -> Entry:
+    """The entry for the other side; `page` is where its documentation lies in the bundle, `""` for none."""
+    image = image_of(entry, image_registry) if image_registry else None
+    if image is None and not page:
+        return entry
+    placed = placed_entry(entry)
+    value = with_own(placed.value, offline_docs_path=page)
+    if image is not None:
+        value = with_own({**value, "image": image.target}, image_digest=image_digest(value))
+    return _again(entry, Placed(placed.key, placed.section, value))
+
+
+def _again(entry: Entry, placed: Placed) -> Entry:
+    """The changed entry, with what its registry said of the version and with its groups."""
+    kept = as_version(placed, entry.version)
+    made = entry_of_toolhive(kept.key, kept.value, section=kept.section)
+    return msgspec.structs.replace(
+        made,
+        server=_in_groups_of(entry, made.server),
+        published_at=entry.published_at,
+        updated_at=entry.updated_at,
+        marked_latest=entry.marked_latest,
+    )
+
+
+def _in_groups_of(entry: Entry, server: JsonObject) -> JsonObject:
+    groups = entry.server.get("_meta", {}).get(GROUPS_META)
+    if not groups:
+        return server
+    return {**server, "_meta": {**server.get("_meta", {}), GROUPS_META: groups}}
