@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,7 @@ def test_servers_go_to_toolhive_where_it_is(
     assert ran.out == "mcpserver.toolhive.stacklok.dev/postgres-mcp-server created\n"
     assert "the operator of ToolHive runs it" in ran.err
     user.ok(f"{line} --name again")
+    assert_waits(user, place, f"{line} --wait")
     spec = json.loads(place.kubectl("get", "-n", "production", THEIRS, "postgres-mcp-server", "-o", "json"))["spec"]  # fmt: skip
     assert (spec["proxyPort"], spec["mcpPort"]) == (9000, 8000)
     place.kubectl("apply", "-n", "production", "-f", "-", stdin=json.dumps(a_server()))
@@ -148,6 +150,21 @@ def test_servers_go_to_toolhive_where_it_is(
     taken = user("install filesystem-server my-existing-server -n production")
     assert taken.code == 6, taken.err
     user.ok("uninstall again my-existing-server -n production --yes")
+
+
+def assert_waits(user: Cli, place: Place, line: str) -> None:
+    """Whoever runs servers says so in their status."""
+    ran = user(f"{line} --name late --timeout 100ms")
+    assert (ran.code, "did not start within" in ran.err) == (8, True)
+    status = {"phase": "Ready", "url": "http://mcp-soon-proxy:9000"}
+    patch = json.dumps({"status": status})
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(user, f"{line} --name soon --timeout 60s")
+        place.wait("create", f"{THEIRS}/soon")
+        place.kubectl("patch", THEIRS, "soon", "--type=merge", "-p", patch)
+        ran = waiting.result()
+    assert (ran.code, "it runs at http://mcp-soon-proxy:9000" in ran.err) == (0, True)
+    user.ok("uninstall soon late -n production --yes")
 
 
 def test_a_cluster_without_the_kind_is_told_how_to_get_it(user: Cli, place: Place) -> None:

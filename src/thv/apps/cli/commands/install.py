@@ -9,31 +9,56 @@ import click
 from thv.apps.cli.choosing import Asked, chosen
 from thv.apps.cli.command import OBJECTS, Command, command
 from thv.apps.cli.completion import registry_names, server_names
+from thv.apps.cli.exits import CommandError
 from thv.apps.cli.hiding import shown_resource
 from thv.apps.cli.installing import Done, Order, install, next_steps
 from thv.apps.cli.manifest_files import title_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value, yaml_of
 from thv.apps.cli.session import Session
+from thv.apps.cli.starting import started
+from thv.apps.cli.times import DURATION
 from thv.apps.cli.verbs import LINES
+from thv.domain.errors import Code
 
 _PORT = click.IntRange(1, 65535)
 
 
 async def _install(
-    session: Session, *, registry: str, replace: bool, dry_run: str | None, **given: Any
+    session: Session,
+    *,
+    registry: str,
+    replace: bool,
+    dry_run: str | None,
+    wait: bool,
+    timeout: float,
+    **given: Any,
 ) -> None:
     dry = "" if dry_run in (None, "none") else str(dry_run)
     order = Order(replace=replace, dry_run=dry)
+    if wait and not session.settings.on_cluster:
+        raise CommandError(
+            Code.INVALID,
+            "--wait would wait for ever: nothing runs servers on this machine yet",
+            tries=["leave it out"],
+        )
     made, done = await install(session, chosen(session, Asked(**given)), registry, order)
-    _print(session, done, order)
     for note in made.notes:
         session.console.step("note", note)
-    if not order.dry_run:
+    if wait and not dry:
+        await _wait(session, done, timeout)
+    _print(session, done, order)
+    if not wait and not dry:
         first, *rest = next_steps(session, done[-1].obj)
         session.console.step("note", first)
         for line in rest:
             session.console.hint(line[:1].upper() + line[1:])
+
+
+async def _wait(session: Session, done: list[Done], timeout: float) -> None:
+    server = await started(session, done[-1], timeout)
+    url = (server.get("status") or {}).get("url")
+    session.console.step("ok", f"it runs{f' at {url}' if url else ''}")
 
 
 def _print(session: Session, done: list[Done], order: Order) -> None:
@@ -100,6 +125,15 @@ _PARAMETERS = (
         type=click.Choice(["none", "client", "server"]),
         help="Write nothing; -o yaml prints the manifest. client has it checked by nobody.",
     ),
+    option("--wait", is_flag=True, help="Until the server runs; exits with 8 when it does not."),
+    option(
+        "--timeout",
+        type=DURATION,
+        default="5m",
+        show_default=True,
+        metavar="TIME",
+        help="How long to wait.",
+    ),
 )
 
 
@@ -127,7 +161,7 @@ install_server = _command(
     "install",
     (
         "thv install postgres-server --registry production-catalog -n production",
-        "thv install postgres-server@1.2.0 --registry production-catalog --secret db-login",
+        "thv install postgres-server@1.2.0 --registry production-catalog --secret db-login --wait",
         "thv install postgres-server --registry production-catalog --dry-run -o yaml > postgres.yaml",
         "thv install filesystem-server --name docs --tools read_file,list_directory -- /srv/docs",
     ),
