@@ -136,8 +136,9 @@ def _check_listed(folder: Path, listed: set[str]) -> None:
 
 def _paths(folder: Path, above: str, depth: int) -> Iterator[str]:
     """Everything but folders, and folders that lie deeper than any file may."""
-    for entry in os.scandir(folder):
-        if depth > 1 and entry.is_dir(follow_symlinks=False):
-            yield from _paths(Path(entry.path), f"{above}{entry.name}/", depth - 1)
-        else:
-            yield above + entry.name
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if depth > 1 and entry.is_dir(follow_symlinks=False):
+                yield from _paths(Path(entry.path), f"{above}{entry.name}/", depth - 1)
+            else:
+                yield above + entry.name

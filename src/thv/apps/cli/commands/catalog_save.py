@@ -23,8 +23,16 @@ from thv.catalog.bundle.carried import Image
 from thv.catalog.bundle.parts import Contents, images_of, parts
 from thv.domain.entry import Entry
 from thv.formats.bundle import Catalog, Media
+from thv.formats.images import is_reference
 from thv.stores.bundles.writing import Written, require_free, write_bundle
 from thv.stores.models import export, lookup
+
+
+def image_registry_of(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Where images lie; raises for what is not the beginning of an image."""
+    if text and not is_reference(f"{text.rstrip('/')}/x"):
+        raise click.BadParameter(f'"{text}" is no registry such as registry.example/path')
+    return text.rstrip("/")
 
 
 @command(
@@ -51,6 +59,7 @@ from thv.stores.models import export, lookup
     "--image-registry",
     default="",
     metavar="HOST[/PATH]",
+    callback=image_registry_of,
     help="Where the images lie on the other side.",
 )
 async def save(
