@@ -188,7 +188,6 @@ class Running:
             return [sys.executable, "-m", "bench.registry_server", str(place), str(self.port)]
         thv = Path(sys.executable).with_name("thv")
         options = [
-            "--access-log",
             "--listen-operations",
             f"127.0.0.1:{free_port()}",
             *self._options,

@@ -138,7 +138,6 @@ class Ours:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
-            "THV_ACCESS_LOG": "true",
             "THV_LISTEN_OPERATIONS": f"127.0.0.1:{free_port()}",
         }
 

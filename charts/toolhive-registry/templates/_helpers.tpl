@@ -81,7 +81,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
   "THV_API_TLS_SECRET" .Values.api.tls.secretName
   "THV_API_CORS_ORIGINS" (join "," .Values.api.corsOrigins)
   "THV_API_ACCEPT_CLUSTER_AUDIENCE" (.Values.api.acceptClusterAudience | ternary "true" "")
-  "THV_API_ACCESS_LOG" (.Values.api.accessLog | ternary "true" "")
+  "THV_API_ACCESS_LOG" (.Values.api.accessLog | ternary "" "false")
   "THV_API_LOG_LEVEL" .Values.api.logLevel
   "THV_API_RESOURCES" (.Values.api.resources | empty | ternary "" (toJson .Values.api.resources))
   "THV_API_SHARED_REPLICAS" (.Values.api.shared.replicas | default "" | toString)

@@ -106,7 +106,7 @@ def test_what_an_administrator_decides_reaches_the_pods() -> None:
         tls_secret="api-tls",
         cors_origins=("https://a.example", "https://b.example"),
         accept_cluster_audience=True,
-        access_log=True,
+        access_log=False,
         log_level="DEBUG",
         log_format="json",
         traces=Traces(

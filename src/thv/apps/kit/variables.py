@@ -32,12 +32,12 @@ def words(environ: Environ, name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in environ.get(name, "").split(",") if word.strip())
 
 
-def flag(environ: Environ, name: str) -> bool:
-    """Off unless it is said to be on."""
+def flag(environ: Environ, name: str, *, default: bool = False) -> bool:
+    """On or off."""
     text = environ.get(name, "").lower()
     if text not in ("", "true", "false"):
         raise wrong(name, text, "true or false")
-    return text == "true"
+    return text == "true" if text else default
 
 
 def count(environ: Environ, name: str, default: int, *, most: int = 64) -> int:

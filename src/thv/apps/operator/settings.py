@@ -86,8 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Origins whose pages may read /api/v1 of every registry. THV_API_CORS_ORIGINS."""
     api_accept_cluster_audience: bool = False
     """Have APIs take tokens that were made for the API server, too. THV_API_ACCEPT_CLUSTER_AUDIENCE=true."""
-    api_access_log: bool = False
-    """Have APIs log every request. THV_API_ACCESS_LOG=true."""
+    api_access_log: bool = True
+    """Have APIs log every request. THV_API_ACCESS_LOG=false."""
     api_log_level: LogLevel = "INFO"
     """How much API pods log. THV_API_LOG_LEVEL."""
     dns: Dns = Dns()
@@ -162,7 +162,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         api_extras=variables.json_of(PodExtras, environ, "THV_API_PODS") or PodExtras(),
         api_cors_origins=variables.words(environ, "THV_API_CORS_ORIGINS"),
         api_accept_cluster_audience=variables.flag(environ, "THV_API_ACCEPT_CLUSTER_AUDIENCE"),
-        api_access_log=variables.flag(environ, "THV_API_ACCESS_LOG"),
+        api_access_log=variables.flag(environ, "THV_API_ACCESS_LOG", default=True),
         api_log_level=variables.one_of(LogLevel, environ, "THV_API_LOG_LEVEL", "INFO"),
         dns=_dns(environ),
         metrics_namespaces=variables.labels(environ, "THV_METRICS_NAMESPACES"),

@@ -46,8 +46,8 @@ class PodSettings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
     clients: ClientSettings = ClientSettings()  # each of them says what it means
-    access_log: bool = False
-    """Log every request. THV_ACCESS_LOG=true."""
+    access_log: bool = True
+    """Log every request. THV_ACCESS_LOG=false."""
     traces: TraceSettings | None = None
     """Collector of OpenTelemetry, http://host:4318, that gets traces of requests, and the share of those that nobody
     traces yet. THV_TRACES, THV_TRACES_RATIO."""
@@ -77,7 +77,7 @@ def read_settings(environ: Mapping[str, str], **flags: object) -> PodSettings:
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
         "clients": read_client_settings(environ),
-        "access_log": variables.flag(environ, "THV_ACCESS_LOG"),
+        "access_log": variables.flag(environ, "THV_ACCESS_LOG", default=True),
         "traces": read_traces(environ),
         "log_level": variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
         "log_format": variables.one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),

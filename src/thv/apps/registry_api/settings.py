@@ -10,6 +10,7 @@ from typing import get_args
 
 import msgspec
 
+from thv.apps.kit import variables
 from thv.apps.kit.http.clients import ClientSettings, read_client_settings
 from thv.apps.registry_api.aggregate import Scope
 from thv.domain.errors import Code, ThvError
@@ -35,8 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registry_order: tuple[str, ...] = ()
     """Registries as namespace/name, the best first, where several hold a server. THV_REGISTRY_ORDER."""
     clients: ClientSettings = ClientSettings()  # each of them says what it means
-    access_log: bool = False
-    """Log every request. THV_ACCESS_LOG=true."""
+    access_log: bool = True
+    """Log every request. THV_ACCESS_LOG=false, --no-access-log."""
 
     @property
     def hosts(self) -> frozenset[str] | None:
@@ -57,7 +58,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         official_scope=_scope(environ.get("THV_OFFICIAL_SCOPE") or "all"),
         registry_order=_words(environ, "THV_REGISTRY_ORDER"),
         clients=read_client_settings(environ),
-        access_log=environ.get("THV_ACCESS_LOG", "").lower() == "true",
+        access_log=variables.flag(environ, "THV_ACCESS_LOG", default=True),
     )
 
 

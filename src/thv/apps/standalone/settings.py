@@ -124,7 +124,7 @@ def _api(
     port: int | None = None,
     official_scope: str | None = None,
     hosts: Iterable[str] = (),
-    access_log: bool = False,
+    access_log: bool | None = None,
 ) -> ApiSettings:
     """The settings of the API with what flags say."""
     changes: dict[str, Any] = {"allowed_hosts": (*api.allowed_hosts, *hosts)}
@@ -134,8 +134,8 @@ def _api(
         changes["port"] = port
     if official_scope:
         changes["official_scope"] = official_scope
-    if access_log:
-        changes["access_log"] = True
+    if access_log is not None:
+        changes["access_log"] = access_log
     made = msgspec.structs.replace(api, **changes)
     # Whoever listens to the network is called by names and addresses that nobody can list.
     return msgspec.structs.replace(

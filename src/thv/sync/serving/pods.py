@@ -171,7 +171,7 @@ def _environment(settings: ApiSettings) -> list[JsonObject]:
         "THV_TLS_KEY": f"{TLS_FOLDER}/tls.key" if settings.tls_secret else "",
         "THV_CORS_ORIGINS": ",".join(settings.cors_origins),
         "THV_ACCEPT_CLUSTER_AUDIENCE": "true" if settings.accept_cluster_audience else "",
-        "THV_ACCESS_LOG": "true" if settings.access_log else "",
+        "THV_ACCESS_LOG": "" if settings.access_log else "false",
         "THV_TRACES": settings.traces.endpoint if settings.traces else "",
         "THV_TRACES_RATIO": f"{settings.traces.ratio:g}" if settings.traces else "",
         "THV_LOG_LEVEL": settings.log_level if settings.log_level != usual.log_level else "",

@@ -84,7 +84,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whose pages may read /api/v1; the official API is open to all."""
     accept_cluster_audience: bool = False
     """Take tokens that were made for the API server, too."""
-    access_log: bool = False
+    access_log: bool = True
     """Have API pods log every request."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much API pods log."""

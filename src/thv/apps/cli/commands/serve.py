@@ -91,7 +91,9 @@ _ROOM = "thv.apps.standalone."
     help="Answer over HTTPS with this certificate, PEM; it may be replaced.",
 )
 @option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
-@option("--access-log", is_flag=True, help="Log every request.")
+@option(
+    "--access-log/--no-access-log", default=None, help="Log every request.  [default: on]"
+)
 async def serve(session: Session, **flags: Any) -> None:
     """Keep the registries of the data folder in sync and serve them.
 
@@ -122,5 +124,5 @@ async def dev(session: Session, *, port: int | None, listen_operations: str) -> 
     layered one on top. Ctrl-C leaves nothing behind; --data DIR keeps it.
     """
     make = load(_ROOM + "settings:settings_of")
-    settings = make(session, port=port, listen_operations=listen_operations)
+    settings = make(session, port=port, listen_operations=listen_operations, access_log=False)
     await load(_ROOM + "main:run_dev")(session, settings, kept=session.common.data is not None)
