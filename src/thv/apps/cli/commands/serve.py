@@ -91,9 +91,7 @@ _ROOM = "thv.apps.standalone."
     help="Answer over HTTPS with this certificate, PEM; it may be replaced.",
 )
 @option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
-@option(
-    "--access-log/--no-access-log", default=None, help="Log every request.  [default: on]"
-)
+@option("--access-log/--no-access-log", default=None, help="Log every request.  [default: on]")
 async def serve(session: Session, **flags: Any) -> None:
     """Keep the registries of the data folder in sync and serve them.
 
