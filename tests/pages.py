@@ -190,7 +190,7 @@ def _shown(default: ast.expr | None) -> str:
     return f"`{text}`" if text and text not in ("OPERATOR", "Dns", "PodExtras", "None") else ""
 
 
-_SPELLINGS = re.compile(r"((?:POD|THV)_[A-Z_]+(?:=true)?|--[a-z-]+|KUBECONFIG)")
+_SPELLINGS = re.compile(r"((?:POD|THV)_[A-Z_]+(?:=true|=false)?|--[a-z-]+|KUBECONFIG)")
 
 
 def _spelled(meaning: str) -> str:
