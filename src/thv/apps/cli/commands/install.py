@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -43,16 +44,22 @@ async def _install(
             tries=["leave it out"],
         )
     made, done = await install(session, chosen(session, Asked(**given)), registry, order)
+    _print(session, done, order)
+    session.console.out.flush()  # what is said next comes after it, also in a pipe
     for note in made.notes:
         session.console.step("note", note)
     if wait and not dry:
         await _wait(session, done, timeout)
-    _print(session, done, order)
-    if not wait and not dry:
-        first, *rest = next_steps(session, done[-1].obj)
-        session.console.step("note", first)
-        for line in rest:
-            session.console.hint(line[:1].upper() + line[1:])
+    elif not dry:
+        _tell(session, next_steps(session, done[-1].obj))
+
+
+def _tell(session: Session, steps: Sequence[str]) -> None:
+    """The first is for everybody, the others for who sits at a terminal."""
+    first, *rest = steps
+    session.console.step("note", first)
+    for line in rest:
+        session.console.hint(line[:1].upper() + line[1:])
 
 
 async def _wait(session: Session, done: list[Done], timeout: float) -> None:
