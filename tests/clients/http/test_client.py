@@ -510,3 +510,26 @@ def test_only_this_room_loads_the_http_library() -> None:
     )
     environment = {**os.environ, "PYTHONPATH": "src"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+# ---------------------------------------------------------------- bodies
+
+
+async def test_a_body_goes_to_one_place(client: HttpClient, up: Upstream) -> None:
+    up.redirect("/moved", "/doc")
+    kind = {"Content-Type": "application/json"}
+    async with client.post(up.url + "/moved", b"{}", headers=kind, allow=allow(up)) as response:
+        assert (response.status, response.headers["location"]) == (302, "/doc")
+    (seen,) = up.requests
+    assert (seen.method, seen.body) == ("POST", b"{}")
+    assert (seen.headers["content-length"], seen.headers["content-type"]) == (
+        "2",
+        kind["Content-Type"],
+    )
+
+
+async def test_a_body_goes_nowhere_that_was_not_opened(client: HttpClient, up: Upstream) -> None:
+    with pytest.raises(HttpError):
+        async with client.post(up.url + "/doc", b"{}"):
+            pass
+    assert up.requests == []

@@ -1,4 +1,4 @@
-"""The client: a guarded GET whose time, size and trail are bounded.
+"""The client: a guarded GET or POST whose time, size and trail are bounded.
 
 In the flow: called by adapters; below it `guard` decides and `connect` obeys. Requests go out one hop at a time, so
 that every redirect is judged like a first URL and credentials stay with their origin. No cookies, no automatic
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -52,7 +52,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpClient:
-    """GET for URLs that somebody else chose."""
+    """GET and POST for URLs that somebody else chose."""
 
     def __init__(
         self,
@@ -106,11 +106,9 @@ class HttpClient:
         budget, echo = Budget(limits.total, first), Echo(credentials)
         for hop in range(limits.redirects + 1):
             credentials = [each for each in credentials if each.fits(first.origin, target.origin)]
-            sent = self._headers(target, headers or {}, credentials)
-            opened = allow.opens(target.host, target.port)
-            require_scheme(target, opened=opened)
-            pool = self._pools.pool(target, Target(target.origin, opened, trust))
-            async with pool as lent, _exchange(lent, target, sent, budget, limits) as answer:
+            request = _request(target, self._headers(target, headers or {}, credentials), limits)
+            pool = self._pool(target, allow, trust)
+            async with pool as lent, _exchange(lent, target, request, budget) as answer:
                 response = Response(target, answer, budget, limits, hops=hop, echo=echo)
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or location is None:
@@ -120,6 +118,38 @@ class HttpClient:
                 await response.drain()
             target = after_redirect(target, location)
         raise TooManyRedirectsError(f"{first} redirects more than {limits.redirects} times")
+
+    @asynccontextmanager
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        credentials: Sequence[Credential] = (),
+        allow: AllowList = NOTHING,
+        trust: bytes = b"",
+        limits: Limits = Limits(),  # noqa: B008  # a frozen value
+    ) -> AsyncIterator[Response]:
+        """The answer to a body, whatever its status; a redirect is an answer, so that the body goes nowhere else."""
+        target = parse_url(url)
+        budget, echo = Budget(limits.total, target), Echo(credentials)
+        fitting = [each for each in credentials if each.fits(target.origin, target.origin)]
+        sent = self._headers(target, headers or {}, fitting)
+        request = _request(target, [*sent, _length(body)], limits, body)
+        pool = self._pool(target, allow, trust)
+        async with pool as lent, _exchange(lent, target, request, budget) as answer:
+            response = Response(target, answer, budget, limits, hops=0, echo=echo)
+            yield response
+            await response.drain()
+
+    def _pool(
+        self, target: Url, allow: AllowList, trust: bytes
+    ) -> AbstractAsyncContextManager[httpcore2.AsyncConnectionPool]:
+        """Connections to a target, once the guard lets it pass."""
+        opened = allow.opens(target.host, target.port)
+        require_scheme(target, opened=opened)
+        return self._pools.pool(target, Target(target.origin, opened, trust))
 
     def _headers(
         self, url: Url, headers: Mapping[str, str], credentials: Sequence[Credential]
@@ -136,23 +166,25 @@ class HttpClient:
 
 @asynccontextmanager
 async def _exchange(
-    pool: httpcore2.AsyncConnectionPool,
-    url: Url,
-    headers: list[tuple[bytes, bytes]],
-    budget: Budget,
-    limits: Limits,
+    pool: httpcore2.AsyncConnectionPool, url: Url, request: httpcore2.Request, budget: Budget
 ) -> AsyncIterator[httpcore2.Response]:
     """One request, one answer."""
-    request = _request(url, headers, limits)
     with translated(url):
         answer = await budget.spend(pool.handle_async_request(request))
     async with aclosing(answer):
         yield answer
 
 
-def _request(url: Url, headers: list[tuple[bytes, bytes]], limits: Limits) -> httpcore2.Request:
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"Content-Length", str(len(body)).encode()
+
+
+def _request(
+    url: Url, headers: list[tuple[bytes, bytes]], limits: Limits, body: bytes | None = None
+) -> httpcore2.Request:
+    """A POST where there is a body."""
     return httpcore2.Request(
-        b"GET",
+        b"GET" if body is None else b"POST",
         httpcore2.URL(
             scheme=url.scheme.encode(),
             host=url.host.encode(),
@@ -160,6 +192,7 @@ def _request(url: Url, headers: list[tuple[bytes, bytes]], limits: Limits) -> ht
             target=url.target.encode(),
         ),
         headers=headers,
+        content=body,
         extensions={
             "timeout": {
                 "connect": limits.connect,

@@ -31,6 +31,7 @@ _ANSWER = Limits(connect=5.0, body_bytes=16 << 20)
 """A page ends at 4 MiB, and an entry has 1."""
 _DOCUMENT = Limits(connect=5.0, total=1800.0, body_bytes=4 << 30)
 _REFUSED = 1 << 20
+_JSON = "application/json"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TOKEN_BYTES = 64 * 1024
 
@@ -49,7 +50,8 @@ class Api:
         self.url = url.rstrip("/")
         self.is_overheard = target.scheme == "http" and target.host not in _LOOPBACK
         """Others on the way may read what is sent."""
-        self._token = token
+        bearer = Credential((("Authorization", f"Bearer {token}"),))
+        self._credentials = (bearer,) if token else ()
         self._allow = AllowList((AllowEntry(target.host, target.port),))
         self._http = HttpClient(settings=HttpSettings(user_agent=f"thv/{__version__}"))
 
@@ -67,6 +69,23 @@ class Api:
                 return None
             raise
 
+    async def send(self, path: str, query: Query, body: bytes) -> JsonObject:
+        """The answer to a JSON body; raises what it refuses."""
+        try:
+            async with self._http.post(
+                self._target(path, query),
+                body,
+                headers={"Accept": _JSON, "Content-Type": _JSON},
+                credentials=self._credentials,
+                allow=self._allow,
+                limits=_ANSWER,
+            ) as answer:
+                if answer.status != 200:
+                    raise await self._refusal(answer)
+                return _object(await answer.body(), f"{self.url}{path}")
+        except HttpError as error:
+            raise self._away(error) from error
+
     @asynccontextmanager
     async def stream(self, path: str, query: Query) -> AsyncIterator[AsyncIterator[bytes]]:
         """A long answer, piece by piece."""
@@ -79,13 +98,11 @@ class Api:
 
     @asynccontextmanager
     async def _asked(self, path: str, query: Query, limits: Limits) -> AsyncIterator[Response]:
-        asked = parse_url(self.url + path).asking(query.items())
-        credentials = [Credential((("Authorization", f"Bearer {self._token}"),))]
         try:
             async with self._http.get(
-                asked.text,
-                headers={"Accept": "application/json"},
-                credentials=credentials if self._token else (),
+                self._target(path, query),
+                headers={"Accept": _JSON},
+                credentials=self._credentials,
                 allow=self._allow,
                 limits=limits,
             ) as answer:
@@ -95,28 +112,12 @@ class Api:
         except HttpError as error:
             raise self._away(error) from error
 
+    def _target(self, path: str, query: Query) -> str:
+        return parse_url(self.url + path).asking(query.items()).text
+
     async def _refusal(self, answer: Response) -> CommandError:
-        """What the API says of a request that it does not answer, and what to do."""
-        error = _error_of(await answer.body() if (answer.size or 0) <= _REFUSED else b"")
-        said = str(error.get("message") or error.get("detail") or f"it answered {answer.status}")
-        details = error.get("details")
-        hint = details.get("hint") if isinstance(details, dict) else ""
-        match answer.status:
-            case 401:
-                code, hint = Code.FORBIDDEN, _SIGN_IN
-            case 403:
-                code, hint = Code.FORBIDDEN, hint or "ask for the role toolhive-registry-user"
-            case 404 | 410:
-                code = Code.NOT_FOUND
-            case 429:
-                code = Code.RATE_LIMITED
-            case status if status >= 500:
-                code = Code.STORE_UNAVAILABLE
-            case _:
-                code = Code.INVALID
-        return CommandError(
-            code, f"{self.url}: {said}", tries=str(hint or "").splitlines(), details=error
-        )
+        body = await answer.body() if (answer.size or 0) <= _REFUSED else b""
+        return refusal(answer.status, body, f"{self.url}: ")
 
     def _away(self, error: HttpError) -> CommandError:
         return CommandError(
@@ -126,6 +127,30 @@ class Api:
         )
 
 
+def refusal(status: int, body: bytes, before: str = "") -> CommandError:
+    """What an API says of a request that it does not answer, and what to do; `before` names the API."""
+    error = _error_of(body)
+    said = str(error.get("message") or error.get("detail") or f"it answered {status}")
+    details = error.get("details")
+    hint = details.get("hint") if isinstance(details, dict) else ""
+    if status == 401:
+        hint = _SIGN_IN
+    elif status == 403:
+        hint = hint or "ask for the role toolhive-registry-user"
+    code = Code.STORE_UNAVAILABLE if status >= 500 else _CODES.get(status, Code.INVALID)
+    tries = str(hint or "").splitlines()
+    return CommandError(code, f"{before}{said}", tries=tries, details=error)
+
+
+_CODES = {
+    401: Code.FORBIDDEN,
+    403: Code.FORBIDDEN,
+    404: Code.NOT_FOUND,
+    409: Code.CONFLICT,
+    410: Code.NOT_FOUND,
+    422: Code.POLICY_REFUSED,
+    429: Code.RATE_LIMITED,
+}
 _SIGN_IN = (
     "thv auth token NAME --context CLUSTER > token   (by somebody who knows the cluster)\n"
     "--token-file token   (or THV_TOKEN_FILE)\n"
