@@ -45,7 +45,7 @@ def test_help_imports_no_command_and_nothing_of_ours_but_the_tree() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["registry --help", "version", "registry list", "search notes", "show weather", "show weather -o upstream",
+    ["registry --help", "version", "registry list", "list", "install --help", "search notes", "show weather", "show weather -o upstream",
      "get mcpregistries", "explain mcpregistry.spec", "config view", "completion bash",
      "operator --help", "operator manifests", "operator images"],
 )  # fmt: skip
