@@ -37,7 +37,12 @@ def field_words(text: str) -> str:
 def split_search(text: str) -> tuple[list[str], list[tuple[str, ...]]]:
     """The single words and the phrases of a search; a quotation mark without a partner is plain text."""
     phrases = [tuple(words_of(inner)) for inner in _PHRASE.findall(text)]
-    return words_of(_PHRASE.sub(" ", text)), [phrase for phrase in phrases if phrase]
+    return words_of(without_phrases(text)), [phrase for phrase in phrases if phrase]
+
+
+def without_phrases(text: str) -> str:
+    """What of a search is no phrase."""
+    return _PHRASE.sub(" ", text)
 
 
 def grams_expression(text: str, common: Mapping[str, int]) -> str:

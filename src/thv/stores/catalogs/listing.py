@@ -1,0 +1,344 @@
+"""The list of servers: filters, order, pages, counts and facets.
+
+In the flow: behind `GET /api/v1/mcp_servers`. A page goes on behind the key of the last row of the one before, so it
+needs no state that could be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from thv.domain.selectors import Requirement
+from thv.domain.text import label_value
+from thv.stores.catalogs.join import Joined
+from thv.stores.catalogs.query import CLASSES, VALIDATED, Counts, Key, Listed, ListQuery, Page
+from thv.stores.catalogs.rows import SIGNED
+from thv.stores.catalogs.scope import Reach, Scope, Shelf
+from thv.stores.catalogs.search import Sought, joined, seek
+from thv.stores.models.query import Own, Sort
+from thv.stores.models.where import (
+    NOTHING,
+    REGISTRY_NAME,
+    REGISTRY_NAMESPACE,
+    Columns,
+    Condition,
+    conditions,
+    plain_label,
+)
+
+PAGE_LIMIT = 4 << 20
+FACET_LIMIT = 100
+UNKNOWN = "unknown"
+
+_COLUMNS = Columns(item="s.id", key="s.key")
+_NOBODY = Own("", "", "")
+_FROM = "FROM entry s CROSS JOIN registry r ON r.id = s.registry"
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A column that rows are sorted by."""
+
+    sql: str
+    descending: bool = False
+    values: tuple[Any, ...] = ()
+
+
+_TIES = (Order("s.key"), Order("s.version"), Order("r.namespace || '/' || r.name"))
+
+
+def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit: int) -> Page:
+    """One page of what the query finds."""
+    seen, scope = reach.seen, reach.chosen
+    asked = _asked(shelf, scope, query)
+    order = _order(query, asked.sought)
+    rows = _rows(shelf, asked, order, after, limit + 1)
+    shown = _listed(shelf, seen, rows[:limit])
+    following = shown[-1].place if shown and len(shown) < len(rows) else None
+    return Page(
+        rows=tuple(shown),
+        counts=counts(shelf, seen, every=query.every),
+        filtered=_filtered(shelf, scope, query, asked),
+        following=following,
+        partial=asked.sought is not None and asked.sought.partial,
+    )
+
+
+def width_of(query: ListQuery) -> int:
+    """How many values the keys of its rows have."""
+    return len(_order(query, None))
+
+
+def counts(shelf: Shelf, seen: Scope, *, every: bool = False) -> Counts:
+    """What there is before any filter, by class."""
+    known: Counts | None = shelf.remembered(seen, ("counts", every))
+    if known is None:
+        which = seen.rows() if every else seen.best()
+        rows = shelf.ask(f"SELECT r.trust = 0, count(*) {_FROM} WHERE {which} GROUP BY 1")
+        found = dict(rows.fetchall())
+        known = Counts(found.get(1, 0), found.get(0, 0))
+        shelf.remember(seen, ("counts", every), known, 200)
+    return known
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A query within a scope."""
+
+    found: list[Condition]
+    sought: Sought | None
+
+    @property
+    def source(self) -> tuple[str, tuple[Any, ...]]:
+        """As SQL: where the rows come from, all conditions fulfilled."""
+        sql, values = joined(self.found)
+        if self.sought is not None and self.sought.weights:
+            hits = "CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]') "
+            origin = f"FROM json_each(?) h {hits}CROSS JOIN registry r ON r.id = s.registry"
+            return f"{origin} WHERE {sql}", (self.sought.weights, *values)
+        return f"{_FROM} WHERE {sql}", values
+
+
+def _asked(shelf: Shelf, scope: Scope, query: ListQuery) -> _Asked:
+    found = _conditions(shelf, scope, query)
+    if query.wish is None or NOTHING in found:
+        return _Asked(found, None)
+    key = ("sought", query.wish, query.where, query.classes, query.trust, query.every)
+    sought: Sought | None = shelf.remembered(scope, key)
+    if sought is None:
+        sought = seek(shelf, scope, query.wish, found)
+        shelf.remember(scope, key, sought, 500 + len(sought.weights))
+    return _Asked([*found, sought.condition], sought)
+
+
+def _conditions(shelf: Shelf, scope: Scope, query: ListQuery) -> list[Condition]:
+    own, others = _told_by_registries(query.where.labels)
+    where = msgspec.structs.replace(query.where, labels=others)
+    return [
+        Condition(scope.rows() if query.every else scope.best()),
+        *_registry_conditions(scope, query, own),
+        *_vouched(query),
+        *conditions(where, _NOBODY, shelf.traits(), _COLUMNS),
+    ]
+
+
+def _vouched(query: ListQuery) -> Iterable[Condition]:
+    if query.signed is not None:
+        word = "IN" if query.signed else "NOT IN"
+        yield Condition(f"s.id {word} (SELECT item FROM fact WHERE fact = ?)", (SIGNED,))
+    if query.scans and UNKNOWN not in query.scans:
+        yield NOTHING
+
+
+def _told_by_registries(
+    labels: tuple[Requirement, ...],
+) -> tuple[tuple[Requirement, ...], tuple[Requirement, ...]]:
+    names = (REGISTRY_NAME, REGISTRY_NAMESPACE)
+    own = tuple(need for need in labels if plain_label(need.key) in names)
+    return own, tuple(need for need in labels if need not in own)
+
+
+def _registry_conditions(
+    scope: Scope, query: ListQuery, labels: tuple[Requirement, ...]
+) -> Iterable[Condition]:
+    """What a registry decides for all of its rows: the class, the trust level, its labels."""
+    tests: list[Callable[[Joined], bool]] = []
+    if query.classes and set(query.classes) != set(CLASSES):
+        wanted = VALIDATED in query.classes
+        tests.append(lambda each: (each.trust == 0) is wanted)
+    if query.trust:
+        tests.append(lambda each: each.trust in query.trust)
+    tests.extend(_label_test(need) for need in labels)
+    if tests:
+        ids = [str(each.id) for each in scope.registries if all(test(each) for test in tests)]
+        yield Condition(f"s.registry IN ({','.join(ids)})") if ids else NOTHING
+
+
+def _label_test(need: Requirement) -> Callable[[Joined], bool]:
+    attribute = "name" if plain_label(need.key) == REGISTRY_NAME else "namespace"
+    return lambda each: need.matches({need.key: label_value(getattr(each, attribute))})
+
+
+# ---------------------------------------------------------------- order
+
+
+def _order(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
+    down = query.descending
+    match query.sort:
+        case Sort.NAME:
+            return (Order("s.key", down), *_TIES[1:])
+        case Sort.UPDATED | Sort.STARS | Sort.PULLS:
+            return (Order(f"s.{query.sort.value}", down), *_TIES)
+        case Sort.TRUST:
+            return (Order("r.trust", not down), *_TIES)
+        case Sort.RELEVANCE:
+            found = _relevance(query, sought)
+            turned = [
+                msgspec.structs.replace(each, descending=each.descending is not down)
+                for each in found
+            ]
+            return (*turned, *_TIES)
+
+
+def _relevance(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
+    """The name itself, names that begin so, then the standing; where not all was found, how much was."""
+    standing = (Order("r.trust"), Order("s.score", descending=True))
+    if sought is not None and sought.weights:
+        return (Order("json_extract(h.value, '$[1]')", descending=True), *standing)
+    text = query.wish.text if query.wish else ""
+    near = (
+        "CASE WHEN s.short = ? OR lower(s.key) = ? OR lower(s.name) = ? THEN 0 "
+        "WHEN substr(s.short, 1, length(?)) = ? THEN 1 ELSE 2 END"
+    )
+    return (Order(near, values=(text,) * 5), *standing)
+
+
+def _behind(order: tuple[Order, ...], after: Key) -> Condition:
+    """Rows that come after a key: greater in the first column that differs."""
+    sql, values = "0", tuple[Any, ...]()
+    for column, value in zip(reversed(order), reversed(after), strict=True):
+        sign = "<" if column.descending else ">"
+        sql = f"({column.sql} {sign} ? OR ({column.sql} = ? AND {sql}))"
+        values = (*column.values, value, *column.values, value, *values)
+    return Condition(sql, values)
+
+
+# ---------------------------------------------------------------- rows
+
+
+class _Row(msgspec.Struct, frozen=True):
+    id: int
+    registry: int
+    name: str
+    key: str
+    version: str
+    digest: str
+    place: Key
+
+
+def _rows(
+    shelf: Shelf, asked: _Asked, order: tuple[Order, ...], after: Key | None, limit: int
+) -> list[_Row]:
+    source, values = asked.source
+    behind = _behind(order, after) if after is not None else Condition("1")
+    columns = ", ".join(each.sql for each in order)
+    directions = ", ".join(
+        f"{7 + place} {'DESC' if each.descending else 'ASC'}" for place, each in enumerate(order)
+    )
+    rows = shelf.ask(
+        f"SELECT s.id, s.registry, s.name, s.key, s.version, s.digest, {columns} {source} "
+        f"AND {behind.sql} ORDER BY {directions} LIMIT ?",
+        (*(value for each in order for value in each.values), *values, *behind.values, limit),
+    )
+    return [_row(row) for row in rows]
+
+
+def _row(values: tuple[Any, ...]) -> _Row:
+    id_, registry, name, key, version, digest, *place = values
+    return _Row(id_, registry, name, key, version, digest, tuple(place))
+
+
+def _listed(shelf: Shelf, seen: Scope, rows: list[_Row]) -> list[Listed]:
+    """With their bodies, as far as they fit on a page."""
+    ids = ",".join(str(row.id) for row in rows)
+    bodies = dict(shelf.ask(f"SELECT id, body FROM body WHERE id IN ({ids})").fetchall())
+    others = _others(shelf, seen, ids)
+    found, size = list[Listed](), 0
+    for row in rows:
+        body = bodies[row.id]
+        size += len(body)
+        if found and size > PAGE_LIMIT:
+            break
+        also = tuple(other for other in others.get(row.name, ()) if other != row.registry)
+        found.append(
+            Listed(row.name, row.key, row.registry, row.version, row.digest, body, also, row.place)
+        )
+    return found
+
+
+def _others(shelf: Shelf, seen: Scope, ids: str) -> dict[str, list[int]]:
+    """Which registries of those that are seen have a name, where they are several."""
+    rows = shelf.ask(
+        "SELECT DISTINCT o.name, o.rank, o.registry FROM entry s CROSS JOIN entry o "
+        f"ON o.name = s.name WHERE s.id IN ({ids}) AND {seen.rows('o')} ORDER BY o.name, o.rank"
+    )
+    found: dict[str, list[int]] = {}
+    for name, _, registry in rows:
+        found.setdefault(name, []).append(registry)
+    return found
+
+
+def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> int:
+    key = ("filtered", msgspec.structs.replace(query, sort=Sort.NAME, descending=False))
+    known: int | None = shelf.remembered(scope, key)
+    if known is None:
+        source, values = asked.source
+        (known,) = shelf.ask(f"SELECT count(*) {source}", values).fetchone()
+        shelf.remember(scope, key, known, 400)
+    return known
+
+
+# ---------------------------------------------------------------- facets
+
+_FACETS = {
+    "category": "CASE r.trust WHEN 0 THEN 'validated' ELSE 'community' END",
+    "trust_level": "CASE r.trust WHEN 0 THEN 'trusted' WHEN 1 THEN 'tested' ELSE 'raw' END",
+    "registry": "r.namespace || '/' || r.name",
+}
+_OF_TRAITS = {
+    "functional_category": "category",
+    "tier": "tier",
+    "transport": "transport",
+    "kind": "kind",
+}
+_COUNTED = "GROUP BY 1 HAVING value != '' ORDER BY count DESC, value LIMIT"
+
+
+def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, int]]:
+    """How many of what the query finds have each value of an attribute, the most frequent ones first."""
+    asked = _asked(shelf, scope, query)
+    source, values = asked.source
+    origin, _, tests = source.partition(" WHERE ")
+    found = {}
+    for name, sql in _FACETS.items():
+        found[name] = f"SELECT {sql} AS value, count(*) AS count {source}"
+    for name, column in _OF_TRAITS.items():
+        found[name] = (
+            f"SELECT t.{column} AS value, count(*) AS count {origin} "
+            f"CROSS JOIN traits t ON t.id = s.traits WHERE {tests}"
+        )
+    found["status"] = (
+        "SELECT CASE t.status WHEN 'deprecated' THEN 'Deprecated' ELSE 'Active' END AS value, "
+        f"count(*) AS count {origin} CROSS JOIN traits t ON t.id = s.traits WHERE {tests}"
+    )
+    found["tags"] = (
+        f"SELECT substr(f.fact, 2) AS value, count(*) AS count {origin} "
+        f"CROSS JOIN fact f ON f.item = s.id AND f.fact >= 't' AND f.fact < 'u' WHERE {tests}"
+    )
+    return {
+        name: dict(shelf.ask(f"{sql} {_COUNTED} {FACET_LIMIT}", values).fetchall())
+        for name, sql in found.items()
+    }
+
+
+def functional_categories(shelf: Shelf, scope: Scope) -> dict[str, int]:
+    """How many servers each functional category has."""
+    known: dict[str, int] | None = shelf.remembered(scope, "functional categories")
+    if known is None:
+        rows = shelf.ask(
+            f"SELECT t.category, count(*) FROM entry s CROSS JOIN traits t ON t.id = s.traits "
+            f"WHERE {scope.best()} AND t.category != '' GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        known = dict(rows.fetchall())
+        shelf.remember(scope, "functional categories", known, 100 * len(known) + 200)
+    return known
+
+
+def with_groups(shelf: Shelf, scope: Scope) -> set[int]:
+    """The registries that have groups."""
+    rows = shelf.ask(
+        "SELECT DISTINCT s.registry FROM fact f CROSS JOIN entry s ON s.id = f.item "
+        f"WHERE f.fact >= 'g' AND f.fact < 'h' AND {scope.rows()}"
+    )
+    return {registry for (registry,) in rows}

@@ -1,0 +1,98 @@
+"""A search that forgives: what has all words, else what has the most and the rarest of them.
+
+In the flow: `listing` asks for a condition, and for an order where not everything was found. How rare a word is, is
+counted within the scope, so that nothing else can be read from the order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from thv.stores.catalogs.query import Wish
+from thv.stores.catalogs.scope import Scope, Shelf
+from thv.stores.models.where import NOTHING, Condition
+
+_ENOUGH = 0.7
+"""The share of the best weight that a row must have."""
+_FIELDS = (("{name title}", 1.0), ("tags", 0.6), ("tools", 0.3))
+"""What a word is worth more than once where it stands."""
+_FOUND = "s.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
+
+
+class Sought(msgspec.Struct, frozen=True):
+    """What a wish means in a scope."""
+
+    condition: Condition
+    weights: str = ""
+    """JSON of [id, weight] where not all was found; `""` otherwise."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether nothing has all of it."""
+        return bool(self.weights)
+
+
+def seek(shelf: Shelf, scope: Scope, wish: Wish, within: list[Condition]) -> Sought:
+    """What the wish finds among the rows that fulfil the conditions."""
+    if wish.is_empty:
+        return Sought(NOTHING)
+    strict = Condition(_FOUND, (wish.expression,))
+    if _any(shelf, [*within, strict]):
+        return Sought(strict)
+    weighed = _weigh(shelf, scope, wish, within)
+    if not weighed:
+        return Sought(NOTHING)
+    text = msgspec.json.encode(weighed).decode()
+    return Sought(Condition("1"), text)
+
+
+def _any(shelf: Shelf, found: list[Condition]) -> bool:
+    sql, values = joined(found)
+    return shelf.ask(f"SELECT 1 FROM entry s WHERE {sql} LIMIT 1", values).fetchone() is not None
+
+
+def joined(found: list[Condition]) -> tuple[str, tuple[Any, ...]]:
+    """Conditions as one."""
+    sql = " AND ".join(each.sql for each in found)
+    return sql, tuple(value for each in found for value in each.values)
+
+
+def _weigh(
+    shelf: Shelf, scope: Scope, wish: Wish, within: list[Condition]
+) -> list[tuple[int, float]]:
+    """The rows that have enough of it, by id."""
+    weights = {part: _weight(shelf, scope, part) for part in wish.weighed}
+    known = {part: weight for part, weight in weights.items() if weight}
+    if not known:
+        return []
+    parts, values = [], list[Any]()
+    for part, weight in known.items():
+        parts.append("SELECT rowid AS id, ? AS base, 0.0 AS more FROM words WHERE words MATCH ?")
+        values += (weight, part)
+        for field, share in _FIELDS:
+            parts.append("SELECT rowid, 0.0, ? FROM words WHERE words MATCH ?")
+            values += (weight * share, f"{field} : {part}")
+    sql, more = joined(within)
+    rows = shelf.ask(
+        f"SELECT w.id, w.base, w.base + w.more FROM (SELECT id, sum(base) AS base, sum(more) AS more "
+        f"FROM ({' UNION ALL '.join(parts)}) GROUP BY id) w CROSS JOIN entry s ON s.id = w.id "
+        f"WHERE {sql}",
+        (*values, *more),
+    ).fetchall()
+    best = max((base for _, base, _ in rows), default=0.0)
+    return [(id_, round(weight, 6)) for id_, base, weight in rows if base >= best * _ENOUGH]
+
+
+def _weight(shelf: Shelf, scope: Scope, part: str) -> float:
+    """The rarer, the more; nothing for what nobody has."""
+    known: float | None = shelf.remembered(scope, ("weight", part))
+    if known is None:
+        sql, values = joined([Condition(scope.best()), Condition(_FOUND, (part,))])
+        (having,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {sql}", values).fetchone()
+        (every,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {scope.best()}").fetchone()
+        known = math.log1p(every / having) if having else 0.0
+        shelf.remember(scope, ("weight", part), known, 200 + len(part))
+    return known

@@ -1,0 +1,78 @@
+"""The tables of the catalog.
+
+In the flow: `join` writes them, everything else here reads them.
+
+    registry  one row each; trust 0 is the highest level, its standing sorts the best first
+    entry     the latest version of a name in a registry; rank 0 is the best registry that has the name
+    body      the Server Definition, but for what differs by registry and by caller
+    spoken    its words by field;  words  full text index over them
+    fact      tags, custom metadata and groups;  tool  its tools   (both by id of `entry`, as in a registry's model)
+    traits    what many entries have in common
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from thv.domain.text import label_value
+
+DATABASE = "catalog.db"
+_CACHE_KIB = 2048
+_BUSY = 10.0
+
+TABLES = """
+CREATE TABLE registry(
+    id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL,
+    trust INTEGER NOT NULL, standing TEXT NOT NULL, content TEXT NOT NULL, UNIQUE(namespace, name));
+CREATE TABLE traits(
+    id INTEGER PRIMARY KEY, tier TEXT NOT NULL, category TEXT NOT NULL, transport TEXT NOT NULL,
+    kind TEXT NOT NULL, status TEXT NOT NULL, trust TEXT NOT NULL);
+CREATE TABLE entry(
+    id INTEGER PRIMARY KEY, registry INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
+    short TEXT NOT NULL, rank INTEGER NOT NULL, traits INTEGER NOT NULL, score INTEGER NOT NULL,
+    stars INTEGER NOT NULL, pulls INTEGER NOT NULL, updated INTEGER NOT NULL,
+    version TEXT NOT NULL, digest TEXT NOT NULL, stamp BLOB NOT NULL);
+CREATE TABLE body(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE spoken(
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL,
+    tags TEXT NOT NULL, tools TEXT NOT NULL);
+CREATE TABLE fact(item INTEGER NOT NULL, fact TEXT NOT NULL, PRIMARY KEY(item, fact)) WITHOUT ROWID;
+CREATE TABLE tool(
+    item INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, schema BLOB,
+    words TEXT NOT NULL,
+    PRIMARY KEY(item, name)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5(
+    name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
+CREATE UNIQUE INDEX entry_by_registry ON entry(registry, name);
+CREATE INDEX entry_by_name ON entry(name, rank, registry);
+CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);
+CREATE INDEX fact_by_fact ON fact(fact, item);
+CREATE INDEX tool_by_name ON tool(name, item);
+"""
+
+
+def create(folder: Path) -> sqlite3.Connection:
+    """The connection of the one who writes, over new and empty tables.
+
+    The file is of this process alone and made anew by the next one, so nothing is done for it to outlive a crash.
+    """
+    connection = connect(folder)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=OFF")
+    connection.executescript(TABLES)
+    return connection
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """A connection of its own; whoever only reads sees what was written last as a whole."""
+    connection = sqlite3.connect(
+        (folder / DATABASE).absolute().as_uri(),
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=_BUSY,
+    )
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.create_function("label_value", 1, label_value, deterministic=True)
+    return connection
