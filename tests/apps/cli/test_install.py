@@ -163,8 +163,9 @@ def test_missing_values_are_named_with_the_commands_that_give_them(corp: Cli) ->
     create = "thv secret create notes --from-file NOTES_TOKEN=FILE"
     assert create in lines
     assert lines[-1] == "thv install notes --registry corp --secret notes"
+    assert 'no Secret "absent" yet' in corp.ok("install notes --name a --secret absent").err
     corp.ok(create.replace("FILE", str(corp.file("token", "canary"))))
-    corp.ok(lines[-1])
+    assert "no Secret" not in corp.ok(lines[-1]).err
     assert server(corp, "notes")["spec"]["secrets"] == [
         {"name": "notes", "key": "NOTES_TOKEN", "targetEnvName": "NOTES_TOKEN"}
     ]
@@ -261,7 +262,8 @@ def test_a_registry_is_listed_with_where_its_servers_are(corp: Cli) -> None:
     }
     assert rows(corp, "list --registry corp")[0][4] == "team/docs"
     assert "1 of 3 servers shown" in corp.ok("list --registry corp --limit 1").err
-    assert corp.ok("list -n nowhere").out == ""
+    assert "no server is installed" in corp.ok("list -n nowhere").err
+    assert "has these labels" in corp.ok("list -l team=nobody").err
 
 
 def test_a_server_that_was_labelled_by_hand_belongs_to_its_registry(corp: Cli) -> None:

@@ -229,6 +229,10 @@ def _tries(session: Session, error: ChoiceError, name: str) -> list[str]:
 def _values(session: Session, error: ChoiceError, name: str) -> list[str]:
     if not error.names and not error.secrets:
         return ["keep one of the two"]
+    if (
+        error.meant
+    ):  # the command line is not repeated: it holds the misspelled one, and perhaps a secret
+        return [f"--env {each}=VALUE" for each in error.names]
     words = [word for each in error.names for word in ("--env", f"{each}=VALUE")]
     if error.secrets:
         words += ["--secret", name]

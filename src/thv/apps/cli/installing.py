@@ -34,6 +34,7 @@ from thv.domain.resources import (
     GROUP,
     MCP_SERVER,
     OLD_GROUP,
+    SECRET,
     SERVER_KINDS,
     TOOL_CONFIG_KINDS,
     Kind,
@@ -212,6 +213,24 @@ def _in_place(there: JsonObject, obj: JsonObject) -> JsonObject:
     annotations = {**annotations_of(there), **annotations_of(obj)}
     metadata |= {"labels": labels} | ({"annotations": annotations} if annotations else {})
     return {**there, "metadata": metadata, "spec": obj["spec"]}
+
+
+async def missing_secrets(session: Session, server: JsonObject) -> list[str]:
+    """The Secrets that the server names and that are not there, as far as one may see; values are not read."""
+    names = dict.fromkeys(each["name"] for each in server["spec"].get("secrets") or ())
+    try:
+        return [
+            name for name in names if not await _has_secret(session, namespace_of(server), name)
+        ]
+    except ThvError as error:
+        if error.code is Code.FORBIDDEN:
+            return []
+        raise
+
+
+async def _has_secret(session: Session, namespace: str, name: str) -> bool:
+    store = session.place.resources
+    return bool((await store.list(SECRET, namespace, name=name, partial=True)).items)
 
 
 # Who runs it -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from thv.apps.cli.command import OBJECTS, Command, command
 from thv.apps.cli.completion import registry_names, server_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.hiding import shown_resource
-from thv.apps.cli.installing import Done, Order, install, next_steps
+from thv.apps.cli.installing import Done, Order, install, missing_secrets, next_steps
 from thv.apps.cli.manifest_files import title_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import print_value, yaml_of
@@ -48,10 +48,21 @@ async def _install(
     session.console.out.flush()  # what is said next comes after it, also in a pipe
     for note in made.notes:
         session.console.step("note", note)
-    if wait and not dry:
-        await _wait(session, done, timeout)
-    elif not dry:
+    if dry:
+        return
+    await _tell_missing(session, done[-1])
+    if wait:
+        await _wait(session, done[-1], timeout)
+    else:
         _tell(session, next_steps(session, done[-1].obj))
+
+
+async def _tell_missing(session: Session, server: Done) -> None:
+    """Without its Secrets a server does not start; they may come later."""
+    there = session.there(session.namespace)
+    for name in await missing_secrets(session, server.obj):
+        todo = f"{session.program} secret create {name} --from-file KEY=FILE{there}"
+        session.console.step("note", f'there is no Secret "{name}" yet. Try: {todo}')
 
 
 def _tell(session: Session, steps: Sequence[str]) -> None:
@@ -62,8 +73,8 @@ def _tell(session: Session, steps: Sequence[str]) -> None:
         session.console.hint(line[:1].upper() + line[1:])
 
 
-async def _wait(session: Session, done: list[Done], timeout: float) -> None:
-    server = await started(session, done[-1], timeout)
+async def _wait(session: Session, installed: Done, timeout: float) -> None:
+    server = await started(session, installed, timeout)
     url = (server.get("status") or {}).get("url")
     session.console.step("ok", f"it runs{f' at {url}' if url else ''}")
 

@@ -86,7 +86,8 @@ async def list_servers(
     print_list(shown, rows, session.output, session.console, headers=session.headers)
     if not rows:
         place = "" if all_namespaces else f' in the namespace "{session.namespace}"'
-        session.console.step("note", f"no server is installed{place}")
+        what = "no installed server has these labels" if selector else "no server is installed"
+        session.console.step("note", what + place)
         session.console.hint(f"Install one: {session.program} install NAME --registry R")
 
 
