@@ -5,30 +5,94 @@ In the flow: mounted at the root, so that every handler finds it in its call.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from thv import data
+from thv.apps.catalog_api.joins import Joins
+from thv.apps.catalog_api.settings import Settings
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.aggregate import Visible
 from thv.apps.registry_api.door import Registries
+from thv.apps.registry_api.follow import Key
+from thv.apps.registry_api.guard import is_open
 from thv.apps.registry_api.served import Served
 from thv.apps.registry_api.standing import Standing
+from thv.stores.catalogs.join import Joined
+from thv.stores.catalogs.scope import Scope, Shelf
+from thv.stores.catalogs.wishes import Wishes, load_vocabulary
+from thv.stores.resources.base import ResourceStore
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What the catalog is given."""
+
+    resources: ResourceStore
+    clock: Callable[[], datetime]
+    settings: Settings = Settings()
 
 
 class Catalog:
     """The registries of a process, as callers see them together."""
 
     def __init__(
-        self, registries: Registries, standing: Standing, visible: Visible | None = None
+        self,
+        registries: Registries,
+        standing: Standing,
+        joins: Joins,
+        around: Around,
+        visible: Visible | None = None,
     ) -> None:
-        """`standing` orders registries, the best first; `visible` limits what a caller sees, None: to nothing."""
+        """`standing` orders registries, the best first; `visible` limits what a caller sees, None: nothing does."""
         self.registries = registries
+        self.resources = around.resources
+        self.clock = around.clock
         self.standing = standing
+        self.settings = around.settings
+        self.wishes = Wishes(load_vocabulary(data.read("search.json")))
+        self._joins = joins
         self._visible = visible
+
+    @property
+    def shelf(self) -> Shelf:
+        """The content of all of them, joined."""
+        return self._joins.shelf
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether everything that moved is joined."""
+        return self._joins.is_at_rest
 
     async def visible(self, call: Call) -> list[Served]:
         """The registries that the caller may list, the best first; raises ProblemError for a caller nobody knows."""
         every = list(self.registries.every())
         seen = every if self._visible is None else await self._visible(call.request, every)
         return sorted(seen, key=self.standing.of)
+
+    async def seen(self, call: Call) -> Scope:
+        """The part of the content that the caller may see."""
+        return self.shelf.scope(served.owner for served in await self.visible(call))
+
+    def served(self, joined: Joined) -> Served:
+        """The registry behind a part of the content; raises SNAPSHOT_UNAVAILABLE for one that just went."""
+        found = self.registries.find(joined.namespace, joined.name)
+        if found is None:
+            raise ProblemError(
+                Word.SNAPSHOT_UNAVAILABLE, "The content is about to change.", retry_after=1
+            )
+        return found
+
+    def is_open(self, joined: Joined) -> bool:
+        """Whether everybody may read it."""
+        found = self.registries.find(joined.namespace, joined.name)
+        return found is not None and is_open(found)
+
+    async def wait_for_move(self, key: Key) -> None:
+        """Returns when a registry says or serves something else."""
+        await self._joins.wait_for_move(key)
 
     def at(self, namespace: str, name: str) -> Served:
         """A registry of which the caller may know; raises REGISTRY_NOT_FOUND."""

@@ -5,6 +5,8 @@ In the flow: handlers put bytes together themselves; a test validates every answ
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import msgspec
 
 from thv.apps.registry_api.schemas import Metadata, Trust
@@ -56,4 +58,407 @@ class RegistryList(msgspec.Struct):
     metadata: Metadata
 
 
-SHAPES: tuple[type, ...] = (DescribedRegistry, RegistryList)
+# ---------------------------------------------------------------- servers
+
+
+class CatalogToolSummary(msgspec.Struct, omit_defaults=True):
+    """A tool of a server."""
+
+    name: str
+    description: str
+    input_schema: Any = None
+    annotations: Any = None
+
+
+class CatalogMetadata(msgspec.Struct, omit_defaults=True):
+    """What is known of the popularity of a server; what is not known is absent."""
+
+    stars: int | msgspec.UnsetType = msgspec.UNSET
+    pulls: int | msgspec.UnsetType = msgspec.UNSET
+    last_updated: str | msgspec.UnsetType = msgspec.UNSET
+    repository_url: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RecommendedResources(msgspec.Struct, omit_defaults=True):
+    """Compute for a server, as Kubernetes spells it."""
+
+    cpu: str | msgspec.UnsetType = msgspec.UNSET
+    memory: str | msgspec.UnsetType = msgspec.UNSET
+    cpu_limit: str | msgspec.UnsetType = msgspec.UNSET
+    memory_limit: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class EnvironmentVariable(msgspec.Struct, omit_defaults=True):
+    """A variable of a server; the default of a secret is never told."""
+
+    name: str
+    description: str
+    required: bool
+    default: str | msgspec.UnsetType = msgspec.UNSET
+    secret: bool = False
+
+
+class DeploymentConfig(msgspec.Struct, omit_defaults=True):
+    """How a server is run."""
+
+    security_profile: Literal["none", "network", "custom"]
+    env_vars: list[EnvironmentVariable]
+    recommended_resources: RecommendedResources | msgspec.UnsetType = msgspec.UNSET
+
+
+class AirGapped(msgspec.Struct, omit_defaults=True):
+    """What a closed network needs to know."""
+
+    dependencies: list[str]
+    image_digest: str | msgspec.UnsetType = msgspec.UNSET
+    offline_docs_path: str | msgspec.UnsetType = msgspec.UNSET
+    verified_date: str | msgspec.UnsetType = msgspec.UNSET
+    size_mb: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class CatalogRegistryInfo(msgspec.Struct):
+    """The registry that answers for a server, and others that have it."""
+
+    namespace: str
+    name: str
+    trust_level: Trust
+    version: str
+    digest: str
+    also_in: list[str]
+
+
+class CatalogListedServer(msgspec.Struct, omit_defaults=True):
+    """A Server Definition as lists have it; with `fields` only some of its members."""
+
+    name: str
+    display_name: str | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    category: Literal["validated", "community"] | msgspec.UnsetType = msgspec.UNSET
+    provider: str | msgspec.UnsetType = msgspec.UNSET
+    image: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    packages: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    transport: str | msgspec.UnsetType = msgspec.UNSET
+    target_port: int | msgspec.UnsetType = msgspec.UNSET
+    tools: list[CatalogToolSummary] | msgspec.UnsetType = msgspec.UNSET
+    tags: list[str] | msgspec.UnsetType = msgspec.UNSET
+    metadata: CatalogMetadata | msgspec.UnsetType = msgspec.UNSET
+    deployment_config: DeploymentConfig | msgspec.UnsetType = msgspec.UNSET
+    tier: str | msgspec.UnsetType = msgspec.UNSET
+    status: Literal["Active", "Deprecated"] | msgspec.UnsetType = msgspec.UNSET
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    functional_category: str | msgspec.UnsetType = msgspec.UNSET
+    air_gapped: AirGapped | msgspec.UnsetType = msgspec.UNSET
+    registry_info: CatalogRegistryInfo | msgspec.UnsetType = msgspec.UNSET
+
+
+class ClassCounts(msgspec.Struct):
+    """Servers by class; the two sum to the total."""
+
+    validated: int
+    community: int
+
+
+class CatalogListMetadata(Metadata, kw_only=True, omit_defaults=True):
+    """Counts of a list of servers."""
+
+    categories: ClassCounts
+    partial: bool = False
+    changed: bool = False
+    facets: dict[str, dict[str, int]] | msgspec.UnsetType = msgspec.UNSET
+
+
+class CatalogServerList(msgspec.Struct):
+    """A page of servers."""
+
+    servers: list[CatalogListedServer]
+    metadata: CatalogListMetadata
+
+
+class CatalogLinks(msgspec.Struct):
+    """Where there is more about a server."""
+
+    export: str
+    versions: str
+    registry_api: str
+
+
+class CatalogServer(msgspec.Struct, omit_defaults=True):
+    """A Server Definition in full."""
+
+    name: str
+    display_name: str
+    description: str
+    category: Literal["validated", "community"]
+    provider: str
+    tools: list[CatalogToolSummary]
+    tags: list[str]
+    metadata: CatalogMetadata
+    deployment_config: DeploymentConfig
+    tier: str
+    status: Literal["Active", "Deprecated"]
+    version: str
+    air_gapped: AirGapped
+    registry_info: CatalogRegistryInfo
+    groups: list[str]
+    links: CatalogLinks
+    image: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+    packages: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    transport: str | msgspec.UnsetType = msgspec.UNSET
+    target_port: int | msgspec.UnsetType = msgspec.UNSET
+    functional_category: str | msgspec.UnsetType = msgspec.UNSET
+    permissions: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    args: list[Any] | msgspec.UnsetType = msgspec.UNSET
+    headers: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+    oauth_config: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    provenance: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    custom_metadata: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    approval: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+# ---------------------------------------------------------------- categories, tools, groups
+
+
+class Category(msgspec.Struct):
+    """A class of servers."""
+
+    display_name: str
+    description: str
+    server_count: int
+    enforcement_recommended: bool
+    verification_criteria: list[str]
+
+
+class Categories(msgspec.Struct):
+    """The two classes."""
+
+    validated: Category
+    community: Category
+
+
+class CategoryList(msgspec.Struct):
+    """The classes, and servers by what they are for."""
+
+    categories: Categories
+    functional_categories: dict[str, int]
+
+
+class CatalogToolOffer(msgspec.Struct, omit_defaults=True):
+    """A server that offers a tool."""
+
+    name: str
+    registry: str
+    version: str
+    trust_level: Trust
+    description: str
+    input_schema: Any = None
+
+
+class CatalogTool(msgspec.Struct):
+    """A tool."""
+
+    name: str
+    description: str
+    category: str
+    servers: list[CatalogToolOffer]
+    usage_count: int
+
+
+class CatalogGroup(msgspec.Struct):
+    """A group of a registry."""
+
+    name: str
+    description: str
+    servers: list[str]
+    remote_servers: list[str]
+    server_count: int
+    registry: str
+
+
+class CatalogGroupList(msgspec.Struct):
+    """Groups."""
+
+    groups: list[CatalogGroup]
+    metadata: Metadata
+
+
+# ---------------------------------------------------------------- states
+
+
+class RegistryCondition(msgspec.Struct):
+    """A condition of a registry."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition_time: str | None
+
+
+class SyncState(msgspec.Struct):
+    """Where the sync of a registry is."""
+
+    phase: str
+    message: str
+    last_attempt: str | None
+    attempt_count: int
+    last_sync_time: str | None
+    content_hash: str | None
+    revision: str | None
+    next_due: str | None
+    last_handled_request: str | None
+
+
+class ServerCounts(msgspec.Struct):
+    """What the last sync that changed something did."""
+
+    count: int
+    added: int
+    changed: int
+    removed: int
+    filtered: int
+    invalid: int
+    conversion_ratio: float
+
+
+class ApiState(msgspec.Struct):
+    """The registry's own API."""
+
+    phase: str | None
+    endpoint: str | None
+    ready_replicas: int
+
+
+class RegistryState(msgspec.Struct, omit_defaults=True):
+    """What the operator says of a registry."""
+
+    namespace: str
+    name: str
+    phase: str
+    observed_generation: int
+    generation: int
+    conditions: list[RegistryCondition]
+    sync: SyncState
+    servers: ServerCounts
+    api: ApiState
+    catalog_state: Pipeline | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegistryStateList(msgspec.Struct):
+    """The states of several registries."""
+
+    registries: list[RegistryState]
+    metadata: Metadata
+
+
+class SyncFailure(msgspec.Struct):
+    """Why a sync failed."""
+
+    code: str
+    message: str
+
+
+class PastSync(msgspec.Struct, omit_defaults=True):
+    """A sync that changed something, or failed."""
+
+    started_at: str | None
+    finished_at: str | None
+    trigger: str | None
+    outcome: str | None
+    revision: str | None
+    snapshot: str | None
+    added: int
+    changed: int
+    removed: int
+    filtered: int
+    invalid: int
+    converted: int
+    error: SyncFailure | msgspec.UnsetType = msgspec.UNSET
+
+
+class SyncHistory(msgspec.Struct):
+    """The last syncs, newest first."""
+
+    syncs: list[PastSync]
+    metadata: Metadata
+
+
+class NamedRegistry(msgspec.Struct):
+    """A registry."""
+
+    namespace: str
+    name: str
+
+
+class RequestedSync(msgspec.Struct, omit_defaults=True):
+    """A sync that was asked for."""
+
+    registry: NamedRegistry
+    request: str
+    state: Literal["queued", "running", "succeeded", "failed"]
+    joined: bool
+    status_url: str
+    result: PastSync | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegistryCounts(msgspec.Struct):
+    """Registries."""
+
+    total: int
+    ready: int
+    by_trust_level: dict[str, int]
+
+
+class ServerStatistics(msgspec.Struct):
+    """Servers, each name once."""
+
+    total: int
+    by_category: dict[str, int]
+    by_functional_category: dict[str, int]
+    by_tier: dict[str, int]
+    by_transport: dict[str, int]
+    by_kind: dict[str, int]
+
+
+class SyncStatistics(msgspec.Struct):
+    """Syncs that changed something or failed."""
+
+    runs: int
+    succeeded: int
+    p95_seconds: float | None
+
+
+class ConversionStatistics(msgspec.Struct):
+    """How the entries of the sources were read."""
+
+    entries: int
+    converted: int
+    ratio: float
+
+
+class Statistics(msgspec.Struct):
+    """Counts of what the caller may see."""
+
+    registries: RegistryCounts
+    servers: ServerStatistics
+    tools: int
+    sync_24h: SyncStatistics
+    conversion: ConversionStatistics
+    as_of: str
+
+
+SHAPES: tuple[type, ...] = (
+    DescribedRegistry,
+    RegistryList,
+    CatalogServerList,
+    CatalogServer,
+    CategoryList,
+    CatalogTool,
+    CatalogGroupList,
+    RegistryState,
+    RegistryStateList,
+    SyncHistory,
+    RequestedSync,
+    Statistics,
+)

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from thv.apps.catalog_api.catalog import Catalog
+from thv.apps.catalog_api.catalog import Around, Catalog
 from thv.apps.catalog_api.endpoints import ROWS
+from thv.apps.catalog_api.joins import Joins
 from thv.apps.catalog_api.schemas import SHAPES
+from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.server import Meter
 from thv.apps.registry_api.aggregate import Visible
@@ -37,12 +39,20 @@ def catalog(
     watched: Watched = lambda authorize: authorize,
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
+    told: CatalogSettings = CatalogSettings(),  # noqa: B008 # a frozen value
 ) -> Door:
-    """The door over all registries of these stores; arguments as `registries` has them."""
+    """The door over all registries of these stores; arguments as `registries` has them.
+
+    The catalog's own read model lies beside the folder of the others, for as long as the process runs.
+    """
 
     def root(follower: Follower, visible: Visible | None) -> Root:
         standing = Standing(settings.registry_order)
-        return Root(Catalog(follower, standing, visible), ROWS, SHAPES)
+        joins = Joins(follower, standing, models.parent / "catalog")
+        follower.tell(joins.moved)
+        around = Around(resources, clock, told)
+        place = Catalog(follower, standing, joins, around, visible)
+        return Root(place, ROWS, SHAPES, joins.run)
 
     return registries(
         resources,

@@ -12,6 +12,7 @@ from thv.apps.kit.http.message import Answer, Header, encode
 from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.difference import differences, summary
 from thv.apps.registry_api.pages import PLAIN_JSON, answer
+from thv.apps.registry_api.served import Served
 from thv.apps.registry_api.servers import place_of, version_of
 from thv.domain.canonical import JsonObject
 from thv.domain.facts import facts_of
@@ -23,8 +24,8 @@ from thv.stores.models.rows import definitions_of
 from thv.stores.models.view import View
 
 
-def compare_versions(call: Call) -> Answer:
-    """R5: one version against another one."""
+def compare_versions(call: Call, other: Served | None = None) -> Answer:
+    """R5: one version against another one, which may be of another registry."""
     served = place_of(call)
     view = served.view()
     if call.values["base"] is None:
@@ -37,12 +38,14 @@ def compare_versions(call: Call) -> Answer:
 
     def make() -> tuple[Header, bytes]:
         base, head = (
-            _read(call, view, call.values["base"]),
+            _read(call, other.view() if other else view, call.values["base"]),
             _read(call, view, call.names["version"]),
         )
         return PLAIN_JSON, encode(_comparison(base, head))
 
-    return answer(call, served, view, make)
+    # Of another registry the address does not tell what it serves now.
+    content = other.view().generation.content if other else ""
+    return answer(call, served, view, make, values={**call.values, "content": content})
 
 
 def _read(call: Call, view: View, text: str) -> Read:

@@ -5,7 +5,7 @@ In the flow: `wiring` calls this with registries and settings; what comes back i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -52,6 +52,8 @@ class Root(msgspec.Struct, frozen=True):
     rows: tuple[Endpoint, ...] = ()
     shapes: tuple[type, ...] = ()
     """The shapes of its answers, for the document."""
+    follow: Callable[[], Awaitable[None]] | None = None
+    """What goes on as long as it answers."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,9 @@ Key: TypeAlias = tuple[str, str]
 Updated: TypeAlias = Callable[[Registry, SnapshotRef], None]
 """Told of a snapshot that is served in place of another one; must not block."""
 
+Moved: TypeAlias = Callable[[Key], None]
+"""Told of a registry that is another one now, serves something else, or is gone; must not block."""
+
 _AT_ONCE = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 60.0
 _SOON = {Code.FORBIDDEN: 5.0, Code.STORE_UNAVAILABLE: 5.0}
@@ -73,6 +76,11 @@ class Follower:
         """Whose model this process has looked at once: files may be of another edition, or damaged."""
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._again: dict[Key, asyncio.Event] = {}
+        self._moved: Moved = lambda _: None
+
+    def tell(self, moved: Moved) -> None:
+        """Whom to tell of every registry that moves from now on."""
+        self._moved = moved
 
     def find(self, namespace: str, name: str) -> Served | None:
         """A registry that has an API."""
@@ -120,6 +128,7 @@ class Follower:
             self._served[key] = Served(registry, self._pool, path, self._seconds)
         else:
             served.describe(registry)
+        self._moved(key)
 
     async def _drop(self, key: Key) -> None:
         served = self._served.pop(key, None)
@@ -130,6 +139,7 @@ class Follower:
             await asyncio.wait([task])
         if served is not None:
             served.changed(rebuilt=True)
+            self._moved(key)
             path = self._path(served.registry)
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
@@ -178,6 +188,7 @@ class Follower:
         is_update = served in self._checked
         self._checked.add(served)
         served.changed(rebuilt=outcome.how == "full")
+        self._moved(served.owner)
         if is_update:
             self._updated(registry, ref)
         if outcome.how == "full":

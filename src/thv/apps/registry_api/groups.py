@@ -31,13 +31,15 @@ def list_groups(call: Call) -> Answer:
         found = groups.groups(view)
         count = len(found)
         metadata = {"total_count": count, "filtered_count": count, "count": count}
-        body = {"groups": [_group(each, form) for each in found], "metadata": metadata}
+        body = {"groups": [described(each, form) for each in found], "metadata": metadata}
         return content_type(form), encode(body)
 
     return answer(call, served, view, make, form)
 
 
-def _group(group: Group, form: Form) -> JsonObject:
+def described(group: Group, form: Form) -> JsonObject:
+    """A group in a list."""
+
     def named(*, remote: bool) -> list[str]:
         members = [member for member in group.members if member.remote is remote]
         return [m.key if form is Form.TOOLHIVE else m.name for m in members]

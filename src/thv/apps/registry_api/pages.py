@@ -118,13 +118,18 @@ def cache_control(call: Call, served: Served) -> Header:
 
 
 def next_link(call: Call, cursor: str) -> Header:
+    """The link to the next page."""
+    return (b"link", f'<{next_url(call, cursor)}>; rel="next"'.encode())
+
+
+def next_url(call: Call, cursor: str) -> str:
     """The address of the next page: that of this one with another cursor."""
     parts = call.request.query.split(b"&") if call.request.query else []
     kept = [part for part in parts if not part.startswith(b"cursor=")]
     query = b"&".join([*kept, b"cursor=" + cursor.encode()])
     host = call.request.header(b"host")
-    origin = f"{call.request.scheme}://{host}".encode() if _HOST.fullmatch(host) else b""
-    return (b"link", b'<%s%s?%s>; rel="next"' % (origin, call.request.path, query))
+    origin = f"{call.request.scheme}://{host}" if _HOST.fullmatch(host) else ""
+    return f"{origin}{call.request.path.decode('latin-1')}?{query.decode('latin-1')}"
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -71,6 +71,11 @@ class Served:
         """Why the newest snapshot is not served, `""` while it is."""
 
     @property
+    def path(self) -> Path:
+        """The folder of its read model."""
+        return self._path
+
+    @property
     def owner(self) -> tuple[str, str]:
         """Namespace and name."""
         return self.registry.namespace, self.registry.name

@@ -24,3 +24,8 @@ class Standing:
         name = "/".join(served.owner)
         trust = _TRUST[served.registry.spec.trust_level]
         return (trust, self._order.get(name, len(self._order)), name)
+
+    def text(self, served: Served) -> str:
+        """The same as text."""
+        trust, place, name = self.of(served)
+        return f"{trust}{place:06}{name}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -40,15 +40,27 @@ class Door:
     """The API of all registries of a resource store."""
 
     def __init__(
-        self, app: HttpServer, follower: Follower, resources: ResourceStore, following: Following
+        self,
+        app: HttpServer,
+        follower: Follower,
+        resources: ResourceStore,
+        following: Following,
+        beside: Root = Root(),  # noqa: B008 # a frozen value
     ) -> None:
         self.app = app
+        self.beside = beside
         self.follower = follower
         self._resources = resources
         self._following = following
 
     async def follow(self) -> None:
         """Keeps what is served in step with the registries, until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            if self.beside.follow is not None:
+                group.create_task(_run(self.beside.follow))
+            group.create_task(self._follow())
+
+    async def _follow(self) -> None:
         while True:
             try:
                 await self.follower.run(self._events())
@@ -61,6 +73,10 @@ class Door:
         async for obj, gone in observed(self._resources, view, listed=following.was_told):
             if following.only in (None, (namespace_of(obj), name_of(obj))):
                 yield obj, gone
+
+
+async def _run(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
 
 
 class Following:
@@ -136,4 +152,4 @@ def registries(
     )
     beside = root(follower, guard.visible if guard else None)
     app = many(follower, aggregate, options, seconds, beside)
-    return Door(app, follower, resources, following)
+    return Door(app, follower, resources, following, beside)

@@ -40,6 +40,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     default: Any = None
     required: bool = False
     """As the document says it; its handler refuses a request without."""
+    hint: str = ""
+    """What somebody may have meant whose value is none."""
     typed: bool = False
     """Where the official API says 422 instead of 400."""
 
@@ -137,6 +139,7 @@ def _refused(culprits: list[tuple[Culprit, Parameter | None]], family: Family) -
         field=first.location.removeprefix("query."),
         value=first.value,
         status=422 if typed else 0,
+        hint=next((p.hint for _, p in culprits if p is not None), ""),
     )
 
 
