@@ -89,6 +89,7 @@ def toolhive_kind(place: Place) -> Iterator[None]:
     place.kubectl("delete", "-f", "-", stdin=definition)
 
 
+@pytest.mark.requirement("SRV-01", "SRV-03")
 def test_command_lines_of_the_usage_examples_run_as_they_are_written(
     user: Cli, place: Place, kinds: None
 ) -> None:
