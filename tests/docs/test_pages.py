@@ -34,12 +34,12 @@ WHYS = {
 
 @pytest.mark.e2e
 @pytest.mark.requirement("OPS-04")
-@pytest.mark.parametrize("page", PAGES)
-def test_every_command_of_the_page_works(stage: Stage, page: str) -> None:
-    begins = any(page == journey[0] for journey in JOURNEYS)
-    with stage.session(page, bare=begins) as session:
-        for step in steps_of(stage.led((ROOT / page).read_text())):
-            _do(session, page, step)
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey[0])
+def test_every_command_of_the_pages_works(stage: Stage, journey: tuple[str, ...]) -> None:
+    for page in journey:
+        with stage.session(page, bare=page == journey[0]) as session:
+            for step in steps_of(stage.led((ROOT / page).read_text())):
+                _do(session, page, step)
 
 
 def _do(session: Session, page: str, step: Step) -> None:
