@@ -87,10 +87,12 @@ def test_every_shell_gets_a_script(cli: Cli, shell: str) -> None:
         ("thv search --registry ", ["official", "tools"]),
         ("thv get mcpr", ["mcpregistry"]),
         ("thv config set na", ["namespace"]),
+        ("thv install io.github.acme/d", ["io.github.acme/database-browser"]),
+        ("thv uninstall ", ["browser"]),
     ],
 )
 def test_names_are_offered(cli: Cli, typed: str, offered: list[str]) -> None:
-    fill(cli).ok("registry list")
+    fill(cli).ok("install database-browser browser")
     assert _offered(cli, typed) == offered
 
 

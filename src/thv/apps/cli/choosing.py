@@ -120,7 +120,11 @@ def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise missing(path)
     with path.open("rb") as file:
-        return file.read(_FILE_LIMIT).decode(errors="replace").splitlines()
+        content = file.read(_FILE_LIMIT + 1)
+    if len(content) > _FILE_LIMIT:
+        message = f"{path} has more than {_FILE_LIMIT >> 20} MiB, which no file of variables has"
+        raise CommandError(Code.SIZE_LIMIT_EXCEEDED, message)
+    return content.decode(errors="replace").splitlines()
 
 
 def _pair(text: str, place: str) -> tuple[str, str]:

@@ -26,6 +26,11 @@ def registry_names(ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [name for name in _names(ctx, "registries") if name.startswith(incomplete)]
 
 
+def installed_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The installed servers that begin so."""
+    return [name for name in _names(ctx, "installed") if name.startswith(incomplete)]
+
+
 def server_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The servers of which the name, or its last part, begins so."""
     known = _known(ctx)

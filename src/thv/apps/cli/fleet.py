@@ -27,7 +27,7 @@ from thv.catalog.installed import (
 )
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
-from thv.domain.resources import SERVER_KINDS, Kind
+from thv.domain.resources import SERVER_KINDS, Kind, name_of
 from thv.domain.target import target_of
 from thv.stores.models import lookup
 from thv.stores.models.query import LATEST
@@ -64,6 +64,14 @@ async def origin_of(session: Session, name: str) -> Installed | None:
         return None
     fleet = [installed_of(obj) for _, obj in found]
     return next((each for each in fleet if each.registry and each.server), None)
+
+
+async def installed_names(session: Session) -> list[str]:
+    """Of the servers of the namespace, as far as they may be seen."""
+    try:
+        return sorted(name_of(obj) for _, obj in await _objects(session, session.namespace))
+    except ThvError:  # completion says nothing
+        return []
 
 
 async def _objects(

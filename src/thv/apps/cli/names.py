@@ -9,6 +9,7 @@ import asyncio
 import io
 from typing import Any
 
+from thv.apps.cli.fleet import installed_names
 from thv.apps.cli.options import Common, Surroundings
 from thv.apps.cli.reading import open_books
 from thv.apps.cli.registries import every
@@ -58,6 +59,7 @@ async def _collect(session: Session) -> dict[str, Any]:
             "registries": [shelf.name for shelf in shelves],
             "servers": sorted(names)[:SERVERS],
             "more": len(names) >= SERVERS,
+            "installed": await installed_names(session),
         }
     finally:
         await session.close()

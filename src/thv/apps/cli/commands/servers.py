@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from thv.apps.cli.command import OBJECTS, TABLES, command
-from thv.apps.cli.completion import registry_names
+from thv.apps.cli.completion import installed_names, registry_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import find_servers, object_of, text_of
 from thv.apps.cli.fleet import Standing, standing
@@ -206,7 +206,7 @@ def _deployed(fleet: Sequence[Standing], name: str) -> list[str]:
     outputs=OBJECTS,
     default=LINES,
 )
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=installed_names)
 async def uninstall(session: Session, *, names: tuple[str, ...]) -> None:
     """Remove installed servers, and the tool configs that were made for them.
 
