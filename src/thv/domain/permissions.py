@@ -74,10 +74,27 @@ BREAK_GLASS = _decision("Let a server in without its gates, for a while.", "brea
 WAIVE = _decision("Waive a gate.", "policy")
 SET_POLICY = _decision("Set trust level, policy and enforcement.", "policy", "update")
 AUDIT = _decision("Read the audit trail.", "audit", "get")
+MAKE_REGISTRY = Permission(act="Generate a registry.", verb="create")
+CHANGE_REGISTRY = Permission(
+    act="Complete a registry that is generated, and generate it anew.", verb="update"
+)
+MAKE_CONTENT = Permission(
+    act="Generate the content of a registry.", verb="create", resource="configmaps", group=""
+)
+CHANGE_CONTENT = Permission(
+    act="Generate the content of a registry anew.", verb="update", resource="configmaps", group=""
+)
+MAKE_TOOL_CONFIG = Permission(
+    act="Generate a registry with chosen tools.", verb="create", resource="mcptoolconfigs"
+)
+CHANGE_TOOL_CONFIG = Permission(
+    act="Generate a registry with chosen tools anew.", verb="update", resource="mcptoolconfigs"
+)
 
 PERMISSIONS: tuple[Permission, ...] = (
     READ, LIST, EXPORT, SYNC, SUBMIT, SIGN, READ_REVIEW, LIST_REVIEWS, REVIEW, PROMOTE, RELEASE, REVOKE,
-    BREAK_GLASS, WAIVE, SET_POLICY, AUDIT,
+    BREAK_GLASS, WAIVE, SET_POLICY, AUDIT, MAKE_REGISTRY, CHANGE_REGISTRY, MAKE_CONTENT, CHANGE_CONTENT,
+    MAKE_TOOL_CONFIG, CHANGE_TOOL_CONFIG,
 )  # fmt: skip
 """All of them."""
 

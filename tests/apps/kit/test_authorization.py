@@ -306,3 +306,29 @@ async def test_the_log_does_not_repeat_itself(door: Door, caplog: pytest.LogCapt
     assert [record.getMessage() for record in caplog.records] == [
         "callers cannot be checked: TokenReview: forbidden"
     ]
+
+
+# ---------------------------------------------------------------- tokens that are sent on
+
+
+async def test_what_is_done_with_the_callers_rights_takes_tokens_of_the_cluster_alone() -> None:
+    door = Door()
+    door.cluster.tokens["theirs", CLUSTER] = ALICE
+    forwarded = msgspec.structs.replace(CORP, forwards=True)
+    assert await door.word("Bearer theirs", forwarded) is None
+    assert await door.word("Bearer theirs") is Word.INVALID_TOKEN
+    refused = await door.knock("Bearer good", forwarded)
+    assert refused is not None
+    assert refused.word is Word.TOKEN_NOT_FORWARDABLE
+    assert "kubectl create token" in refused.hint
+    assert await door.word("Bearer bad", forwarded) is Word.INVALID_TOKEN
+    assert await door.word("Bearer good") is None
+
+
+async def test_a_right_that_is_missing_is_named() -> None:
+    door = Door()
+    request = Request(method="GET", path=b"/", headers={b"authorization": b"Bearer good"})
+    caller = await door.authorization.caller(request, CORP)
+    await door.authorization.require(caller, GET_CORP)
+    with pytest.raises(ProblemError, match="create mcpregistries/corp/sync"):
+        await door.authorization.require(caller, SYNC_CORP)

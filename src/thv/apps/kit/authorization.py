@@ -19,7 +19,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from thv.apps.kit.http.bearer import UNUSABLE, bearer_token, invalid_token, unauthenticated
+from thv.apps.kit.http.bearer import (
+    UNUSABLE,
+    bearer_token,
+    invalid_token,
+    not_forwardable,
+    unauthenticated,
+)
 from thv.apps.kit.http.dispatch import Access, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
@@ -135,15 +141,24 @@ class Authorization:
         if token == UNUSABLE:
             raise invalid_token(audience, self._advice.token(access))
         digest, revision = _digest_of(token), self._reviews.revision
-        try:
-            who = await self._known.answer(
-                (digest, audience, revision), partial(self._review, token, audience)
-            )
-        except ReviewFailedError as error:
-            raise self._unavailable(error) from error
+        who = await self._recognized(token, digest, self._audience(access))
+        if who is None and access.forwards and await self._recognized(token, digest, audience):
+            raise not_forwardable(access.namespace)
         if who is None:
             raise invalid_token(audience, self._advice.token(access))
         return Known(digest, revision, who)
+
+    def _audience(self, access: Access) -> str:
+        """For whom a token must be made; `""` is the cluster itself, where it is sent on."""
+        return "" if access.forwards else self._advice.audience(access)
+
+    async def _recognized(self, token: str, digest: Digest, audience: str) -> Identity | None:
+        """Whose token it is, None where it is not good for this audience."""
+        key = (digest, audience, self._reviews.revision)
+        try:
+            return await self._known.answer(key, partial(self._review, token, audience))
+        except ReviewFailedError as error:
+            raise self._unavailable(error) from error
 
     async def allows(self, caller: Known, action: Action) -> bool:
         """Whether the caller may do that; raises ProblemError when nobody can say."""
@@ -152,6 +167,11 @@ class Authorization:
             return await self._allowed.answer(key, partial(self._ask, caller.identity, action))
         except ReviewFailedError as error:
             raise self._unavailable(error) from error
+
+    async def require(self, caller: Known, action: Action) -> None:
+        """Raises NAMESPACE_ACCESS_DENIED where the caller may not do that."""
+        if not await self.allows(caller, action):
+            raise denied(action, self._advice)
 
     async def allowed(self, caller: Known, actions: Iterable[Action]) -> list[Action]:
         """Which of these the caller may do; what is not remembered is asked for at once."""
@@ -162,8 +182,8 @@ class Authorization:
         return [action for action, yes in zip(wanted, said, strict=True) if yes]
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
-        who = await self._reviews.identity(token, (audience,))
-        if who is None and self._accept_cluster_audience:
+        who = await self._reviews.identity(token, (audience,) if audience else ())
+        if who is None and audience and self._accept_cluster_audience:
             who = await self._reviews.identity(token, ())
         if who is None:
             return None, REFUSED_FOR

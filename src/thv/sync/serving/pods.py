@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thv.domain.canonical import JsonObject
+from thv.domain.quantities import amount
 from thv.domain.registry import Quantities, Registry, Resources
 from thv.domain.resources import DEPLOYMENT
 from thv.sync.serving.names import (
@@ -19,7 +20,6 @@ from thv.sync.serving.names import (
     selector_of,
     shared_labels,
 )
-from thv.domain.quantities import amount
 from thv.sync.serving.settings import ApiSettings, PodExtras
 
 CONTAINER = "api"

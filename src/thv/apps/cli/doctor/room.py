@@ -13,8 +13,8 @@ import msgspec
 from thv.apps.cli.doctor.findings import Finding, Findings, failed, fine, note
 from thv.apps.cli.doctor.remedies import Remedies
 from thv.domain.canonical import JsonObject
-from thv.domain.resources import labels_of, name_of
 from thv.domain.quantities import amount
+from thv.domain.resources import labels_of, name_of
 
 ENFORCES = "pod-security.kubernetes.io/enforce"
 

@@ -48,5 +48,14 @@ def invalid_token(audience: str, command: str) -> ProblemError:
     )
 
 
+def not_forwardable(namespace: str) -> ProblemError:
+    """A token that is good for us alone, where something is done with the rights of whoever sent it."""
+    return ProblemError(
+        Word.TOKEN_NOT_FORWARDABLE,
+        "This is done with your own rights, for which the cluster must take your token; it is made for this server alone.",
+        hint=f"kubectl create token SERVICEACCOUNT -n {namespace or 'NAMESPACE'}   (without --audience)",
+    )
+
+
 def _challenge(audience: str, error: str = "") -> Header:
     return b"www-authenticate", f'Bearer realm="{audience}"{error}'.encode()

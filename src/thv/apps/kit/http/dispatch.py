@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -39,6 +39,8 @@ class Access(msgspec.Struct, frozen=True):
     needs: tuple[Permission, ...] = (READ,)
     open: bool = True
     """Whether a registry that everybody may read is open for it to callers whom nobody knows."""
+    forwards: bool = False
+    """Whether the token must be one that can be sent on."""
 
     @property
     def actions(self) -> Sequence[Action]:
@@ -165,18 +167,26 @@ def _access(asked: _Asked) -> Access | None:
         return Access(*asked.mount.owner, asked.endpoint.needs)
     if asked.endpoint.scoped:
         return _scope(asked)
-    if not asked.endpoint.needs or b"authorization" in asked.request.headers:
+    endpoint = asked.endpoint
+    if endpoint.known or not endpoint.needs or b"authorization" in asked.request.headers:
         return Access("", "", ())
     return None
 
 
 def _scope(asked: _Asked) -> Access:
     """What the path names; of one that cannot be right only who asks, as what is wrong is said after that."""
+    endpoint = asked.endpoint
     try:
-        names = _names(asked.matched, asked.endpoint)
+        names = _names(asked.matched, endpoint)
     except ProblemError:
-        return Access("", "", ())
-    return Access(names["namespace"], names.get("registry", ""), asked.endpoint.needs, open=False)
+        return Access("", "", (), forwards=endpoint.forwards)
+    return Access(
+        names["namespace"],
+        names.get("registry", ""),
+        endpoint.needs,
+        open=False,
+        forwards=endpoint.forwards,
+    )
 
 
 def _call(asked: _Asked, problem: ProblemError | None) -> Call:
@@ -296,11 +306,12 @@ def _names(matched: Matched, endpoint: Endpoint) -> dict[str, str]:
             culprits=[Culprit(str(error), f"path.{_first_name(endpoint)}")],
         ) from error
     if endpoint.scoped:
-        _check_labels(names)
+        check_labels(names)
     return names
 
 
-def _check_labels(names: dict[str, str]) -> None:
+def check_labels(names: Mapping[str, str]) -> None:
+    """Raises INVALID_REQUEST for a namespace or registry of the path that cannot be one."""
     for field in ("namespace", "registry"):
         value = names.get(field)
         if value is not None and not _LABEL.fullmatch(value):

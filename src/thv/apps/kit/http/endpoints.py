@@ -60,6 +60,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     offers: tuple[Offer, ...] = (Offer(JSON_TYPE),)
     answers: tuple[str, ...] = ()
     """The schemas that the 200 body may have in the OpenAPI document."""
+    takes: str = ""
+    """The schema of its body in the OpenAPI document, `""` where it takes none."""
     errors: tuple[int, ...] = ()
     other_answers: tuple[tuple[int, str], ...] = ()
     """Statuses besides 200 whose body is no error, with its schema."""
@@ -69,8 +71,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Public, and tells more to those who may read the place."""
     needs: tuple[Permission, ...] = (READ,)
     """What a caller must be allowed, unless it is public."""
+    known: bool = False
+    """Whoever asks must be known, also where strangers are told of what everybody may read."""
     scoped: bool = False
     """Its path names the namespace, and perhaps the registry, in which its needs are asked."""
+    forwards: bool = False
+    """It acts with the caller's own token, which must be one that a cluster takes."""
     seconds: float = 15.0
     """How long its answer may take."""
     refused: bool = False
