@@ -29,7 +29,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 def is_pending(registry: Registry) -> bool:
     """Whether it is not whole yet. One that was looked at before is, whatever somebody wrote on it since."""
     is_new = registry.status.observed_generation == 0
-    return is_new and registry.annotations.get(PENDING, "") != "" and _is_generated(registry)
+    return is_new and registry.annotations.get(PENDING, "") != "" and is_generated(registry)
 
 
 def expires_at(registry: Registry) -> datetime:
@@ -42,5 +42,6 @@ def parts_of(registry: str) -> str:
     return f"{MANAGED_BY}={MANAGER},{REGISTRY_NAME}={registry}"
 
 
-def _is_generated(registry: Registry) -> bool:
+def is_generated(registry: Registry) -> bool:
+    """Whether the catalog made it."""
     return registry.labels.get(MANAGED_BY) == MANAGER

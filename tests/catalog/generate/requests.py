@@ -62,7 +62,6 @@ def origin(path: str = "tools/main", standing: int = 2, order: int | None = None
         namespace=namespace,
         name=name,
         standing=(standing, 9 if order is None else order, path),
-        is_ordered=order is not None,
         snapshot="sha256:" + "5" * 64,
         snapshot_at="2026-11-20T10:30:00Z",
     )

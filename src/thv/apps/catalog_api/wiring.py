@@ -11,10 +11,13 @@ from pathlib import Path
 
 from thv.apps.catalog_api.catalog import Around, Catalog
 from thv.apps.catalog_api.endpoints import ROWS
+from thv.apps.catalog_api.export import EXPORT_ROWS
+from thv.apps.catalog_api.generation_schemas import GENERATION_SHAPES
 from thv.apps.catalog_api.joins import Joins
 from thv.apps.catalog_api.schemas import SHAPES
 from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.server import Meter
 from thv.apps.registry_api.aggregate import Visible
 from thv.apps.registry_api.door import Root
@@ -40,10 +43,12 @@ def catalog(
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
     told: CatalogSettings = CatalogSettings(),  # noqa: B008 # a frozen value
+    generation: tuple[Endpoint, ...] = (),
 ) -> Door:
     """The door over all registries of these stores; arguments as `registries` has them.
 
-    The catalog's own read model lies beside the folder of the others, for as long as the process runs.
+    `generation` are the rows that write; `generation_wiring` makes them. The catalog's own read model lies beside the
+    folder of the others, for as long as the process runs.
     """
 
     def root(follower: Follower, visible: Visible | None) -> Root:
@@ -52,7 +57,8 @@ def catalog(
         follower.tell(joins.moved)
         around = Around(resources, clock, told)
         place = Catalog(follower, standing, joins, around, visible)
-        return Root(place, ROWS, SHAPES, joins.run)
+        rows = (*ROWS, *EXPORT_ROWS, *generation)
+        return Root(place, rows, (*SHAPES, *GENERATION_SHAPES), joins.run)
 
     return registries(
         resources,
@@ -66,4 +72,5 @@ def catalog(
         meters=meters,
         updated=updated,
         root=root,
+        anonymous_read=told.anonymous_read,
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from thv import __version__
 from thv.apps.kit.http.endpoints import Endpoint
-from thv.apps.kit.http.negotiation import JSON_TYPE, PROBLEM_TYPE
+from thv.apps.kit.http.negotiation import JSON_TYPE, PROBLEM_TYPE, YAML_TYPE
 from thv.apps.kit.http.parameters import Parameter
 from thv.apps.kit.http.problems import STATUS, Family, title_of
 from thv.apps.registry_api.official_schemas import OFFICIAL_SCHEMAS
@@ -112,6 +112,10 @@ def _operation(endpoint: Endpoint) -> JsonObject:
         "parameters": parameters,
         "responses": _responses(endpoint),
     }
+    if endpoint.takes:
+        written = {"schema": _ref(endpoint.takes)}
+        content = dict.fromkeys((JSON_TYPE, YAML_TYPE), written)
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -180,6 +184,8 @@ _READERS = (401, 403)
 _WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "M7-can-i", "O6", "R13"})
 _STATES = frozenset({"C10", "C11", "C15", "C16", "C17", "C18", "C19", "C21", "C22"})
 """What the catalog says of registries, and not of what is in them."""
+_MADE = frozenset({"C9", "C12", "C13", "C14"})
+"""What it makes of servers for somebody."""
 
 
 def _responses(endpoint: Endpoint) -> JsonObject:
@@ -200,7 +206,7 @@ def _success(endpoint: Endpoint) -> JsonObject:
     if endpoint.refused:
         return {}
     success: JsonObject = {"200": {"description": "OK", "content": _content(endpoint)}}
-    if endpoint.id in _WITHOUT_TAG | _STATES or endpoint.method != "GET":
+    if endpoint.id in _WITHOUT_TAG | _STATES | _MADE or endpoint.method != "GET":
         return success
     success["200"]["headers"] = {name: _header(name) for name in _headers(endpoint)}
     return {**success, "304": {"$ref": "#/components/responses/NotModified"}}

@@ -7,6 +7,7 @@ name itself.
 from __future__ import annotations
 
 from thv.apps.registry_api.served import Served
+from thv.domain.pending import is_generated
 from thv.domain.registry import TrustLevel
 
 _TRUST = {TrustLevel.TRUSTED: 0, TrustLevel.TESTED: 1, TrustLevel.RAW: 2}
@@ -23,7 +24,11 @@ class Standing:
         """Sorts the best first."""
         name = "/".join(served.owner)
         trust = _TRUST[served.registry.spec.trust_level]
-        return (trust, self._order.get(name, len(self._order)), name)
+        return (trust, self._order.get(name, self._last(served)), name)
+
+    def _last(self, served: Served) -> int:
+        """What was generated from others stands behind them: it has what they have, changed for somebody."""
+        return len(self._order) + is_generated(served.registry)
 
     def text(self, served: Served) -> str:
         """The same as text."""

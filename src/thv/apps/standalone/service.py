@@ -15,11 +15,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 
+from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.http.access_log import AccessLog
+from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.http.server import Meter
 from thv.apps.kit.memory import keep_buffers
@@ -147,7 +149,11 @@ def _operations(
 
 def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
     """One registry at the root, or the catalog of all."""
-    serve = catalog if settings.only is None else partial(registries, only=settings.only)
+    serve = (
+        partial(catalog, generation=_generation(local, settings, callers))
+        if settings.only is None
+        else partial(registries, only=settings.only)
+    )
     return serve(
         local.resources,
         local.chunks,
@@ -159,6 +165,17 @@ def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) 
         watched=figures.requests.watched,
         meters=_meters(settings, figures),
         updated=figures.updates.applied,
+    )
+
+
+def _generation(local: Local, settings: Settings, callers: Callers) -> tuple[Endpoint, ...]:
+    """What makes registries of the catalog's servers, for whoever may."""
+    return on_machine(
+        local.resources,
+        callers.authorization,
+        address=settings.url_of,
+        clock=local.clock,
+        read_only=settings.read_only,
     )
 
 

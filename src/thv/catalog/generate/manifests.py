@@ -141,7 +141,7 @@ def _unnameable(chosen: Sequence[Chosen]) -> Iterable[FieldError]:
 # ---------------------------------------------------------------- ConfigMap
 
 
-def _content(chosen: Sequence[Chosen]) -> bytes:
+def content_of(chosen: Sequence[Chosen]) -> JsonObject:
     """The document of the registry. Its time is that of the newest snapshot that it is made from."""
     placed = sorted(chosen, key=lambda each: each.key)
     document: JsonObject = {
@@ -152,7 +152,11 @@ def _content(chosen: Sequence[Chosen]) -> bytes:
     remote = {each.key: each.value for each in placed if each.section == REMOTE_SERVERS}
     if remote:
         document[REMOTE_SERVERS] = remote
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return document
+
+
+def _content(chosen: Sequence[Chosen]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(content_of(chosen)), indent=2) + b"\n"
 
 
 def _config_map(request: Request, content: bytes, chosen: Sequence[Chosen]) -> JsonObject:

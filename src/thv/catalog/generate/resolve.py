@@ -23,8 +23,6 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     standing: tuple[int, int, str]
     """Trust, place in the administrator's order, path: the best registry has the least."""
-    is_ordered: bool
-    """Whether the administrator's order names it."""
     snapshot: str
     """Digest of what it serves."""
     snapshot_at: str
@@ -79,8 +77,8 @@ def _best(index: int, choice: Choice, candidates: Sequence[Candidate]) -> Candid
     """The best; raises AMBIGUOUS where several are equally good and not the same."""
     ranked = sorted(candidates, key=lambda each: each.origin.standing)
     best = ranked[0]
-    equals = [each for each in ranked if each.origin.standing[0] == best.origin.standing[0]]
-    if not best.origin.is_ordered and any(each.digest != best.digest for each in equals):
+    equals = [each for each in ranked if each.origin.standing[:2] == best.origin.standing[:2]]
+    if any(each.digest != best.digest for each in equals):
         paths = [each.origin.path for each in equals]
         message = (
             f'"{choice.name}" is not the same in {", ".join(paths[:10])}; name one of them in'

@@ -1,0 +1,43 @@
+"""Generation on a cluster, with everything it needs: callers write with their own tokens.
+
+In the flow: a process that serves the catalog of a cluster adds these rows to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from thv.apps.catalog_api.generation import Generations
+from thv.apps.catalog_api.generation_rows import generation_rows
+from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.clients.kube.config import Access, connect
+from thv.stores.resources.base import ResourceStore
+from thv.stores.resources.kubernetes import KubernetesStore
+
+
+def on_cluster(
+    access: Access,
+    environ: Mapping[str, str],
+    authorization: Authorization | None,
+    *,
+    clock: Callable[[], datetime],
+) -> tuple[Endpoint, ...]:
+    """The rows of a cluster, whose API server is sent the tokens of callers."""
+
+    def connected(token: str) -> ResourceStore:
+        theirs = msgspec.structs.replace(access, user={"token": token})
+        return KubernetesStore(connect(theirs, environ))
+
+    writers = OfCluster(connected)
+    generations = Generations(authorization, writers, address=in_cluster, clock=clock)
+    return generation_rows(generations)
+
+
+def in_cluster(namespace: str, name: str) -> str:
+    """The Service of a registry."""
+    return f"http://{name}-api.{namespace}.svc:8080"

@@ -1,0 +1,34 @@
+"""Generation on one machine, with everything it needs.
+
+In the flow: a process that serves the catalog adds these rows to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from thv.apps.catalog_api.generation import Generations
+from thv.apps.catalog_api.generation_rows import generation_rows
+from thv.apps.catalog_api.generation_writers import Acting, OfMachine
+from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.endpoints import Endpoint
+
+Address = Callable[[str, str], str]
+"""Where the API of a registry is, of namespace and name."""
+
+
+def on_machine(
+    store: Acting,
+    authorization: Authorization | None,
+    *,
+    address: Address,
+    clock: Callable[[], datetime],
+    read_only: bool = False,
+) -> tuple[Endpoint, ...]:
+    """The rows of one machine, where callers have the roles of its access file."""
+    writers = OfMachine(store)
+    generations = Generations(
+        authorization, writers, address=address, clock=clock, read_only=read_only
+    )
+    return generation_rows(generations)

@@ -1,0 +1,74 @@
+"""Stores in which callers write with their own rights.
+
+In the flow: asked by the handlers of generation; the catalog itself has no right to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+from thv.apps.kit.authorization import Authorization, Known
+from thv.apps.kit.http.bearer import bearer_token
+from thv.apps.kit.http.endpoints import Call
+from thv.apps.kit.http.problems import ProblemError, Word
+from thv.domain.access import Caller
+from thv.stores.resources.base import ResourceStore
+from thv.stores.resources.permitted import PermittedStore
+
+
+class Writers(Protocol):
+    """Gives the store of a caller."""
+
+    def store(self, call: Call, caller: Known, /) -> AbstractAsyncContextManager[ResourceStore]:
+        """Where the caller writes, with what that one may do and no more."""
+        ...
+
+
+class Acting(Protocol):
+    """A store that judges writes by who writes."""
+
+    def acting_as(self, caller: Caller, /) -> ResourceStore: ...
+
+
+class OfMachine:
+    """The store of one machine, within the roles of its access file."""
+
+    def __init__(self, store: Acting) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def store(self, _call: Call, caller: Known) -> AsyncIterator[ResourceStore]:
+        """The one store, for this caller."""
+        who = caller.identity
+        acting = Caller(name=who.user, groups=who.groups, grants=who.grants)
+        yield PermittedStore(self._store.acting_as(acting), acting)
+
+
+class OfCluster:
+    """The API server of a cluster, which is sent the caller's own token."""
+
+    def __init__(self, connect: Callable[[str], ResourceStore]) -> None:
+        """`connect` gives a store that shows this token and no other credential."""
+        self._connect = connect
+
+    @asynccontextmanager
+    async def store(self, call: Call, _caller: Known) -> AsyncIterator[ResourceStore]:
+        """A store of this request alone."""
+        store = self._connect(bearer_token(call.request) or "")
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+def require_known(authorization: Authorization | None) -> Authorization:
+    """Raises FORBIDDEN where nobody is asked who they are, so that nobody has a right to write."""
+    if authorization is not None:
+        return authorization
+    raise ProblemError(
+        Word.FORBIDDEN,
+        "This server does not ask who anybody is, so nobody may write: it renders manifests alone.",
+        hint="Start it with --token-file, or apply what .../render answers.",
+    )
