@@ -42,18 +42,23 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     obj: JsonObject
     installed: Installed
-    drift: Drift
-    latest: str
+    drift: Drift = Drift.UNKNOWN
+    latest: str = ""
     """The version that the registry has now, `""` where that is not known."""
 
 
-async def standing(session: Session, namespace: str | None, selector: str = "") -> list[Standing]:
-    """The servers of a namespace, or of all, by namespace and name."""
+async def servers(session: Session, namespace: str | None, selector: str = "") -> list[Standing]:
+    """The servers of a namespace, or of all, by namespace and name; no registry is looked into."""
     found = await _objects(session, namespace, selector=selector)
-    fleet = [(kind, obj, installed_of(obj)) for kind, obj in found]
-    books = await _books(session, [each for _, _, each in fleet])
-    rows = [_standing(books, kind, obj, each) for kind, obj, each in fleet]
+    rows = [Standing(kind=kind, obj=obj, installed=installed_of(obj)) for kind, obj in found]
     return sorted(rows, key=lambda row: (row.installed.namespace, row.installed.name))
+
+
+async def standing(session: Session, namespace: str | None, selector: str = "") -> list[Standing]:
+    """The same, compared with their registries."""
+    rows = await servers(session, namespace, selector)
+    books = await _books(session, [row.installed for row in rows])
+    return [_compared(books, row) for row in rows]
 
 
 async def origin_of(session: Session, name: str) -> Installed | None:
@@ -136,19 +141,18 @@ async def _book(session: Session, shelf: Shelf) -> Book | None:
 # How they stand --------------------------------------------------------------------------------------------
 
 
-def _standing(books: Sequence[Book], kind: Kind, obj: JsonObject, installed: Installed) -> Standing:
+def _compared(books: Sequence[Book], row: Standing) -> Standing:
+    installed = row.installed
     book = next((book for book in books if _came_from(installed, book.shelf)), None)
     if book is None:
-        return Standing(kind=kind, obj=obj, installed=installed, drift=Drift.UNKNOWN, latest="")
+        return row
     server = _server(book, installed)
     if server is None:
-        return Standing(kind=kind, obj=obj, installed=installed, drift=Drift.GONE, latest="")
+        return msgspec.structs.replace(row, drift=Drift.GONE)
     latest = _offer(book, server.name, LATEST)
     same = _offer(book, server.name, installed.version) if installed.version else None
-    return Standing(
-        kind=kind,
-        obj=obj,
-        installed=installed,
+    return msgspec.structs.replace(
+        row,
         drift=drift_of(installed, same, latest),
         latest=latest.version if latest else "",
     )

@@ -12,7 +12,7 @@ from thv.apps.cli.command import OBJECTS, TABLES, command
 from thv.apps.cli.completion import installed_names, registry_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import find_servers, object_of, text_of
-from thv.apps.cli.fleet import Standing, standing
+from thv.apps.cli.fleet import Standing, servers, standing
 from thv.apps.cli.hiding import shown_resource
 from thv.apps.cli.manifest_files import title_of
 from thv.apps.cli.options import option
@@ -176,7 +176,7 @@ async def _fleet(session: Session, book: Book, selector: str) -> list[Standing]:
     shelf = book.shelf
     for namespace in (None, session.namespace):
         try:
-            rows = await standing(session, namespace, selector)
+            rows = await servers(session, namespace, selector)
         except ThvError as error:
             if error.code is not Code.FORBIDDEN and not error.details.get("unknownKind"):
                 raise
@@ -212,7 +212,7 @@ async def uninstall(session: Session, *, names: tuple[str, ...]) -> None:
 
     NAME is the name that a server has here, which thv list shows first. Secrets stay.
     """
-    rows = await standing(session, session.namespace)
+    rows = await servers(session, session.namespace)
     wanted = dict.fromkeys(name.rpartition("/")[2] for name in names)
     going = [_named(session, rows, name) for name in wanted]
     session.confirm(f"uninstall {', '.join(row.installed.name for row in going)}?")
