@@ -88,8 +88,9 @@ class CatalogSite(Site):
             while not self.joins.is_at_rest:  # noqa: ASYNC110 # nobody tells of it but this
                 await asyncio.sleep(0.005)
 
-    def guard(self, callers: Callers) -> Guard:
-        return Guard(self.find, Authorization(callers, _ADVICE), lambda: True)
+    def guard(self, callers: Callers, *, anonymous_read: bool = True) -> Guard:
+        authorization = Authorization(callers, _ADVICE)
+        return Guard(self.find, authorization, lambda: True, anonymous_read=anonymous_read)
 
     def client(self, guard: Guard | None = None, **options: Any) -> Client:
         settings = options.pop("settings", Settings())

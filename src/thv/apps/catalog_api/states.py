@@ -17,7 +17,7 @@ from thv.apps.catalog_api.registries import pipeline
 from thv.apps.kit.http.body import read_value
 from thv.apps.kit.http.caching import PRIVATE
 from thv.apps.kit.http.endpoints import Call
-from thv.apps.kit.http.message import JSON, NO_STORE, Answer, encode, json_answer
+from thv.apps.kit.http.message import JSON, NO_STORE, Answer, Request, encode, json_answer
 from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.served import Served
 from thv.domain.canonical import JsonObject
@@ -191,9 +191,8 @@ async def _order(call: Call) -> Order:
     given = {
         key: call.values[key] for key in ("registry", "wait") if call.values.get(key) is not None
     }
-    request = call.request
-    if request.incoming is not None and request.header(b"content-length") != "0":
-        given |= await read_value(request)
+    if _has_body(call.request):
+        given |= await read_value(call.request)
     for key in given:
         if key not in ("registry", "wait"):
             raise _invalid("is not a field; known are registry, wait", f"body.{key}", given[key])
@@ -204,6 +203,11 @@ async def _order(call: Call) -> Order:
         message = f"must be a whole number from 0 to {LONGEST_WAIT}"
         raise _invalid(message, "body.wait", wait)
     return Order(registry, wait)
+
+
+def _has_body(request: Request) -> bool:
+    length = request.headers.get(b"content-length", b"0")
+    return length != b"0" or b"transfer-encoding" in request.headers
 
 
 def _invalid(message: str, location: str, value: Any) -> ProblemError:

@@ -25,8 +25,14 @@ class Guard:
         find: Callable[[str, str], Served | None],
         authorization: Authorization,
         is_told: Callable[[], bool],
+        *,
+        anonymous_read: bool = True,
     ) -> None:
-        """`is_told`: whether it is known which registries there are."""
+        """`is_told`: whether it is known which registries there are.
+
+        `anonymous_read`: whether callers whom nobody knows are told of several together.
+        """
+        self._anonymous_read = anonymous_read
         self._find = find
         self._authorization = authorization
         self._is_told = is_told
@@ -55,7 +61,7 @@ class Guard:
         if not self._is_told():
             raise _not_told()
         public = [served for served in candidates if is_open(served)]
-        if public and bearer_token(request) is None:
+        if self._anonymous_read and public and bearer_token(request) is None:
             return public
         allowed = await self._namespaces(request, {served.owner[0] for served in candidates})
         return [each for each in candidates if is_open(each) or each.owner[0] in allowed]

@@ -1,0 +1,247 @@
+"""C6 to C8 and C17 to C22: categories, tools, registries, states and counts, field by field."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.apps.catalog_api.catalogs import CatalogSite, osv
+from tests.apps.registry_api.places import group
+from tests.stores.models.world import an_entry
+from thv.apps.catalog_api.settings import Class, Classes, Settings
+
+pytestmark = pytest.mark.anyio
+
+
+async def filled(site: CatalogSite) -> CatalogSite:
+    await site.put("curated", osv(), namespace="production", trustLevel="trusted")
+    trivy = {
+        "tools": ["vulnerability-scan"],
+        "tags": ["security"],
+        "custom_metadata": {"category": "security"},
+    }
+    fetch = {"tools": ["web-fetch"], "custom_metadata": {"category": "web"}}
+    await site.put(
+        "community",
+        an_entry("io.github.stacklok/trivy-scanner", block=trivy, **group("scanners")),
+        an_entry("io.github.stacklok/gofetch", block=fetch),
+        osv("0.1.0"),
+    )
+    return site
+
+
+@pytest.mark.requirement("CAT-04")
+async def test_the_documented_categories(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    reply = await client.get("/api/v1/categories")
+    assert reply.json == {
+        "categories": {
+            "validated": {
+                "display_name": "Validated MCP Servers",
+                "description": (
+                    "Production-ready servers that have been thoroughly tested and validated"
+                ),
+                "server_count": 1,
+                "enforcement_recommended": True,
+                "verification_criteria": [
+                    "Security audit completed",
+                    "Performance benchmarks passed",
+                    "Documentation complete",
+                    "Enterprise support available",
+                ],
+            },
+            "community": {
+                "display_name": "Community MCP Servers",
+                "description": "Community-contributed servers with varying levels of maturity",
+                "server_count": 2,
+                "enforcement_recommended": False,
+                "verification_criteria": [
+                    "Basic functionality verified",
+                    "Source code available",
+                    "Community maintained",
+                ],
+            },
+        },
+        "functional_categories": {"security": 2, "web": 1},
+    }
+    assert (
+        await client.get("/api/v1/categories", if_none_match=reply.headers["etag"])
+    ).status == 304
+
+
+@pytest.mark.requirement("CAT-04")
+async def test_an_empty_class_is_there_and_its_texts_are_settings(site: CatalogSite) -> None:
+    told = Class(
+        display_name="Ours",
+        description="",
+        enforcement_recommended=True,
+        verification_criteria=("Signed",),
+    )
+    client = site.client(settings=Settings(classes=Classes(validated=told)))
+    found = (await client.get("/api/v1/categories")).json["categories"]
+    assert found["validated"] == {
+        "display_name": "Ours",
+        "description": "",
+        "server_count": 0,
+        "enforcement_recommended": True,
+        "verification_criteria": ["Signed"],
+    }
+    assert found["community"]["server_count"] == 0
+
+
+@pytest.mark.requirement("CAT-05")
+async def test_the_documented_tools(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    reply = await client.get("/api/v1/tools")
+    found = {tool["name"]: tool for tool in reply.json["tools"]}
+    assert found["vulnerability-scan"] == {
+        "name": "vulnerability-scan",
+        "description": "Scan for known vulnerabilities",
+        "category": "security",
+        "servers": ["osv-scanner", "trivy-scanner"],
+        "usage_count": 2,
+    }
+    assert list(found) == sorted(found)
+    assert reply.json["categories"] == {"security": 3, "web": 1}
+    assert reply.json["metadata"] == {"total_count": 4, "filtered_count": 4, "count": 4}
+
+
+@pytest.mark.requirement("CAT-05")
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("search=vulnerabilities", ["vulnerability-scan"]),
+        ("search=queries+database", ["osv-query"]),
+        ("category=web", ["web-fetch"]),
+        ("server=gofetch", ["web-fetch"]),
+        ("server=io.github.stacklok/trivy-scanner", ["vulnerability-scan"]),
+        ("trust_level=trusted", ["osv-query", "security-analysis", "vulnerability-scan"]),
+        (
+            "registry=default/community",
+            ["osv-query", "security-analysis", "vulnerability-scan", "web-fetch"],
+        ),
+        ("registry=nowhere", []),
+        ("sort=-usage&limit=1", ["vulnerability-scan"]),
+        ("sort=-name&limit=1", ["web-fetch"]),
+        ("search=...", []),
+    ],
+)
+async def test_each_parameter_of_tools(site: CatalogSite, query: str, names: list[str]) -> None:
+    client = (await filled(site)).client()
+    reply = await client.get(f"/api/v1/tools?{query}")
+    assert reply.status == 200, reply.body
+    assert [tool["name"] for tool in reply.json["tools"]] == names
+
+
+@pytest.mark.requirement("CAT-05")
+async def test_pages_of_tools_have_each_once(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    for sort in ("name", "-name", "usage", "-usage"):
+        found, cursor = list[str](), ""
+        while True:
+            page = (await client.get(f"/api/v1/tools?sort={sort}&limit=1{cursor}")).json
+            found += [tool["name"] for tool in page["tools"]]
+            if "next_cursor" not in page["metadata"]:
+                break
+            cursor = f"&cursor={page['metadata']['next_cursor']}"
+        assert len(found) == len(set(found)) == 4, sort
+
+
+@pytest.mark.requirement("CAT-05")
+async def test_one_tool(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    found = (await client.get("/api/v1/tools/vulnerability-scan")).json
+    assert found["usage_count"] == 2
+    assert found["servers"][0] == {
+        "name": "osv-scanner",
+        "registry": "production/curated",
+        "version": "0.1.3",
+        "trust_level": "trusted",
+        "description": "Scan for known vulnerabilities",
+        "input_schema": {"type": "object"},
+    }
+    missing = await client.get("/api/v1/tools/nope")
+    assert (missing.status, missing.code) == (404, "TOOL_NOT_FOUND")
+
+
+@pytest.mark.requirement("CAT-06", "REG-11")
+async def test_registries_of_all_namespaces_and_of_one(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    every = (await client.get("/api/v1/registries")).json
+    assert [each["name"] for each in every["registries"]] == ["community", "curated"]
+    one = (await client.get("/api/v1/registries/production")).json
+    assert one["metadata"] == {"total_count": 1, "filtered_count": 1, "count": 1}
+    assert one["registries"][0] == {
+        "namespace": "production",
+        "name": "curated",
+        "display_name": "curated",
+        "description": "",
+        "trust_level": "trusted",
+        "format": None,
+        "source": {"type": "url", "host": "example.com"},
+        "enforce_servers": False,
+        "phase": "Pending",
+        "ready": False,
+        "server_count": 0,
+        "managed_by": None,
+        "created_at": None,
+        "last_sync_time": None,
+        "snapshot": None,
+        "api_endpoint": None,
+        "base": "/r/production/curated",
+    }
+    assert (await client.get("/api/v1/registries/empty")).json["registries"] == []
+    for query, names in (
+        ("namespace=production", ["curated"]),
+        ("trust_level=raw", ["community"]),
+        ("source_type=git", []),
+        ("ready=true", []),
+        ("search=commun", ["community"]),
+        ("labelSelector=team", []),
+    ):
+        found = (await client.get(f"/api/v1/registries?{query}")).json["registries"]
+        assert [each["name"] for each in found] == names, query
+
+
+@pytest.mark.requirement("CAT-06")
+async def test_the_state_of_registries(site: CatalogSite) -> None:
+    await filled(site)
+    await site.put("second", namespace="production")
+    client = site.client()
+    one = (await client.get("/api/v1/registries/default/status")).json
+    assert (one["namespace"], one["name"]) == ("default", "community")
+    assert one == (await client.get("/api/v1/namespaces/default/registries/community/status")).json
+    assert one == (await client.get("/api/v1/registries/default/status?registry=community")).json
+    several = (await client.get("/api/v1/registries/production/status")).json
+    assert [each["name"] for each in several["registries"]] == ["curated", "second"]
+    history = (await client.get("/api/v1/namespaces/default/registries/community/history")).json
+    assert history["syncs"] == []
+
+
+async def test_counts_of_everything(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    found = (await client.get("/api/v1/stats")).json
+    assert found["registries"] == {
+        "total": 2,
+        "ready": 0,
+        "by_trust_level": {"raw": 1, "tested": 0, "trusted": 1},
+    }
+    assert found["servers"]["total"] == 3
+    assert found["servers"]["by_category"] == {"community": 2, "validated": 1}
+    assert found["tools"] == 4
+
+
+async def test_groups_of_all_registries(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    assert (await client.get("/api/v1/groups")).json == {
+        "groups": [
+            {
+                "name": "scanners",
+                "description": "the scanners",
+                "servers": ["trivy-scanner"],
+                "remote_servers": [],
+                "server_count": 1,
+                "registry": "default/community",
+            }
+        ],
+        "metadata": {"total_count": 1, "filtered_count": 1, "count": 1},
+    }
