@@ -45,6 +45,13 @@ _REGISTRY = {
 }
 
 _CATALOG = {
+    "list": Lazy(_AT + "catalog_list:list_registries", "List the registries of the catalog."),
+    "show": Lazy(_AT + "catalog_list:show", "Show one of them."),
+    "servers": Lazy(_AT + "catalog_servers:servers", "List the servers of all, or of one."),
+    "categories": Lazy(_AT + "catalog_browse:categories", "List classes and subjects of servers."),
+    "tools": Lazy(_AT + "catalog_browse:tools", "List tools and who offers them."),
+    "export": Lazy(_AT + "catalog_generate:export", "Export what a registry of a server needs."),
+    "generate": Lazy(_AT + "catalog_generate:generate", "Make manifests of a registry."),
     "save": Lazy(_AT + "catalog_save:save", "Write what a closed place needs of a registry."),
     "verify": Lazy(_AT + "catalog_load:verify", "Check what came over."),
     "load": Lazy(_AT + "catalog_load:load", "Make a registry of it."),

@@ -1,0 +1,146 @@
+"""The catalog for whoever has the stores at hand: the same door, asked in the process that asks.
+
+In the flow: `thv catalog` calls this where no service is named. The registries are taken as they are now; nobody is
+asked who he is, because the stores show each user what he may read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from thv.apps.catalog_api.catalog import Catalog
+from thv.apps.catalog_api.generation import Generations
+from thv.apps.catalog_api.generation_rows import generation_rows
+from thv.apps.catalog_api.generation_wiring import Address
+from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.catalog_api.wiring import catalog
+from thv.apps.kit.http.dispatch import Context
+from thv.apps.kit.http.message import Reply, Request
+from thv.apps.registry_api.settings import Settings
+from thv.apps.registry_api.wiring import Door
+from thv.domain.canonical import JsonObject
+from thv.domain.errors import Code, ThvError
+from thv.domain.resources import MCP_REGISTRY
+from thv.domain.taxonomy import Taxonomy
+from thv.stores.chunks.base import ChunkStore
+from thv.stores.resources.base import ResourceStore
+
+_HEADERS = {b"host": b"localhost", b"accept": b"application/json"}
+_JSON = {b"content-type": b"application/json"}
+_LOOK = 0.005
+"""Seconds between two looks whether everything is joined."""
+
+
+class _Body:
+    """A body that is there already."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def read(self, most: int) -> bytes:
+        return self._content[: most + 1]
+
+
+class Inside:
+    """The door, as somebody in the same process asks it."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    @property
+    def troubles(self) -> list[tuple[str, str]]:
+        """The registries whose content cannot be read, and why."""
+        every = self._door.follower.every()
+        return [("/".join(each.owner), each.trouble) for each in every if each.trouble]
+
+    async def answer(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and body; `target` is a path with its query."""
+        path, _, query = target.encode().partition(b"?")
+        request = Request(
+            method=method,
+            path=path,
+            query=query,
+            headers={**_HEADERS, **(_JSON if body else {})},
+            client="127.0.0.1",
+            incoming=_Body(body) if body else None,
+        )
+        found = self._door.app.respond(request, Context())
+        reply = found if isinstance(found, Reply) else await found
+        return reply.status, await _whole(reply)
+
+
+async def _whole(reply: Reply) -> bytes:
+    if isinstance(reply.body, bytes):
+        return reply.body
+    return b"".join([piece async for piece in reply.body])
+
+
+@asynccontextmanager
+async def inside(
+    resources: ResourceStore,
+    chunks: ChunkStore,
+    models: Path,
+    *,
+    namespace: str,
+    taxonomy: Taxonomy,
+    clock: Callable[[], datetime],
+    address: Address,
+) -> AsyncIterator[Inside]:
+    """The door over the registries that there are now; of `namespace` alone where one may not list all.
+
+    `address` is where the API of a generated registry will be.
+    """
+    door = catalog(
+        resources,
+        chunks,
+        models,
+        taxonomy=taxonomy,
+        settings=Settings(any_host=True),
+        clock=clock,
+        generation=generation_rows(
+            Generations(None, OfCluster(_nowhere), address=address, clock=clock)
+        ),
+    )
+    following = asyncio.create_task(_follow(door, await _registries(resources, namespace)))
+    try:
+        await _at_rest(door, following)
+        yield Inside(door)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def _registries(resources: ResourceStore, namespace: str) -> list[JsonObject]:
+    try:
+        return (await resources.list(MCP_REGISTRY)).items
+    except ThvError as error:
+        if error.code is not Code.FORBIDDEN:
+            raise
+    return (await resources.list(MCP_REGISTRY, namespace)).items
+
+
+def _nowhere(_token: str) -> ResourceStore:
+    """Nobody is known here, so that manifests are rendered alone."""
+    raise ThvError(Code.FORBIDDEN, "nothing is written in the name of a caller here")
+
+
+async def _follow(door: Door, objects: Iterable[JsonObject]) -> None:
+    """Takes the registries, and joins them until it is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for obj in objects:
+            await door.follower.take(obj, gone=False, group=group)
+        if door.beside.follow is not None:
+            await door.beside.follow()
+
+
+async def _at_rest(door: Door, following: asyncio.Task[None]) -> None:
+    """Returns once all that can be read is joined; raises what broke the joining."""
+    place: Catalog = door.beside.place
+    while not (place.is_at_rest and door.follower.is_at_rest()):  # two that move
+        if following.done():
+            following.result()
+        await asyncio.sleep(_LOOK)
