@@ -91,7 +91,7 @@ def test_from_a_query_to_a_registry_of_ones_own(machine: Machine) -> None:
     assert ("loop", "toolhive-catalog") in {(each["name"], each["managed_by"]) for each in listed}
 
 
-@pytest.mark.requirement("CAT-07", "SRV-05")
+@pytest.mark.requirement("CAT-07")
 def test_what_was_asked_for_is_served_field_by_field(machine: Machine) -> None:
     body = named("fields", CHOSEN, wanted("weather"), configuration={"enforce_tools": True})
     made = machine.ask("POST", f"{MADE}/generate?wait=30", body, by="admin")
