@@ -114,7 +114,7 @@ def test_it_is_what_the_schema_and_the_rules_of_the_kind_accept() -> None:
         target_port=8000,
         proxy_port=8081,
         permissions={"network": {}},
-        custom_metadata={OWN: {"resources": {"limits": {"cpu": "500m", "memory": "1Gi"}}}},
+        custom_metadata={OWN: {"resources": {"cpu": "100m", "memory_limit": "1Gi"}}},
     )
     done = made(entry, secrets=(FromSecret("login"),), tools=("do",), args=("--verbose",))
     for obj, kind in zip(done.objects, (TOOL_CONFIG, MCP_SERVER), strict=True):
@@ -122,6 +122,10 @@ def test_it_is_what_the_schema_and_the_rules_of_the_kind_accept() -> None:
         assert not unknown_fields(schema, obj)
         assert not validate(schema, obj)
     assert not check_rules(done.server, SERVER_RULES)
+    assert done.server["spec"]["resources"] == {
+        "requests": {"cpu": "100m"},
+        "limits": {"memory": "1Gi"},
+    }
 
 
 OWN = "toolhive.stacklok.io"

@@ -85,7 +85,7 @@ def installation(
         env=inputs.env,
         secrets=inputs.secrets,
         permissionProfile=_profile(there, choices),
-        resources=choices.resources or _object(_own_block(there).get("resources")),
+        resources=choices.resources or _resources(there),
         toolConfigRef={"name": config["metadata"]["name"]} if config else None,
     )
     metadata = {
@@ -163,6 +163,16 @@ def _ports(there: JsonObject, choices: Choices, kind: Kind) -> dict[str, int | N
     return dict(zip(names, chosen, strict=True))
 
 
+def _resources(there: JsonObject) -> JsonObject:
+    """What the entry recommends, in the words of Kubernetes."""
+    said = _object(_own_block(there).get("resources"))
+    amounts = {key: value for key, value in said.items() if isinstance(value, str)}
+    return _given(
+        requests=_given(cpu=amounts.get("cpu"), memory=amounts.get("memory")),
+        limits=_given(cpu=amounts.get("cpu_limit"), memory=amounts.get("memory_limit")),
+    )
+
+
 def _arguments(key: str, there: JsonObject, choices: Choices) -> list[str]:
     """Those of the user in place of the entry's."""
     arguments = list(choices.args) or _texts(there.get("args"))
@@ -192,6 +202,20 @@ _OPENING = ("insecure_allow_all", "allow_host", "allow_port")
 
 def _outbound(permissions: JsonObject) -> JsonObject:
     return _object(_object(permissions.get("network")).get("outbound"))
+
+
+def _resources(there: JsonObject) -> JsonObject:
+    """What the entry recommends, as Kubernetes has it; requests for a registry of one's own have flat amounts."""
+    given = _object(_own_block(there).get("resources"))
+    nested = {part: _amounts(given, suffix) for part, suffix in _PARTS.items()}
+    return _only(given, *(part for part in _PARTS if part in given)) or _given(**nested)
+
+
+_PARTS = {"requests": "", "limits": "_limit"}
+
+
+def _amounts(given: JsonObject, suffix: str) -> JsonObject:
+    return _given(**{what: given.get(what + suffix) for what in ("cpu", "memory")})
 
 
 # Tools -----------------------------------------------------------------------------------------------------
