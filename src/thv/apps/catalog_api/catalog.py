@@ -68,8 +68,10 @@ class Catalog:
 
     async def visible(self, call: Call) -> list[Served]:
         """The registries that the caller may list, the best first; raises ProblemError for a caller nobody knows."""
-        every = list(self.registries.every())
-        seen = every if self._visible is None else await self._visible(call.request, every)
+        seen = list(self.registries.every())
+        if self._visible is not None:
+            forwards = call.endpoint.forwards
+            seen = await self._visible(call.request, seen, forwards=forwards)
         return sorted(seen, key=self.standing.of)
 
     async def seen(self, call: Call) -> Scope:

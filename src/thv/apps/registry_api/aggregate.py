@@ -11,7 +11,7 @@ import hashlib
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import groupby, islice
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -43,8 +43,16 @@ from thv.stores.models.query import LATEST, START, Form, OfficialQuery, Position
 from thv.stores.models.view import View
 
 Scope: TypeAlias = Literal["all", "trusted", "off"]
-Visible: TypeAlias = Callable[[Request, list[Served]], Awaitable[list[Served]]]
-"""The registries of these that a request may read."""
+
+
+class Visible(Protocol):
+    """Tells the registries of these of which the caller may know."""
+
+    def __call__(
+        self, request: Request, candidates: list[Served], /, *, forwards: bool = False
+    ) -> Awaitable[list[Served]]:
+        """`forwards`: the token is one that is sent on."""
+        ...
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.bearer import bearer_token
 from thv.apps.kit.http.dispatch import Access, Verdict
@@ -53,22 +55,25 @@ class Guard:
             return ""
         return self._authorization.user_of(request, access)
 
-    async def visible(self, request: Request, candidates: Sequence[Served]) -> list[Served]:
+    async def visible(
+        self, request: Request, candidates: Sequence[Served], *, forwards: bool = False
+    ) -> list[Served]:
         """Those of which a caller is told; raises ProblemError for a token that is not good.
 
-        A caller whose token has ended must not take the rest for everything there is.
+        `forwards`: the token must be one that can be sent on. A caller whose token has ended must not take the rest for everything there is.
         """
         if not self._is_told():
             raise _not_told()
         public = [served for served in candidates if is_open(served)]
         if self._anonymous_read and public and bearer_token(request) is None:
             return public
-        allowed = await self._namespaces(request, {served.owner[0] for served in candidates})
+        access = msgspec.structs.replace(EVERYWHERE, forwards=forwards)
+        allowed = await self._namespaces(request, {each.owner[0] for each in candidates}, access)
         return [each for each in candidates if is_open(each) or each.owner[0] in allowed]
 
-    async def _namespaces(self, request: Request, asked: set[str]) -> set[str]:
+    async def _namespaces(self, request: Request, asked: set[str], access: Access) -> set[str]:
         """The namespaces of these whose registries the caller may list."""
-        caller = await self._authorization.caller(request, EVERYWHERE)
+        caller = await self._authorization.caller(request, access)
         if await self._authorization.allows(caller, LIST.on("")):
             return asked
         actions = [LIST.on(namespace) for namespace in asked]
