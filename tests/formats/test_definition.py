@@ -169,6 +169,28 @@ def test_a_pinned_image_tells_its_digest_and_a_remote_server_its_host() -> None:
     assert remote["air_gapped"] == {"dependencies": ["mcp.example.com"]}
 
 
+def test_what_a_closed_place_has_to_know_stands_in_the_entry() -> None:
+    own = {
+        "image_digest": "sha256:" + "a" * 64,
+        "offline_docs_path": "docs/x/README.md",
+        "verified_date": "2026-11-17T22:00:00Z",
+        "size_mb": 41,
+    }
+    there = {"name": "x", "image": "ghcr.io/x:1", "custom_metadata": {"toolhive.stacklok.io": own}}
+    made = definition(there, facts(), "community")
+    assert made["air_gapped"] == {**own, "dependencies": []}
+    broken = {key: [] for key in own}
+    there = {"name": "x", "custom_metadata": {"toolhive.stacklok.io": broken}}
+    assert definition(there, facts(), "community")["air_gapped"] == {"dependencies": []}
+
+
+def test_resources_of_a_generated_entry_are_those_that_were_asked_for() -> None:
+    own = {"toolhive.stacklok.io": {"resources": {"cpu": "200m"}}}
+    custom = {"recommended_resources": {"cpu": "1", "memory": "2Gi"}, **own}
+    made = definition({"name": "x", "custom_metadata": custom}, facts(), "community")
+    assert made["deployment_config"]["recommended_resources"] == {"cpu": "200m", "memory": "2Gi"}
+
+
 def test_an_entry_may_recommend_resources() -> None:
     custom = {"recommended_resources": {"cpu": "1", "memory": "2Gi", "disk": "1Gi"}}
     made = definition({"name": "x", "custom_metadata": custom}, facts(), "community")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from thv.domain.canonical import JsonObject
+from thv.domain.resources import GROUP
 
 CONTAINER, REMOTE = "container", "remote"
 RECOMMENDED = {"cpu": "100m", "memory": "128Mi", "cpu_limit": "500m", "memory_limit": "512Mi"}
@@ -162,7 +163,9 @@ def _deployment(there: JsonObject, facts: Facts) -> JsonObject:
 def _resources(there: JsonObject, facts: Facts) -> JsonObject:
     if facts.kind == REMOTE:
         return {}
-    declared = _object(_object(there.get("custom_metadata")).get("recommended_resources"))
+    custom = _object(there.get("custom_metadata"))
+    own = _object(_object(custom.get(GROUP)).get("resources"))
+    declared = {**_object(custom.get("recommended_resources")), **own}
     given = {key: declared[key] for key in RECOMMENDED if _text(declared.get(key))}
     return given or RECOMMENDED
 
@@ -190,9 +193,19 @@ def _variable(item: JsonObject) -> JsonObject:
 
 
 def _air_gapped(there: JsonObject, facts: Facts) -> JsonObject:
-    pinned = _PINNED.search(_text(there.get("image"))) if facts.kind == CONTAINER else None
-    told: JsonObject = {"image_digest": pinned[1]} if pinned else {}
-    return {**told, "dependencies": sorted(set(_hosts(there)))}
+    """What is known without a network: what the image says of itself, and what a bundle or a generation said of it."""
+    own = _object(_object(there.get("custom_metadata")).get(GROUP))
+    named = _PINNED.search(_text(there.get("image")))
+    digest = _text(own.get("image_digest")) or (named[1] if named else "")
+    size = own.get("size_mb")
+    told: JsonObject = {
+        "image_digest": digest if facts.kind == CONTAINER else "",
+        "offline_docs_path": _text(own.get("offline_docs_path")),
+        "verified_date": _text(own.get("verified_date")),
+        "size_mb": size if type(size) is int else "",
+    }
+    known = {key: value for key, value in told.items() if value != ""}
+    return {**known, "dependencies": sorted(set(_hosts(there)))}
 
 
 def _hosts(there: JsonObject) -> Iterable[str]:
