@@ -98,6 +98,15 @@ async def test_a_search_forgives(shelves: Library) -> None:
 
 
 @pytest.mark.anyio
+async def test_who_hosts_a_name_says_nothing_of_what_is_sought(shelves: Library) -> None:
+    others = (an_entry(f"io.github.x/s{number}", description="pulls") for number in range(5))
+    wanted = an_entry("com.example/hub", title="GitHub", description="requests")
+    await shelves.put(World(*others, wanted), "a")
+    assert found(shelves, "github pull requests cobol", "a")[0][0] == "com.example/hub"
+    assert len(found(shelves, "io.github.x", "a")[0]) == 5
+
+
+@pytest.mark.anyio
 async def test_how_rare_a_word_is_is_told_by_what_is_seen(shelves: Library) -> None:
     seen = World(
         an_entry("com.example/x", description="alpha"),
@@ -106,7 +115,7 @@ async def test_how_rare_a_word_is_is_told_by_what_is_seen(shelves: Library) -> N
     )
     await shelves.put(seen, "a")
     before = found(shelves, "alpha beta gamma", "a")
-    assert before == (["com.example/x"], True)
+    assert before == (["com.example/x", "com.example/y", "com.example/z"], True)
     hidden = World(*(an_entry(f"com.example/h{n}", description="alpha gamma") for n in range(9)))
     await shelves.put(hidden, "b")
     assert found(shelves, "alpha beta gamma", "a") == before

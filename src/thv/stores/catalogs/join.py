@@ -78,8 +78,8 @@ CREATE TEMP TABLE touched AS SELECT name FROM
     OR EXISTS (SELECT 1 FROM entry e WHERE e.name = n.name AND e.rank > 0)
 """
 _FORGET = (
-    """INSERT INTO words(words, rowid, name, title, description, tags, tools)
-    SELECT 'delete', id, name, title, description, tags, tools FROM spoken
+    """INSERT INTO words(words, rowid, host, name, title, description, tags, tools)
+    SELECT 'delete', id, host, name, title, description, tags, tools FROM spoken
     WHERE id IN (SELECT id FROM temp.gone)""",
     *(
         f"DELETE FROM {table} WHERE {key} IN (SELECT id FROM temp.gone)"
@@ -187,9 +187,10 @@ class Joiner:
         )
         write("INSERT INTO body VALUES(?,?)", [(id_, each.body) for id_, each in numbered])
         words = [(id_, *each.spoken) for id_, each in numbered]
-        write("INSERT INTO spoken VALUES(?,?,?,?,?,?)", words)
+        write("INSERT INTO spoken VALUES(?,?,?,?,?,?,?)", words)
         write(
-            "INSERT INTO words(rowid, name, title, description, tags, tools) VALUES(?,?,?,?,?,?)",
+            "INSERT INTO words(rowid, host, name, title, description, tags, tools) "
+            "VALUES(?,?,?,?,?,?,?)",
             words,
         )
         write(

@@ -5,6 +5,7 @@ In the flow: a door makes a query of what a user typed; `listing`, `search` and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import msgspec
@@ -29,11 +30,28 @@ class Term(msgspec.Struct, frozen=True):
     @property
     def expression(self) -> str:
         """As the full text index is asked; words are letters and digits only, so quoting is safe."""
-        return "(" + " OR ".join(_all_of(each) for each in self.spellings) + ")"
+        return "(" + " OR ".join(_all_of(each, _begun) for each in self.spellings) + ")"
+
+    @property
+    def closely(self) -> str:
+        """The same, but that words which begin too many others stand for themselves."""
+        return "(" + " OR ".join(_all_of(each, _whole_if_short) for each in self.spellings) + ")"
 
 
-def _all_of(words: tuple[str, ...]) -> str:
-    quoted = [f'"{word}"*' for word in words]
+_SHORT = 3
+"""Letters of a word up to which it begins too many others."""
+
+
+def _begun(word: str) -> str:
+    return f'"{word}"*'
+
+
+def _whole_if_short(word: str) -> str:
+    return _begun(word) if len(word) > _SHORT else f'("{word}" OR "{word}s")'
+
+
+def _all_of(words: tuple[str, ...], ask: Callable[[str], str]) -> str:
+    quoted = [ask(word) for word in words]
     return quoted[0] if len(quoted) == 1 else f"({' AND '.join(quoted)})"
 
 
@@ -62,7 +80,7 @@ class Wish(msgspec.Struct, frozen=True):
     def weighed(self) -> tuple[str, ...]:
         """The parts that count where not all of them are found."""
         sought = [term for term in self.terms if not term.idle] or list(self.terms)
-        return (*(term.expression for term in sought), *self._phrases())
+        return (*(term.closely for term in sought), *self._phrases())
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.formats.definition import Facts, definition, input_schema, tier_of, tools_of
-from thv.stores.catalogs.words import spoken
+from thv.stores.catalogs.words import parted, spoken
 from thv.stores.models.bodies import MARK
 from thv.stores.models.rows import Traits, score_of
 
@@ -53,7 +53,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     traits: Traits
     score: int
     body: bytes
-    spoken: tuple[str, str, str, str, str]
+    spoken: tuple[str, str, str, str, str, str]
     facts: tuple[str, ...]
     tools: tuple[tuple[str, str, bytes | None, str], ...]
 
@@ -73,7 +73,7 @@ def made_of(found: Found) -> Made:
         score=score_of(traits, max(found.stars, 0), max(found.pulls, 0)),
         body=sealed(shown),
         spoken=(
-            spoken(found.key),
+            *map(spoken, parted(found.key)),
             spoken(shown["display_name"]) if "title" in there else "",
             spoken(shown["description"]),
             spoken(" ".join(shown["tags"])),

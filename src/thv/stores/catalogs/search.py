@@ -15,10 +15,14 @@ from thv.stores.catalogs.query import Wish
 from thv.stores.catalogs.scope import Scope, Shelf
 from thv.stores.models.where import NOTHING, Condition
 
-_ENOUGH = 0.7
+_ENOUGH = 0.5
 """The share of the best weight that a row must have."""
-_FIELDS = (("{name title}", 1.0), ("tags", 0.6), ("tools", 0.3))
-"""What a word is worth more than once where it stands."""
+_SAID = "{name title description tags tools}"
+"""Where a word counts."""
+_BASE = ((_SAID, 0.5), ("{name title description tags}", 0.5))
+"""What a word is worth: half, where only the name of one of many tools has it."""
+_MORE = (("{name title}", 1.5), ("tags", 0.8))
+"""What it is worth more for where it stands."""
 _FOUND = "s.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
 
 
@@ -70,9 +74,12 @@ def _weigh(
         return []
     parts, values = [], list[Any]()
     for part, weight in known.items():
-        parts.append("SELECT rowid AS id, ? AS base, 0.0 AS more FROM words WHERE words MATCH ?")
-        values += (weight, part)
-        for field, share in _FIELDS:
+        for field, share in _BASE:
+            parts.append(
+                "SELECT rowid AS id, ? AS base, 0.0 AS more FROM words WHERE words MATCH ?"
+            )
+            values += (weight * share, f"{field} : {part}")
+        for field, share in _MORE:
             parts.append("SELECT rowid, 0.0, ? FROM words WHERE words MATCH ?")
             values += (weight * share, f"{field} : {part}")
     sql, more = joined(within)
@@ -90,7 +97,7 @@ def _weight(shelf: Shelf, scope: Scope, part: str) -> float:
     """The rarer, the more; nothing for what nobody has."""
     known: float | None = shelf.remembered(scope, ("weight", part))
     if known is None:
-        sql, values = joined([Condition(scope.best()), Condition(_FOUND, (part,))])
+        sql, values = joined([Condition(scope.best()), Condition(_FOUND, (f"{_SAID} : {part}",))])
         (having,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {sql}", values).fetchone()
         (every,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {scope.best()}").fetchone()
         known = math.log1p(every / having) if having else 0.0

@@ -5,7 +5,7 @@ In the flow: `join` writes them, everything else here reads them.
     registry  one row each; trust 0 is the highest level, its standing sorts the best first
     entry     the latest version of a name in a registry; rank 0 is the best registry that has the name
     body      the Server Definition, but for what differs by registry and by caller
-    spoken    its words by field;  words  full text index over them
+    spoken    its words by field, host is what many names begin with;  words  full text index over them
     fact      tags, custom metadata and groups;  tool  its tools   (both by id of `entry`, as in a registry's model)
     traits    what many entries have in common
 """
@@ -35,15 +35,15 @@ CREATE TABLE entry(
     version TEXT NOT NULL, digest TEXT NOT NULL, stamp BLOB NOT NULL);
 CREATE TABLE body(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE spoken(
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL,
-    tags TEXT NOT NULL, tools TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, host TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+    description TEXT NOT NULL, tags TEXT NOT NULL, tools TEXT NOT NULL);
 CREATE TABLE fact(item INTEGER NOT NULL, fact TEXT NOT NULL, PRIMARY KEY(item, fact)) WITHOUT ROWID;
 CREATE TABLE tool(
     item INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, schema BLOB,
     words TEXT NOT NULL,
     PRIMARY KEY(item, name)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(
-    name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
+    host, name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
 CREATE UNIQUE INDEX entry_by_registry ON entry(registry, name);
 CREATE INDEX entry_by_name ON entry(name, rank, registry);
 CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);

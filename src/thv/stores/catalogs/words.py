@@ -14,6 +14,16 @@ _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _NAMED = re.compile(r"[^\W_]+")
 
 
+HOSTS = ("io.github.", "io.gitlab.", "ai.smithery/")
+"""What names of many begin with, who have nothing to do with each other: nobody seeks a server by it."""
+
+
+def parted(name: str) -> tuple[str, str]:
+    """The host that a name begins with, and what is its own."""
+    host = next((host for host in HOSTS if name.startswith(host)), "")
+    return host, name.removeprefix(host)
+
+
 def spoken(text: str) -> str:
     """The words of a text between spaces, those in humps also in parts."""
     words = words_of(text)
