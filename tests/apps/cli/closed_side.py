@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.apps.standalone.process import Process, run
 
@@ -28,14 +29,23 @@ def main(home: Path, bundle: str, digest: str) -> None:
     done = run(home, "catalog", "load", bundle, "--digest", digest, **data)
     if done.returncode:
         sys.exit(done.stderr)
+    found: dict[str, Any] = {}
     with Process(home, "serve", "--port", "0", **data) as serving:
-        address = f"http://127.0.0.1:{serving.port}"
-        entries = serving.until_served("/r/default/corp/api/v1/servers")
-        listed = run(
-            home, "registry", "list", "-o", "json", "--server", f"{address}/r/default/corp"
-        )
-    found = {"servers": entries.json["servers"], "listed": json.loads(listed.stdout)}
-    print(json.dumps(found))
+        serving.until_served("/r/default/corp/api/v1/servers")
+        serving.until(lambda: serving.get("/api/v1/mcp_servers").json.get("servers"))
+        for what in ("servers", "tools"):
+            there = ("--server", f"http://127.0.0.1:{serving.port}")
+            found[what] = _json(home, "catalog", what, *there)["items"]
+    # Without a service, too: manifests for a cluster that has no way out either.
+    made = _json(home, "catalog", "generate", "--server", "osv", **data)
+    print(json.dumps({**found, "manifests": made["manifests"]}))
+
+
+def _json(home: Path, *words: str, **environ: str) -> Any:
+    done = run(home, *words, "-o", "json", **environ)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout)
 
 
 def _raise_loopback() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from thv.catalog.generate.files import documents
 from thv.catalog.generate.manifests import DATA_LIMIT, GENERATED_FROM, TEXT_LIMIT
 from thv.domain.canonical import JsonObject
 from thv.domain.resources import CONFIG_MAP, MCP_REGISTRY, Kind
@@ -48,8 +49,8 @@ def held(catalog: Catalog, document: Iterable[bytes]) -> tuple[JsonObject, JsonO
 
 def manifests(catalog: Catalog, document: Iterable[bytes]) -> bytes:
     """The same as YAML, `b""` where it is too large. They name no namespace: whoever applies them does."""
-    objects = held(catalog, document) or ()
-    return b"---\n".join(msgspec.yaml.encode(each) for each in objects)
+    objects = held(catalog, document)
+    return documents(objects).encode() if objects else b""
 
 
 def _data(document: Iterable[bytes]) -> JsonObject | None:
