@@ -111,12 +111,14 @@ class HttpFigures:
 
     def watched(self, authorize: Authorize) -> Authorize:
         """The same, counted."""
+        door = self._door
 
         def counted(request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
             verdict = authorize(request, access)
-            if verdict is None or isinstance(verdict, ProblemError):
-                return self._counted(verdict)
-            return later(verdict)
+            if verdict is None:
+                self._auth.add(door, _ALLOWED)
+                return None
+            return self._counted(verdict) if isinstance(verdict, ProblemError) else later(verdict)
 
         async def later(verdict: Awaitable[Verdict]) -> Verdict:
             return self._counted(await verdict)
