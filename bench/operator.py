@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.control_plane.kubelet import Kubelet
@@ -39,16 +40,13 @@ from bench.operator_world import (
     until,
     world,
 )
-from bench.registry_api import made_items
+from bench.registry_api import free_port, made_items
 from bench.sync import Row, served_files
 from thv.domain.canonical import JsonObject
 
 SETTLE = 5.0
-"""Seconds that the operator is looked at when nothing more is to be done."""
-
-
-SETTLE = 5.0
 """Seconds that something is looked at when nothing more is to be done."""
+SCRAPES = 20
 
 # ---------------------------------------------------------------- memory
 
@@ -108,11 +106,30 @@ def _mcp_server(number: int) -> tuple[str, JsonObject]:
 
 
 def thousand() -> Iterator[Row]:
-    with world() as cluster, cluster.operator() as operator, Peak(operator.pid) as peak:
+    place = f"127.0.0.1:{free_port()}"
+    with (
+        world() as cluster,
+        cluster.operator(operations=place) as operator,
+        Peak(operator.pid) as peak,
+    ):
         before = cpu(operator.pid)
         yield from _many(cluster, 1000, "no API", 60.0, enabled=False)
         yield "1,000 registries: memory", peak.settled(), 100.0, "MB"
         yield "1,000 registries: CPU", cpu(operator.pid) - before, None, "s"
+        yield from _scraped(operator.pid, f"http://{place}/metrics")
+
+
+def _scraped(pid: int, address: str) -> Iterator[Row]:
+    """What a collector asks for every half a minute."""
+    before, seconds = cpu(pid), list[float]()
+    for _ in range(SCRAPES):
+        began = time.perf_counter()
+        with urllib.request.urlopen(address) as answer:
+            size = len(answer.read())
+        seconds.append(time.perf_counter() - began)
+    yield "1,000 registries: a scrape", median(seconds), 0.2, "s"
+    yield "1,000 registries: a scrape, CPU", (cpu(pid) - before) / SCRAPES, None, "s"
+    yield "1,000 registries: what it tells", size / 1e6, None, "MB"
 
 
 def shared() -> Iterator[Row]:

@@ -111,13 +111,16 @@ class World:
         made.mkdir()
         return made
 
-    def operator(self, kubeconfig: Path | None = None, *, allow: str = "") -> OperatorProcess:
-        """The operator of all namespaces; begin it by `with`."""
+    def operator(
+        self, kubeconfig: Path | None = None, *, allow: str = "", operations: str = "127.0.0.1:0"
+    ) -> OperatorProcess:
+        """The operator of all namespaces, which tells figures at `operations`; begin it by `with`."""
         return OperatorProcess(
             kubeconfig or self.kubeconfig,
             Path(tempfile.mkdtemp(dir=self._folder)),
             namespace=SYSTEM,
             THV_ALLOW=allow,
+            THV_LISTEN_OPERATIONS=operations,
         )
 
     def create(self, objects: Iterable[tuple[str, JsonObject]]) -> float:

@@ -38,6 +38,7 @@ import msgspec
 from bench.registry_server import Answers
 from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER
 
+THV = str(Path(sys.executable).with_name("thv"))
 CONNECTIONS = 16
 SEARCH_BAR = 15
 """Milliseconds."""
@@ -170,7 +171,7 @@ def free_port() -> int:
 
 
 class Running:
-    """A server process on its core."""
+    """A server process on its core: the `floor`, or a `registry` of a file, or those of a data `folder`."""
 
     def __init__(self, kind: str, place: Path, *options: str) -> None:
         self.port = free_port()
@@ -186,21 +187,12 @@ class Running:
     def _command(self, kind: str, place: Path) -> list[str]:
         if kind == "floor":
             return [sys.executable, "-m", "bench.registry_server", str(place), str(self.port)]
-        thv = Path(sys.executable).with_name("thv")
-        options = [
-            "--listen-operations",
-            f"127.0.0.1:{free_port()}",
-            *self._options,
-        ]
-        return [
-            str(thv),
-            "serve",
-            "--registry-file",
-            str(place),
-            "--port",
-            str(self.port),
-            *options,
-        ]
+        told = ["--port", str(self.port), "--listen-operations", f"127.0.0.1:{free_port()}"]
+        if kind == "folder":
+            serve = ["--data", str(place), "serve"]
+        else:
+            serve = ["serve", "--registry-file", str(place)]
+        return [THV, *serve, *told, *self._options]
 
     def __enter__(self) -> Self:
         for _ in range(600):
@@ -246,10 +238,12 @@ _LUA = """
 local requests = {}
 function init(args)
   math.randomseed(tonumber(os.getenv("BENCH_SEED")))
+  local token = os.getenv("BENCH_TOKEN")
   for line in io.lines(os.getenv("BENCH_PATHS")) do
     local path, tag = line:match("^(%S+)%s?(.*)$")
     local headers = {["Host"] = "127.0.0.1"}
     if tag ~= "" then headers["If-None-Match"] = tag end
+    if token ~= "" then headers["Authorization"] = "Bearer " .. token end
     requests[#requests + 1] = wrk.format("GET", path, headers)
   end
 end
@@ -257,10 +251,15 @@ function request() return requests[math.random(#requests)] end
 """
 
 
-def wrk(server: Running, paths: list[str], seconds: float, work: Path) -> Load:
+def wrk(server: Running, paths: list[str], seconds: float, work: Path, *, token: str = "") -> Load:
     (work / "paths").write_text("\n".join(paths))
     (work / "load.lua").write_text(_LUA)
-    environment = {**os.environ, "BENCH_PATHS": str(work / "paths"), "BENCH_SEED": str(SEED)}
+    environment = {
+        **os.environ,
+        "BENCH_PATHS": str(work / "paths"),
+        "BENCH_SEED": str(SEED),
+        "BENCH_TOKEN": token,
+    }
     command = [
         "wrk",
         "-t1",
