@@ -204,20 +204,6 @@ def _outbound(permissions: JsonObject) -> JsonObject:
     return _object(_object(permissions.get("network")).get("outbound"))
 
 
-def _resources(there: JsonObject) -> JsonObject:
-    """What the entry recommends, as Kubernetes has it; requests for a registry of one's own have flat amounts."""
-    given = _object(_own_block(there).get("resources"))
-    nested = {part: _amounts(given, suffix) for part, suffix in _PARTS.items()}
-    return _only(given, *(part for part in _PARTS if part in given)) or _given(**nested)
-
-
-_PARTS = {"requests": "", "limits": "_limit"}
-
-
-def _amounts(given: JsonObject, suffix: str) -> JsonObject:
-    return _given(**{what: given.get(what + suffix) for what in ("cpu", "memory")})
-
-
 # Tools -----------------------------------------------------------------------------------------------------
 
 
