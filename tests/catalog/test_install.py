@@ -302,7 +302,7 @@ def test_a_bare_secret_is_refused_and_not_repeated() -> None:
 
 def test_one_variable_has_one_value() -> None:
     error = refused(container(), env={"LEVEL": "x"}, secrets=(FromSecret("login", "LEVEL"),))
-    assert error.message == "LEVEL has a value and a Secret"
+    assert (error.choice, error.message) == (Choice.TWICE, "LEVEL has a value and a Secret")
     nothing = refused(container(), secrets=(FromSecret("login"),))
     assert (nothing.choice, nothing.names) == (Choice.SECRET, ("login",))
 

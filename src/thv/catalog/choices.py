@@ -21,6 +21,8 @@ class Choice(StrEnum):
     NAME = "name"
     ENV = "env"
     SECRET = "secret"  # noqa: S105 # the word for one
+    TWICE = "twice"
+    """A value and a Secret for the same variable."""
     ARGS = "args"
     TOOLS = "tools"
     DIGEST = "digest"

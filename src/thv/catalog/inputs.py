@@ -44,7 +44,7 @@ def inputs_of(key: str, there: JsonObject, choices: Choices) -> Inputs:
     _require_no_bare_secret(key, declared, choices.env)
     twice = sorted(choices.env.keys() & secrets.keys())
     if twice:
-        raise ChoiceError(Choice.ENV, f"{', '.join(twice)} has a value and a Secret", twice)
+        raise ChoiceError(Choice.TWICE, f"{', '.join(twice)} has a value and a Secret", twice)
     known = {
         name: choices.env.get(name, "" if each.secret else each.default)
         for name, each in declared.items()

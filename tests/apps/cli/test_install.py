@@ -192,6 +192,8 @@ def test_a_secret_of_the_command_line_is_refused_and_not_repeated(corp: Cli) -> 
         ("install notes --secret notes --name Upper", "--name NAME"),
         ("install notes --secret notes --image-digest 1", "is no digest"),
         ("install notes --secret notes --wait", "nothing runs servers on this machine"),
+        ("install notes -e A=1 --secret notes/A", "keep either --env or --secret of A"),
+        ("install notes -e A=1 --secret notes/B,target=NOTES_TOKEN --secret a/A", "keep either"),
         ("install weather", "https://weather.example.com/mcp"),
         ("install notes --env-file nowhere", "nowhere"),
     ],

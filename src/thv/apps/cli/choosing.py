@@ -215,6 +215,8 @@ def _tries(session: Session, error: ChoiceError, name: str) -> list[str]:
     match error.choice:
         case Choice.ENV:
             return _values(session, error, name)
+        case Choice.TWICE:
+            return [f"keep either --env or --secret of {', '.join(error.names)}"]
         case Choice.SECRET if error.secrets:
             bare = ", ".join(f"--env {each}=..." for each in error.secrets)
             return [*_kept(session, error.secrets, name), f"--secret {name}   (in place of {bare})"]
@@ -231,16 +233,12 @@ def _tries(session: Session, error: ChoiceError, name: str) -> list[str]:
 
 
 def _values(session: Session, error: ChoiceError, name: str) -> list[str]:
-    if not error.names and not error.secrets:
-        return ["keep one of the two"]
-    if (
-        error.meant
-    ):  # the command line is not repeated: it holds the misspelled one, and perhaps a secret
-        return [f"--env {each}=VALUE" for each in error.names]
+    kept = _kept(session, error.secrets, name)
     words = [word for each in error.names for word in ("--env", f"{each}=VALUE")]
     if error.secrets:
         words += ["--secret", name]
-    return [*_kept(session, error.secrets, name), again(session.common, *words)]
+    # With a misspelled variable the command line is not repeated: its value may be a secret.
+    return [*kept, shlex.join(words) if error.meant else again(session.common, *words)]
 
 
 def _kept(session: Session, secrets: Sequence[str], name: str) -> list[str]:
