@@ -45,10 +45,13 @@ _CLUSTER_RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 class Catalog:
-    """Answers over one namespace of a control plane, whose registries it also synchronizes."""
+    """Answers over one namespace of a control plane, whose registries it synchronizes where no operator does."""
 
-    def __init__(self, plane: ControlPlane, namespace: str, folder: Path) -> None:
+    def __init__(
+        self, plane: ControlPlane, namespace: str, folder: Path, *, has_operator: bool
+    ) -> None:
         self.plane, self.namespace = plane, namespace
+        self._has_operator = has_operator
         self.port = 0
         self._folder = folder
         self._loop = asyncio.new_event_loop()
@@ -173,14 +176,12 @@ class Catalog:
         bound.listen()
         self.port = bound.getsockname()[1]
         server = door_of(door.app)
-        work = [
-            asyncio.ensure_future(each)
-            for each in (
-                server.serve([bound]),
-                door.follow(),
-                run_registries(store, reconciler.reconcile, _now, namespaces=(self.namespace,)),
+        work = [asyncio.ensure_future(each) for each in (server.serve([bound]), door.follow())]
+        if not self._has_operator:
+            syncing = run_registries(
+                store, reconciler.reconcile, _now, namespaces=(self.namespace,)
             )
-        ]
+            work.append(asyncio.ensure_future(syncing))
         self._began.set()
         stopping = asyncio.ensure_future(self._stopped.wait())
         await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -207,10 +208,12 @@ def _answers(registry: Registry) -> ApiStatus:
 
 
 @contextmanager
-def catalog_in(plane: ControlPlane, namespace: str, folder: Path) -> Iterator[Catalog]:
+def catalog_in(
+    plane: ControlPlane, namespace: str, folder: Path, *, has_operator: bool = False
+) -> Iterator[Catalog]:
     """With the kinds, and the accounts `maker` and `reader`."""
     install_kinds(plane, CRDS, OPTIONAL)
-    found = Catalog(plane, namespace, folder)
+    found = Catalog(plane, namespace, folder, has_operator=has_operator)
     found.account("maker", CATALOG_USER_ROLE)
     found.account("reader", USER_ROLE)
     found.begin()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.catalog.generate.mortal import KilledError, Mortal
 from tests.catalog.generate.requests import NAMESPACE, generated, osv, request, wanted
 from thv.catalog.generate.create import create, replace
 from thv.catalog.generate.manifests import Generation
@@ -29,37 +30,6 @@ from thv.sync.expire import expire
 pytestmark = pytest.mark.anyio
 
 KINDS = (CONFIG_MAP, TOOL_CONFIG, MCP_REGISTRY)
-
-
-class KilledError(BaseException):
-    """The process ended here."""
-
-
-class Mortal:
-    """A store in front of which the process ends at a write, before it or right after it."""
-
-    def __init__(self, store: MemoryStore, writes: int = 1_000, *, after: bool = False) -> None:
-        self._store, self._left, self._after = store, writes, after
-        self.written: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        verb = getattr(self._store, name)
-        if name not in ("create", "replace", "delete", "merge"):
-            return verb
-
-        async def write(*args: Any, **options: Any) -> Any:
-            if options.get("dry_run"):
-                return await verb(*args, **options)
-            self.written.append(name)
-            self._left -= 1
-            if self._left < 0 and not self._after:
-                raise KilledError
-            done = await verb(*args, **options)
-            if self._left < 0:
-                raise KilledError
-            return done
-
-        return write
 
 
 def selection(**more: Any) -> Generation:
