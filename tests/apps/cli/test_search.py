@@ -50,9 +50,18 @@ def test_filters_and_words_find_what_they_say(library: Cli, line: str, names: li
     assert library.ok(f"{line} -o name").out.split() == names
 
 
+def test_a_registry_is_also_named_with_its_namespace(library: Cli) -> None:
+    short, full = (library.ok("search", "--registry", each, "-o", "name").out for each in ("official", "files/official"))  # fmt: skip
+    assert short == full
+    refused = library("search --registry elsewhere/official")
+    assert (refused.code, 'in the namespace "elsewhere"' in refused.err) == (5, True)
+
+
 def test_a_remark_says_how_many_were_found_and_where_to_go_on(library: Cli, terminal: Cli) -> None:
     check_golden("search_remark", terminal.ok("search forecast").err)
-    assert "none of 6 servers matches" in library.ok("search zzz").err
+    said = library.ok("search zzz from nowhere").err
+    assert "none of 6 servers matches. Try: thv catalog servers --search 'zzz from nowhere'" in said
+    assert "none of 6 servers matches\n" in library.ok("search --tag zzz").err
     said = library.ok("search --limit 2").err
     assert "2 of 6 matches shown; all: thv search --limit 6\n" in said
     assert "thv search --limit 6\n" in library.ok("search --limit=5").err

@@ -75,10 +75,17 @@ async def every(
 
 
 async def find(session: Session, name: str) -> Shelf:
-    """The registry of that name, also written as `mcpregistry/NAME`; raises NOT_FOUND with what is alike."""
-    shelves = await every(session)
+    """The registry of that name, also written as `mcpregistry/NAME` or NAMESPACE/NAME.
+
+    Raises NOT_FOUND with what is alike.
+    """
     wanted = plain_name(name)
-    found = next((shelf for shelf in shelves if shelf.name == wanted), None)
+    space, _, last = wanted.rpartition("/")
+    if space not in ("", FILES):
+        shelves = await _stored(session.place, space, "", session.program)
+    else:
+        shelves = [shelf for shelf in await every(session) if space in ("", shelf.namespace)]
+    found = next((shelf for shelf in shelves if shelf.name == last), None)
     if found is None:
         raise _unknown(session, wanted, [shelf.name for shelf in shelves])
     return found
@@ -185,15 +192,15 @@ def _selected(shelf: Shelf, selector: str) -> bool:
 
 
 def _unknown(session: Session, name: str, names: list[str]) -> CommandError:
-    place = f'in the namespace "{session.namespace}"'
+    space, _, last = name.rpartition("/")
     return CommandError(
         Code.NOT_FOUND,
-        f'there is no registry "{name}" {place}',
-        suggestions=difflib.get_close_matches(name, names, n=3, cutoff=0.5),
+        f'there is no registry "{last}" in the namespace "{space or session.namespace}"',
+        suggestions=difflib.get_close_matches(last, names, n=3, cutoff=0.5),
         tries=[
             f"{session.program} registry list -A"
             if names
-            else f"{session.program} registry add {shlex.quote(name or 'NAME')} --url URL"
+            else f"{session.program} registry add {shlex.quote(last or 'NAME')} --url URL"
         ],
-        details={"kind": "MCPRegistry", "namespace": session.namespace, "name": name},
+        details={"kind": "MCPRegistry", "namespace": space or session.namespace, "name": last},
     )

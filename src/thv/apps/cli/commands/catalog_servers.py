@@ -177,6 +177,7 @@ def _remark(session: Session, rows: Sequence[JsonObject], metadata: JsonObject) 
     if matched > len(rows):
         matches = counted(matched, "match", "matches")
         console.step("note", f"{len(rows):,} of {matches} shown; more with --limit")
-    name, registry = text_of(rows[0], "name"), text_of(_info(rows[0]), "name")
-    words = shlex.join(["show", name, "--registry", registry])
-    console.hint(f"Details: {session.program} {words}")
+    words = shlex.join([text_of(rows[0], "name"), "--registry", _registry(rows[0])])
+    console.hint(f"Details: {session.program} show {words}")
+    if not session.settings.server:
+        console.hint(f"Install: {session.program} install {words} -n NAMESPACE")

@@ -149,7 +149,7 @@ async def search(
         matched=found.matched,
         total=found.total,
     )
-    _remark(session, found, limit, known=len(shelves))
+    _remark(session, found, limit, words=" ".join(query), known=len(shelves))
 
 
 def _search(text: str) -> Search | None:
@@ -171,14 +171,23 @@ def _with_limit(session: Session, limit: int) -> str:
     return shlex.join([*session.common.program.split(), *words, "--limit", str(limit)])
 
 
-def _remark(session: Session, found: Found, limit: int, *, known: int) -> None:
+def _wider(session: Session, words: str) -> str:
+    """What finds a task in words: the catalog takes what has most of them."""
+    if not words:
+        return ""
+    return f". Try: {session.program} catalog servers --search {shlex.quote(words)}"
+
+
+def _remark(session: Session, found: Found, limit: int, *, words: str, known: int) -> None:
     """How much of what there is was shown, and where to go on."""
     console = session.console
     if not known:
         console.step("note", "there is no registry yet")
         console.hint("Add one: thv registry add NAME --url URL     or: thv dev")
     elif not found.matched:
-        console.step("note", f"none of {counted(found.total, 'server')} matches")
+        console.step(
+            "note", f"none of {counted(found.total, 'server')} matches{_wider(session, words)}"
+        )
     elif found.matched > len(found.hits):
         more = _with_limit(session, found.matched)
         console.step(
