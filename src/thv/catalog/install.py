@@ -28,7 +28,7 @@ from thv.formats.toolhive import placed_entry
 SOURCE = "registry.toolhive.io/source"
 """The annotation of a server that names its registry."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
-MANAGER = "thv"
+INSTALLER = "thv"
 NAME_LIMIT = 53
 """Of a server: the Service in front of it is called mcp-NAME-proxy, which is a label of DNS."""
 OWN_BLOCK = "toolhive.stacklok.io"
@@ -229,7 +229,7 @@ def _tool_config(
     metadata = {
         "name": tool_config_name(server),
         "namespace": namespace,
-        "labels": {**labels, MANAGED_BY: MANAGER},
+        "labels": {**labels, MANAGED_BY: INSTALLER},
     }
     return _object_of(ground.tool_config, metadata, {"toolsFilter": tools})
 

@@ -140,6 +140,9 @@ def test_a_name_that_is_taken_is_refused_or_replaced(corp: Cli) -> None:
     assert obj["spec"]["image"] == "mcpproject/filesystem-server:1.2.0"
     config = corp.ok("get tc filesystem-server-tools -o json").json
     assert config["spec"] == {"toolsFilter": ["list_directory"]}
+    corp.ok(f"{RUN} --replace")
+    assert "toolConfigRef" not in server(corp, "filesystem-server")["spec"]
+    assert corp.ok("get tc -o name").out == ""
 
 
 KIND = {"apiVersion": "toolhive.stacklok.io/v1alpha1", "kind": "MCPServer"}

@@ -19,12 +19,14 @@ from thv.apps.cli.session import Session
 from thv.apps.cli.verbs import MANAGER
 from thv.catalog.choices import ChoiceError
 from thv.catalog.install import (
+    INSTALLER,
     MANAGED_BY,
     Ground,
     Installation,
     Origin,
     default_name,
     installation,
+    tool_config_name,
 )
 from thv.catalog.installed import installed_of
 from thv.domain.canonical import JsonObject
@@ -44,6 +46,7 @@ from thv.domain.resources import (
     metadata_of,
     name_of,
     namespace_of,
+    uid_of,
 )
 from thv.stores.models import lookup
 
@@ -80,6 +83,8 @@ async def install(
         await _written(session, obj, there if obj is made.server else None, order)
         for obj in made.objects
     ]
+    if there is not None and made.tool_config is None and not order.dry_run:
+        await drop_tool_config(session, ground.server, there)
     return made, done
 
 
@@ -108,8 +113,13 @@ async def _kinds(session: Session, order: Order) -> tuple[Kind, ...]:
 
 
 def _ground(session: Session, kind: Kind) -> Ground:
-    config = next(each for each in TOOL_CONFIG_KINDS if each.api_version == kind.api_version)
-    return Ground(server=kind, tool_config=config, packages=not session.settings.on_cluster)
+    packages = not session.settings.on_cluster
+    return Ground(server=kind, tool_config=_beside(kind), packages=packages)
+
+
+def _beside(kind: Kind) -> Kind:
+    """The kind of tool configs that servers of a kind refer to."""
+    return next(each for each in TOOL_CONFIG_KINDS if each.api_version == kind.api_version)
 
 
 def no_kind(session: Session) -> CommandError:
@@ -197,13 +207,28 @@ async def _own_config(session: Session, kind: Kind, obj: JsonObject) -> JsonObje
         if error.code is Code.NOT_FOUND:
             return None
         raise
-    if labels_of(there).get(MANAGED_BY) != labels_of(obj)[MANAGED_BY]:
+    if labels_of(there).get(MANAGED_BY) != INSTALLER:
         raise CommandError(
             Code.ALREADY_EXISTS,
             f"{title_of(there, kind)} is there already, and not made by thv install",
             tries=[again(session.common, "--name", "NAME"), "or leave out --tools"],
         )
     return there
+
+
+async def drop_tool_config(session: Session, kind: Kind, server: JsonObject) -> None:
+    """Deletes the tool config that was made for a server which needs it no more."""
+    name, store = tool_config_name(name_of(server)), session.place.resources
+    if (server["spec"].get("toolConfigRef") or {}).get("name") != name:
+        return
+    beside, namespace = _beside(kind), namespace_of(server)
+    try:
+        config = await store.get(beside, namespace, name)
+        if labels_of(config).get(MANAGED_BY) == INSTALLER:
+            await store.delete(beside, namespace, name, uid=uid_of(config))
+    except ThvError as error:
+        if error.code is not Code.NOT_FOUND:
+            raise
 
 
 def _in_place(there: JsonObject, obj: JsonObject) -> JsonObject:

@@ -14,6 +14,7 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import find_servers, object_of, text_of
 from thv.apps.cli.fleet import Standing, servers, standing
 from thv.apps.cli.hiding import shown_resource
+from thv.apps.cli.installing import drop_tool_config
 from thv.apps.cli.manifest_files import title_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, age, counted, print_list, print_value
@@ -21,11 +22,10 @@ from thv.apps.cli.picking import shelf_of
 from thv.apps.cli.reading import Book, require_book
 from thv.apps.cli.session import Session
 from thv.apps.cli.verbs import LINES
-from thv.catalog.install import MANAGED_BY, MANAGER, tool_config_name
 from thv.catalog.installed import Drift, is_called, is_from
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
-from thv.domain.resources import TOOL_CONFIG_KINDS, labels_of, uid_of
+from thv.domain.resources import uid_of
 from thv.stores.models.query import Where
 
 _DRIFT = {
@@ -237,19 +237,11 @@ def _named(session: Session, rows: Sequence[Standing], name: str) -> Standing:
 
 async def _delete(session: Session, row: Standing) -> None:
     """The server first, as it needs its tool config while it runs."""
-    store, installed = session.place.resources, row.installed
-    await store.delete(row.kind, installed.namespace, installed.name, uid=uid_of(row.obj))
-    name = tool_config_name(installed.name)
-    if ((row.obj["spec"].get("toolConfigRef") or {}).get("name")) != name:
-        return
-    kind = next(each for each in TOOL_CONFIG_KINDS if each.api_version == row.kind.api_version)
-    try:
-        config = await store.get(kind, installed.namespace, name)
-        if labels_of(config).get(MANAGED_BY) == MANAGER:
-            await store.delete(kind, installed.namespace, name, uid=uid_of(config))
-    except ThvError as error:
-        if error.code is not Code.NOT_FOUND:
-            raise
+    installed = row.installed
+    await session.place.resources.delete(
+        row.kind, installed.namespace, installed.name, uid=uid_of(row.obj)
+    )
+    await drop_tool_config(session, row.kind, row.obj)
 
 
 def _print_gone(session: Session, rows: Sequence[Standing]) -> None:
