@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from tests.apps.catalog_api.machine import DIGEST, Machine, machine_in, request, wanted
 from tests.apps.standalone.process import Reply, run
+from thv.apps.catalog_api.generation_schemas import Export, Generated, Rendered
 from thv.domain.canonical import JsonObject
 
 pytestmark = [pytest.mark.flows, pytest.mark.xdist_group("catalog-machine")]
@@ -25,6 +27,12 @@ RENDER = f"{MADE}/render"
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with machine_in(tmp_path_factory.mktemp("machine")) as running:
         yield running
+
+
+def shaped(body: Any, shape: type[Any]) -> None:
+    """Whether a body is what the OpenAPI document says of it: no member more, none of another kind."""
+    read = msgspec.convert(body, shape)
+    assert msgspec.to_builtins(read) == body
 
 
 def one(name: str) -> str:
@@ -80,6 +88,7 @@ def test_from_a_query_to_a_registry_of_ones_own(machine: Machine) -> None:
         "MCPToolConfig/loop-osv",
         "MCPRegistry/loop",
     ]
+    shaped(made.json, Generated)
     assert made.json["registry"]["phase"] == "Ready"
     assert made.json["registry"]["api_endpoint"].endswith("/r/production/loop")
     base = "/r/production/loop"
@@ -186,6 +195,7 @@ def test_the_same_manifests_in_every_form_and_each_time(machine: Machine) -> Non
         return reply
 
     told = render("application/json").json
+    shaped(told, Rendered)
     assert "created" not in told
     assert told["registry"]["phase"] == "Pending"
     as_yaml = render("application/yaml")
@@ -201,6 +211,20 @@ def test_the_same_manifests_in_every_form_and_each_time(machine: Machine) -> Non
     sent = yaml.safe_dump(body).encode()
     again = machine.ask("POST", RENDER, sent, by="reader", content_type="application/yaml")
     assert again.json == told
+
+
+def test_the_document_tells_what_is_taken_and_what_is_needed(machine: Machine) -> None:
+    paths = machine.ask("GET", "/api/v1/openapi.json", by="reader").json["paths"]
+    create = paths["/api/v1/registries/{namespace}"]["post"]
+    taken = create["requestBody"]["content"]["application/json"]["schema"]
+    assert taken == {"$ref": "#/components/schemas/GenerationRequest"}
+    assert "201" in create["responses"]
+    assert create["x-required-permissions"] == [
+        "create mcpregistries (toolhive.stacklok.io)",
+        "update mcpregistries (toolhive.stacklok.io)",
+        "create configmaps (core)",
+    ]
+    assert set(paths["/api/v1/namespaces/{namespace}/registries/{registry}"]) == {"get", "put"}
 
 
 def test_parts_of_what_is_rendered(machine: Machine) -> None:
@@ -224,6 +248,7 @@ def test_an_export_is_a_request_with_what_is_known(machine: Machine) -> None:
         "definitions",
         "registry_data",
     ]
+    shaped(exported, Export)
     assert exported["metadata"] == {
         "namespace": "default",
         "registry_name": "osv-registry",

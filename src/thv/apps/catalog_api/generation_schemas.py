@@ -55,7 +55,7 @@ class RequestMetadata(msgspec.Struct, omit_defaults=True):
     display_name: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class RequestConfiguration(msgspec.Struct, omit_defaults=True):
+class RequestConfiguration(msgspec.Struct):
     """What the registry enforces, and whether it follows its ConfigMap."""
 
     enforce_servers: bool = False
@@ -63,7 +63,7 @@ class RequestConfiguration(msgspec.Struct, omit_defaults=True):
     auto_sync: bool = False
 
 
-class GlobalTags(msgspec.Struct, omit_defaults=True):
+class GlobalTags(msgspec.Struct):
     """Tags of servers that the registry takes, and that it does not."""
 
     include: list[str] = []

@@ -138,7 +138,7 @@ def _security(endpoint: Endpoint, callers: Callers) -> JsonObject:
     open_too = callers is Callers.BOTH and endpoint.needs and all_open(endpoint.needs)
     return {
         "security": [{}, token] if open_too else [token],
-        "x-required-permissions": [f"{each} ({each.group})" for each in endpoint.needs],
+        "x-required-permissions": [f"{each} ({each.group or 'core'})" for each in endpoint.needs],
     }
 
 
