@@ -15,10 +15,12 @@ JOURNEYS = (
         "docs/kubernetes.md",
         "docs/how-to/private-git.md",  # opens hosts for sources
         "docs/how-to/sources.md",
+        "docs/how-to/catalog.md",
         "docs/how-to/servers.md",  # has its kinds of servers taken away at its end
         "docs/how-to/gitops.md",
         "docs/how-to/troubleshoot.md",
         "docs/how-to/callers.md",
+        "docs/how-to/catalog-service.md",
         "docs/tutorial.md",  # takes everything away
     ),
     ("docs/how-to/https.md",),

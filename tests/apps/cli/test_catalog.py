@@ -138,8 +138,10 @@ def test_an_export_is_edited_and_generated(kept: Cli, tmp_path: Path) -> None:
     body = json.loads(request.read_bytes())
     body["servers"][0]["configuration"]["tool_overrides"] = {"osv-query": {"name": "ask"}}
     body["servers"][0]["configuration"]["tools_filter"] = ["ask"]
+    body["metadata"]["namespace"] = "customer"
     request.write_text(json.dumps(body))
-    made = kept.ok("catalog", "generate", "-f", str(request), "-n", "customer").out
+    made = kept.ok("catalog", "generate", "-f", str(request)).out
+    assert "namespace: other" in kept.ok("catalog", "generate", "-f", str(request), "-n", "other").out  # fmt: skip
     config_map, tool_config, registry = yaml.safe_load_all(made)
     (entry,) = json.loads(config_map["data"]["registry.json"])["servers"].values()
     assert entry["tools"] == ["ask"]

@@ -54,6 +54,12 @@ def _no_request(place: str, why: str) -> CommandError:
     )
 
 
+def namespace_in(request: JsonObject) -> str:
+    """The namespace that a request names, `""` for none."""
+    found = _object(request.get("metadata")).get("namespace")
+    return found if isinstance(found, str) else ""
+
+
 def merged(
     request: JsonObject, servers: Sequence[str], registry: str, given: Mapping[str, Any]
 ) -> JsonObject:

@@ -16,7 +16,7 @@ from thv.apps.cli.catalogs.asked import (
     server_path,
 )
 from thv.apps.cli.catalogs.difference import Difference, difference
-from thv.apps.cli.catalogs.requests import merged, read_request
+from thv.apps.cli.catalogs.requests import merged, namespace_in, read_request
 from thv.apps.cli.command import command
 from thv.apps.cli.commands.catalog_save import image_registry_of
 from thv.apps.cli.completion import registry_names, server_names
@@ -150,7 +150,8 @@ async def generate(
     """
     request = read_request(session, file) if file else {}
     request = {key: request[key] for key in _REQUEST if key in request}
-    namespace = chosen_namespace(session)
+    said = session.settings.namespace if session.settings.has_own_namespace else ""
+    namespace = said or namespace_in(request) or chosen_namespace(session)
     request = merged(request, servers, registry, {**given, "namespace": namespace})
     namespace = request["metadata"]["namespace"]
     async with asked_catalog(session) as asked, alike_servers(session, asked):
