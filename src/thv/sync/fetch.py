@@ -32,7 +32,7 @@ from thv.stores.mirrors.base import Mirror, MirrorRun, Problem
 
 T = TypeVar("T")
 
-BATCH = 100
+BATCH = 25
 FOLDER_FILE_LIMIT = 4 << 20
 _LARGE_FILE = 64 << 10
 _READING = ThreadPoolExecutor(1, "reading")

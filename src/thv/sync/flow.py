@@ -48,7 +48,7 @@ from thv.sync.write import Written, fold, read_snapshot, write_all, write_change
 TOMBSTONE_DAYS = 30
 REFRESH_AFTER = timedelta(hours=24)
 SUMMARY_LIMIT = 50
-_PAUSE = 100
+_PAUSE = 25
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ from thv.domain.snapshot import (
 from thv.stores.chunks.base import ChunkStore, Owner
 
 DELTA_RECORDS = 4000
-_PAUSE = 200  # records between two chances for everybody else
+_PAUSE = 50  # records between two chances for everybody else
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from thv.stores.models.tooling import count_all
 from thv.stores.models.work import Work
 from thv.stores.models.writer import Writer
 
-_WORDS_BATCH = 200
+_WORDS_BATCH = 50
 
 
 async def build(path: Path, work: Work, previous: sqlite3.Connection | None) -> None:

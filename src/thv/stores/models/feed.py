@@ -13,7 +13,7 @@ from thv.domain.snapshot import SnapshotRef, merge
 from thv.stores.models.rows import Key, Line, Opened, lines_of, opened
 from thv.stores.models.work import Fetch
 
-_BREATH = 100
+_BREATH = 20
 
 
 class Pace:
