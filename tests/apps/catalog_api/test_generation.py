@@ -6,14 +6,23 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
 
-from tests.apps.catalog_api.machine import DIGEST, Machine, machine_in, request, wanted
-from tests.apps.standalone.process import Reply, run
+from tests.apps.catalog_api.machine import (
+    DIGEST,
+    Machine,
+    document,
+    machine_in,
+    osv,
+    request,
+    wanted,
+)
+from tests.apps.standalone.process import Process, Reply, run
 from thv.apps.catalog_api.generation_schemas import Export, Generated, Rendered
 from thv.domain.canonical import JsonObject
 
@@ -431,3 +440,29 @@ def test_a_request_that_is_sent_twice_is_answered_once(machine: Machine) -> None
     assert code(other) == (422, "IDEMPOTENCY_KEY_REUSED")
     theirs = machine.ask("POST", MADE, body, by="admin", **key)
     assert code(theirs) == (409, "REGISTRY_EXISTS")
+
+
+def test_a_service_that_only_reads_says_so(machine: Machine) -> None:
+    argv = ("serve", "--data", "data", "--port", "0", "--read-only")
+    with Process(machine.home, *argv) as server:
+        beside = Machine(server, machine.home)
+        server.until_served("/r/tools/main/api/v1/servers", authorization="Bearer everywhere")
+        for path in (RENDER, MADE):
+            reply = beside.ask("POST", path, named("x", wanted("osv")), by="admin")
+            assert code(reply) == (403, "READ_ONLY")
+
+
+def test_where_nobody_is_known_manifests_are_rendered_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(document(osv=osv())))
+    added = ("registry", "add", "mine", "--file", "mine.json", "--data", "data")
+    assert run(tmp_path, *added).returncode == 0
+    with Process(tmp_path, "serve", "--data", "data", "--port", "0") as server:
+        alone = Machine(server, tmp_path)
+        server.until_served("/r/default/mine/api/v1/servers")
+        body = named("x", wanted("osv"))
+        assert alone.ask("POST", RENDER, body).status == 200
+        refused = alone.ask("POST", MADE, body)
+        assert code(refused) == (403, "FORBIDDEN")
+        assert "--token-file" in refused.json["error"]["details"]["hint"]

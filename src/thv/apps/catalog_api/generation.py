@@ -177,7 +177,7 @@ class Generations:
     ) -> Answer:
         registry, dry_run = written.registry, call.values["dry_run"]
         if not dry_run and call.values["wait"]:
-            registry = await until_ready(store, registry, call.values["wait"])
+            registry = await until_ready(catalog_of(call), store, registry, call.values["wait"])
         body = self._told(made, registry, ("manifests", "images"), written)
         body["dry_run"] = dry_run
         if dry_run:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from thv.apps.catalog_api.catalog import Catalog
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
 from thv.domain.registry import Registry, load_registry
@@ -17,12 +18,14 @@ from thv.sync.due import requested
 _EVERY = 0.3
 
 
-async def until_ready(store: ResourceStore, registry: JsonObject, seconds: int) -> JsonObject:
-    """The registry once its sync has ended, well or not, or after so many seconds."""
+async def until_ready(
+    catalog: Catalog, store: ResourceStore, registry: JsonObject, seconds: int
+) -> JsonObject:
+    """The registry once its sync has ended, well or not, and the catalog serves it; or after so many seconds."""
     found = registry
     try:
         async with asyncio.timeout(seconds):
-            while not _has_ended(load_registry(found)):
+            while not _has_ended(load_registry(found)) or not _is_told(catalog, found):
                 await asyncio.sleep(_EVERY)
                 found = await store.get(MCP_REGISTRY, namespace_of(registry), name_of(registry))
     except (TimeoutError, ThvError):
@@ -37,3 +40,14 @@ def _has_ended(registry: Registry) -> bool:
     # Without content it failed; with content its API may still be starting.
     has_failed = status.snapshot is None
     return is_handled and ready is not None and (ready.status == "True" or has_failed)
+
+
+def _is_told(catalog: Catalog, obj: JsonObject) -> bool:
+    """Whether the catalog has what the registry has, so that whoever waited finds it there."""
+    snapshot = load_registry(obj).status.snapshot
+    if snapshot is None:
+        return True
+    served = catalog.registries.find(namespace_of(obj), name_of(obj))
+    if served is None or served.model is None:
+        return False
+    return served.view().generation.digest == snapshot.digest

@@ -31,10 +31,16 @@ class Counted:
         return json_answer({"number": self.done}, status=201)
 
     async def send(
-        self, key: str | None = "k", *, caller: str = "ada", content: str = "c", path: bytes = b"/a"
+        self,
+        key: str | None = "k",
+        *,
+        caller: str = "ada",
+        content: str = "c",
+        path: bytes = b"/a",
+        query: bytes = b"",
     ) -> Answer:
         headers = {} if key is None else {b"idempotency-key": key.encode("latin-1")}
-        request = Request(method="POST", path=path, headers=headers)
+        request = Request(method="POST", path=path, query=query, headers=headers)
         return await self.idempotency.once(request, caller=caller, content=content, make=self._make)
 
 
@@ -53,17 +59,18 @@ async def test_the_same_is_done_once_and_answered_twice() -> None:
     assert counted.done == 1
 
 
-async def test_another_body_caller_path_or_day_is_another_request() -> None:
+async def test_another_body_caller_path_parameter_or_day_is_another_request() -> None:
     counted = Counted()
     await counted.send()
     assert await refusal(counted, content="other") is Word.IDEMPOTENCY_KEY_REUSED
     await counted.send(caller="bob")
     await counted.send(path=b"/b")
+    await counted.send(query=b"dry_run=true")
     await counted.send(None)
     await counted.send(None)
     counted.now += KEPT_FOR + 1
     await counted.send(content="other")
-    assert counted.done == 6
+    assert counted.done == 7
 
 
 async def test_while_the_first_is_answered_the_second_is_to_come_again() -> None:

@@ -38,7 +38,7 @@ class _Kept(msgspec.Struct):
 
 
 class Idempotency:
-    """Remembers answers by caller, route and key; the oldest are forgotten first."""
+    """Remembers answers by caller, what is asked for, and key; the oldest are forgotten first."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -67,7 +67,7 @@ class Idempotency:
             message = "Idempotency-Key must have 1 to 64 visible characters."
             raise ProblemError(Word.INVALID_REQUEST, message, culprits=[culprit])
         self._forget()
-        key = (caller, f"{request.method} {request.path.decode('latin-1')}", given)
+        key = (caller, _what(request), given)
         known = self._kept.get(key)
         if known is not None:
             return _replayed(known, content, given)
@@ -96,6 +96,11 @@ class Idempotency:
                 return
             self._bytes -= oldest.size
             del self._kept[key]
+
+
+def _what(request: Request) -> str:
+    """What is asked for, parameters included."""
+    return f"{request.method} {request.path.decode('latin-1')}?{request.query.decode('latin-1')}"
 
 
 def _replayed(known: _Kept, content: str, key: str) -> Answer:
