@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from thv.domain.access import Action, Right
-from thv.domain.resources import GROUP
+from thv.domain.resources import GROUP, OLD_GROUP
 
 REGISTRIES = "mcpregistries"
 REVIEWS = "mcpserverreviews"
@@ -97,6 +97,18 @@ PERMISSIONS: tuple[Permission, ...] = (
     MAKE_TOOL_CONFIG, CHANGE_TOOL_CONFIG,
 )  # fmt: skip
 """All of them."""
+
+
+def ways(action: Action) -> tuple[Action, ...]:
+    """The questions of which one yes is enough.
+
+    Whoever may read the registries of ToolHive's group may read ours; whoever may change one may have it synced.
+    """
+    if action.resource == REGISTRIES and action.verb in (READ.verb, LIST.verb):
+        return action, msgspec.structs.replace(action, group=OLD_GROUP)
+    if (action.resource, action.verb) == (SYNC.resource, SYNC.verb):
+        return action, msgspec.structs.replace(action, verb="update", resource=REGISTRIES)
+    return (action,)
 
 
 def rights_of(*permissions: Permission) -> tuple[Right, ...]:

@@ -25,7 +25,7 @@ from thv.apps.registry_api.door import Options, Root, many
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.standing import Standing
 from thv.domain.access import Action
-from thv.domain.permissions import LIST, READ, SYNC
+from thv.domain.permissions import LIST, READ, SYNC, ways
 from thv.stores.resources.memory import MemoryStore
 
 AUDIENCE = "thv-catalog"
@@ -89,7 +89,7 @@ class CatalogSite(Site):
                 await asyncio.sleep(0.005)
 
     def guard(self, callers: Callers, *, anonymous_read: bool = True) -> Guard:
-        authorization = Authorization(callers, _ADVICE)
+        authorization = Authorization(callers, _ADVICE, ways=ways)
         return Guard(self.find, authorization, lambda: True, anonymous_read=anonymous_read)
 
     def client(self, guard: Guard | None = None, **options: Any) -> Client:

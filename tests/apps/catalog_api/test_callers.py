@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.apps.catalog_api.catalogs import Callers, CatalogSite, osv, rights
 from tests.apps.registry_api.asking import Client, Reply
 from tests.stores.models.world import an_entry
 from thv.apps.catalog_api.settings import Settings
+from thv.domain.access import Action
+from thv.domain.permissions import LIST, READ
+from thv.domain.resources import OLD_GROUP
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CAT-09")]
 
@@ -194,3 +198,35 @@ async def test_a_right_in_a_namespace_opens_its_paths(site: CatalogSite) -> None
         {"authorization": "Bearer reader"},
     )
     assert (refused.status, refused.code) == (403, "NAMESPACE_ACCESS_DENIED")
+
+
+async def test_rights_on_the_registries_of_toolhive_open_reading(site: CatalogSite) -> None:
+    await filled(site)
+    callers = Callers(documented=())
+    old = [
+        msgspec.structs.replace(each, group=OLD_GROUP)
+        for each in (LIST.on("team"), READ.on("team", "shared"))
+    ]
+    callers.allow("documented", *old)
+    client = site.client(site.guard(callers))
+    assert (await asked(client, "documented", "/api/v1/mcp_servers")).names == [
+        "com.example/plain",
+        "osv-scanner",
+    ]
+    for path in (
+        "/api/v1/registries/team",
+        "/api/v1/namespaces/team/registries/shared",
+        "/r/team/shared/v0.1/servers",
+    ):
+        assert (await asked(client, "documented", path)).status == 200, path
+
+
+async def test_whoever_may_change_a_registry_may_have_it_synced(site: CatalogSite) -> None:
+    await filled(site)
+    callers = Callers(editor=())
+    update = Action(verb="update", resource="mcpregistries", namespace="team", name="shared")
+    callers.allow("editor", update)
+    client = site.client(site.guard(callers))
+    path = "/api/v1/namespaces/team/registries/shared/sync?wait=61"
+    reply = await client.send("POST", path, {"authorization": "Bearer editor"})
+    assert (reply.status, reply.field) == (400, "wait")

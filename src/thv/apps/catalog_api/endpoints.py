@@ -208,6 +208,7 @@ ROWS: tuple[Endpoint, ...] = (
         "List the registries that the caller may see",
         words.REGISTRIES,
         answers=("RegistryList",),
+        known=True,
     ),
     api(
         "C18",
@@ -215,6 +216,7 @@ ROWS: tuple[Endpoint, ...] = (
         statistics.read_statistics,
         "Count what the caller may see",
         answers=("Statistics",),
+        known=True,
     ),
     api(
         "C20",
@@ -222,6 +224,7 @@ ROWS: tuple[Endpoint, ...] = (
         groups.list_groups,
         "List the groups of all registries",
         answers=("CatalogGroupList",),
+        known=True,
     ),
     api(
         "C22",

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -47,6 +47,7 @@ MOST = 10_000
 _RETRY = 2
 _COMPLAINTS = 10.0
 
+Ways: TypeAlias = Callable[[Action], Sequence[Action]]
 Digest: TypeAlias = bytes
 """SHA-256 of a token: the token itself is not kept."""
 
@@ -79,14 +80,16 @@ class Authorization:
         advice: Advice | None = None,
         *,
         accept_cluster_audience: bool = False,
+        ways: Ways = lambda action: (action,),
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`advice` is that of a cluster; `accept_cluster_audience` takes tokens for the API server itself too.
 
-        `now` is in Unix seconds.
+        `ways` are the questions of which one yes is enough; `now` is in Unix seconds.
         """
         self._reviews = reviews
+        self._ways = ways
         self._advice = advice or ON_A_CLUSTER
         self._accept_cluster_audience = accept_cluster_audience
         self._now = now
@@ -192,7 +195,9 @@ class Authorization:
         return who, min(KNOWN_FOR, ends - self._now())
 
     async def _ask(self, who: Identity, action: Action) -> tuple[bool, float]:
-        allowed = await self._reviews.allows(who, action)
+        allowed = False
+        for way in self._ways(action):
+            allowed = allowed or await self._reviews.allows(who, way)
         return allowed, ALLOWED_FOR if allowed else REFUSED_FOR
 
     def _unavailable(self, error: ReviewFailedError) -> ProblemError:

@@ -111,11 +111,13 @@ def registries(
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
     root: MakeRoot = lambda *_: Root(),
+    anonymous_read: bool = True,
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
     `only` is the one registry that is served, at the root; None serves all of them below it. Without `authorization`
     everybody reads everything. `meters` count requests, `updated` is told of snapshots that take the place of others.
+    `anonymous_read` tells callers whom nobody knows of several registries together, as far as those are open.
     """
     follower = Follower(
         chunks,
@@ -126,9 +128,14 @@ def registries(
         updated=updated,
     )
     following = Following(only)
-    guard = (
-        Guard(follower.find, authorization, lambda: following.is_told) if authorization else None
-    )
+    guard = None
+    if authorization is not None:
+        guard = Guard(
+            follower.find,
+            authorization,
+            lambda: following.is_told,
+            anonymous_read=anonymous_read,
+        )
     options = Options(
         authorize=watched(guard.authorize) if guard else None,
         user_of=guard.user_of if guard else lambda *_: "",
