@@ -297,7 +297,15 @@ _COUNTED = "GROUP BY 1 HAVING value != '' ORDER BY count DESC, value LIMIT"
 
 def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, int]]:
     """How many of what the query finds have each value of an attribute, the most frequent ones first."""
-    asked = _asked(shelf, scope, query)
+    key = ("facets", msgspec.structs.replace(query, sort=Sort.NAME, descending=False))
+    known: dict[str, dict[str, int]] | None = shelf.remembered(scope, key)
+    if known is None:
+        known = _facets(shelf, _asked(shelf, scope, query))
+        shelf.remember(scope, key, known, 100 * sum(map(len, known.values())) + 1000)
+    return known
+
+
+def _facets(shelf: Shelf, asked: _Asked) -> dict[str, dict[str, int]]:
     source, values = asked.source
     origin, _, tests = source.partition(" WHERE ")
     found = {}

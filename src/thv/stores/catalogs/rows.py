@@ -65,6 +65,7 @@ def made_of(found: Found) -> Made:
     facts = facts_of(there, found.official, info, found.name, traits)
     shown = definition(there, facts, _CLASS)
     tools = tools_of(there)
+    host, own = parted(found.key)
     return Made(
         found=found,
         version=facts.version,
@@ -73,7 +74,8 @@ def made_of(found: Found) -> Made:
         score=score_of(traits, max(found.stars, 0), max(found.pulls, 0)),
         body=sealed(shown),
         spoken=(
-            *map(spoken, parted(found.key)),
+            spoken(host),
+            spoken(own),
             spoken(shown["display_name"]) if "title" in there else "",
             spoken(shown["description"]),
             spoken(" ".join(shown["tags"])),

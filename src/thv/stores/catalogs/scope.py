@@ -18,6 +18,9 @@ from thv.stores.catalogs.join import Joined
 from thv.stores.models.cache import Cache
 from thv.stores.models.rows import Traits
 
+_TABLES = 8
+"""Tables that are kept for those who asked last."""
+
 
 class Scope(msgspec.Struct, frozen=True):
     """Registries by their ids, the best first."""
@@ -67,6 +70,8 @@ class Shelf:
         self._joined: dict[tuple[str, str], Joined] = {}
         self._digests: dict[tuple[int, ...], str] = {}
         self._traits: dict[int, Traits] = {}
+        self._tables: dict[tuple[str, str], str] = {}
+        self._count = 0
         self.revision = 0
 
     def changed(self, joined: dict[tuple[str, str], Joined]) -> None:
@@ -104,6 +109,25 @@ class Shelf:
             rows = self.ask("SELECT id, tier, category, transport, kind, status, trust FROM traits")
             self._traits = {place: Traits(*values) for place, *values in rows}
         return self._traits
+
+    def table(self, scope: Scope, name: str, columns: str, rows: str) -> str:
+        """A table of what a question found in this state of this part, made when it is first asked for.
+
+        Few are kept: they are of those who asked last.
+        """
+        key = (self.digest(scope), name)
+        known = self._tables.get(key)
+        if known is None:
+            known = f"temp.kept_{self._count}"
+            self._count += 1
+            self.ask(f"CREATE TABLE {known}({columns})")
+            self.ask(f"INSERT INTO {known} {rows}")
+            self._tables[key] = known
+            if len(self._tables) > _TABLES:
+                self.ask(f"DROP TABLE {self._tables.pop(next(iter(self._tables)))}")
+        else:
+            self._tables[key] = self._tables.pop(key)
+        return known
 
     def remembered(self, scope: Scope, key: object) -> Any:
         """What was found out before about this state of this part, or None."""

@@ -65,8 +65,12 @@ class Offer(msgspec.Struct, frozen=True):
 
 _OFFERED = "FROM tool t CROSS JOIN entry s ON s.id = t.item CROSS JOIN traits r ON r.id = s.traits "
 # As `models.tooling` counts: the columns that are not aggregated come from the row of the maximum.
+_COLUMNS = (
+    "name TEXT PRIMARY KEY, usage INTEGER NOT NULL, category TEXT NOT NULL, "
+    "description TEXT NOT NULL, most INTEGER NOT NULL"
+)
 _COUNTED = (
-    "SELECT name, sum(uses) AS usage, category, description, max(CASE category WHEN '' THEN 0 ELSE uses END) "
+    "SELECT name, sum(uses), category, description, max(CASE category WHEN '' THEN 0 ELSE uses END) "
     "FROM (SELECT t.name AS name, r.category AS category, max(t.description) AS description, "
     "count(*) AS uses {offered} WHERE {tests} GROUP BY t.name, r.category) GROUP BY name"
 )
@@ -74,10 +78,9 @@ _COUNTED = (
 
 def page(shelf: Shelf, reach: Reach, query: ToolQuery, after: Key | None, limit: int) -> ToolPage:
     """One page of the list."""
-    counted = _COUNTED.format(offered=_OFFERED, tests=reach.chosen.best())
     shown, values = joined([*_shown(reach.chosen, query), _behind(query, after)])
     rows = shelf.ask(
-        f"SELECT name, usage, category, description FROM ({counted}) WHERE {shown} "
+        f"SELECT name, usage, category, description FROM {_counted(shelf, reach.chosen)} WHERE {shown} "
         f"ORDER BY {_order(query)} LIMIT ?",
         (*values, limit + 1),
     ).fetchall()
@@ -91,8 +94,9 @@ def categories(shelf: Shelf, scope: Scope) -> tuple[dict[str, int], int]:
     """How many tools each category has, and how many there are in all."""
     known: tuple[dict[str, int], int] | None = shelf.remembered(scope, "tool categories")
     if known is None:
-        counted = _COUNTED.format(offered=_OFFERED, tests=scope.best())
-        rows = shelf.ask(f"SELECT category, count(*) FROM ({counted}) GROUP BY category").fetchall()
+        rows = shelf.ask(
+            f"SELECT category, count(*) FROM {_counted(shelf, scope)} GROUP BY category"
+        ).fetchall()
         known = ({name: count for name, count in rows if name}, sum(count for _, count in rows))
         shelf.remember(scope, "tool categories", known, 100 * len(rows) + 200)
     return known
@@ -100,10 +104,9 @@ def categories(shelf: Shelf, scope: Scope) -> tuple[dict[str, int], int]:
 
 def tool(shelf: Shelf, scope: Scope, name: str) -> Tool | None:
     """One tool."""
-    tests, values = joined([Condition(scope.best()), Condition("t.name = ?", (name,))])
-    counted = _COUNTED.format(offered=_OFFERED, tests=tests)
     row = shelf.ask(
-        f"SELECT name, usage, category, description FROM ({counted})", values
+        f"SELECT name, usage, category, description FROM {_counted(shelf, scope)} WHERE name = ?",
+        (name,),
     ).fetchone()
     return _tool(shelf, scope, row) if row else None
 
@@ -117,6 +120,12 @@ def offers(shelf: Shelf, scope: Scope, name: str) -> list[Offer]:
         (name, SERVER_LIMIT),
     )
     return [Offer(*row) for row in rows]
+
+
+def _counted(shelf: Shelf, scope: Scope) -> str:
+    """The table of all tools in the scope."""
+    rows = _COUNTED.format(offered=_OFFERED, tests=scope.best())
+    return shelf.table(scope, "tools", _COLUMNS, rows)
 
 
 def width_of(query: ToolQuery) -> int:
@@ -138,9 +147,9 @@ def _filtered(shelf: Shelf, reach: Reach, query: ToolQuery) -> int:
     key = ("tools", msgspec.structs.replace(query, by_usage=False, descending=False))
     known: int | None = shelf.remembered(reach.chosen, key)
     if known is None:
-        counted = _COUNTED.format(offered=_OFFERED, tests=reach.chosen.best())
         shown, values = joined(_shown(reach.chosen, query))
-        (known,) = shelf.ask(f"SELECT count(*) FROM ({counted}) WHERE {shown}", values).fetchone()
+        counted = _counted(shelf, reach.chosen)
+        (known,) = shelf.ask(f"SELECT count(*) FROM {counted} WHERE {shown}", values).fetchone()
         shelf.remember(reach.chosen, key, known, 300)
     return known
 
