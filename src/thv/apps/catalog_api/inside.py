@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from thv.apps.catalog_api.catalog import Catalog
 from thv.apps.catalog_api.generation import Generations
@@ -29,10 +30,13 @@ from thv.domain.taxonomy import Taxonomy
 from thv.stores.chunks.base import ChunkStore
 from thv.stores.resources.base import ResourceStore
 
+Needs: TypeAlias = Literal["registries", "entries", "joined"]
+"""What the questions are about: the objects alone, entries of single registries, or all of them together."""
+
 _HEADERS = {b"host": b"localhost", b"accept": b"application/json"}
 _JSON = {b"content-type": b"application/json"}
 _LOOK = 0.005
-"""Seconds between two looks whether everything is joined."""
+"""Seconds between two looks whether everything is there."""
 
 
 class _Body:
@@ -89,10 +93,12 @@ async def inside(
     taxonomy: Taxonomy,
     clock: Callable[[], datetime],
     address: Address,
+    needs: Needs = "joined",
 ) -> AsyncIterator[Inside]:
     """The door over the registries that there are now; of `namespace` alone where one may not list all.
 
-    `address` is where the API of a generated registry will be.
+    `address` is where the API of a generated registry will be. Preparing what the questions do not need would take most
+    of the time of a command.
     """
     door = catalog(
         resources,
@@ -105,13 +111,18 @@ async def inside(
             Generations(None, OfCluster(_nowhere), address=address, clock=clock)
         ),
     )
-    following = asyncio.create_task(_follow(door, await _registries(resources, namespace)))
+    taken, objects = asyncio.Event(), await _registries(resources, namespace)
+    following = asyncio.create_task(_follow(door, objects, taken, needs))
+    there = asyncio.create_task(_until_there(door, taken, needs))
     try:
-        await _at_rest(door, following)
+        await asyncio.wait([following, there], return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
         yield Inside(door)
     finally:
-        following.cancel()
-        await asyncio.wait([following])
+        for task in (there, following):
+            task.cancel()
+        await asyncio.wait([there, following])
 
 
 async def _registries(resources: ResourceStore, namespace: str) -> list[JsonObject]:
@@ -128,19 +139,28 @@ def _nowhere(_token: str) -> ResourceStore:
     raise ThvError(Code.FORBIDDEN, "nothing is written in the name of a caller here")
 
 
-async def _follow(door: Door, objects: Iterable[JsonObject]) -> None:
-    """Takes the registries, and joins them until it is cancelled."""
+async def _follow(
+    door: Door, objects: Iterable[JsonObject], taken: asyncio.Event, needs: Needs
+) -> None:
+    """Takes the registries, and follows them until it is cancelled."""
     async with asyncio.TaskGroup() as group:
         for obj in objects:
             await door.follower.take(obj, gone=False, group=group)
-        if door.beside.follow is not None:
+        taken.set()
+        if needs == "joined" and door.beside.follow is not None:
             await door.beside.follow()
 
 
-async def _at_rest(door: Door, following: asyncio.Task[None]) -> None:
-    """Returns once all that can be read is joined; raises what broke the joining."""
+async def _until_there(door: Door, taken: asyncio.Event, needs: Needs) -> None:
+    """Returns once all is there that can be."""
+    await taken.wait()
     place: Catalog = door.beside.place
-    while not (place.is_at_rest and door.follower.is_at_rest()):  # two that move
-        if following.done():
-            following.result()
+    if needs != "registries":
+        await _until(door.follower.is_at_rest)
+    if needs == "joined":
+        await _until(lambda: place.is_at_rest)
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 # neither of the two tells when
         await asyncio.sleep(_LOOK)

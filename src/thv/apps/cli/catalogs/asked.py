@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
@@ -24,6 +24,8 @@ from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 
 Query = Mapping[str, str]
+Needs: TypeAlias = Literal["registries", "entries", "joined"]
+"""The objects alone, entries of single registries, or all of them together."""
 PAGE = 1000
 _WORD = 100
 
@@ -68,8 +70,8 @@ class _Here:
 
 
 @asynccontextmanager
-async def asked_catalog(session: Session) -> AsyncIterator[Asked]:
-    """The catalog that the settings mean."""
+async def asked_catalog(session: Session, needs: Needs = "joined") -> AsyncIterator[Asked]:
+    """The catalog that the settings mean; `needs` is what the questions are about."""
     if session.settings.server:
         api = open_api(session)
         try:
@@ -86,6 +88,7 @@ async def asked_catalog(session: Session) -> AsyncIterator[Asked]:
         taxonomy=place.taxonomy,
         clock=place.clock,
         address=_service if place.on_cluster else _path,
+        needs=needs,
     ) as door:
         for path, trouble in door.troubles:
             session.console.step("note", f"{path} is left out: {trouble}")
@@ -195,8 +198,8 @@ def server_path(name: str) -> str:
 
 
 @asynccontextmanager
-async def alike_servers(session: Session, asked: Asked) -> AsyncIterator[None]:
-    """Says which servers were perhaps meant where one is not found."""
+async def told_where_to_look(session: Session, asked: Asked | None) -> AsyncIterator[None]:
+    """Says how a server is found where one is not, and which were perhaps meant if a catalog can be asked."""
     try:
         yield
     except CommandError as error:
@@ -206,7 +209,7 @@ async def alike_servers(session: Session, asked: Asked) -> AsyncIterator[None]:
             raise
         word = name.rpartition("/")[2] or name
         query = {"search": word[:_WORD], "limit": "3", "fields": "name"}
-        found = await asked.read("/api/v1/mcp_servers", query)
+        found = await asked.read("/api/v1/mcp_servers", query) if asked else {}
         raise CommandError(
             error.code,
             error.message,

@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from thv.apps.cli.catalogs.asked import (
-    alike_servers,
     asked_catalog,
     chosen_namespace,
     server_path,
+    told_where_to_look,
 )
 from thv.apps.cli.catalogs.difference import Difference, difference
 from thv.apps.cli.catalogs.requests import merged, namespace_in, read_request
@@ -82,7 +82,7 @@ async def export(session: Session, *, name: str, file: str, **given: Any) -> Non
         require_writable(Path(file))
     tools = ",".join(given.pop("tools"))
     wanted = {**given, "namespace": chosen_namespace(session), "tools_filter": tools}
-    async with asked_catalog(session) as asked, alike_servers(session, asked):
+    async with asked_catalog(session) as asked, told_where_to_look(session, asked):
         answer = await asked.read(f"{server_path(name)}/export", _query(wanted))
     text = yaml_of(answer) if session.output == "yaml" else json_of(answer)
     write_out(session.console, file, [text.encode()])
@@ -154,7 +154,10 @@ async def generate(
     namespace = said or namespace_in(request) or chosen_namespace(session)
     request = merged(request, servers, registry, {**given, "namespace": namespace})
     namespace = request["metadata"]["namespace"]
-    async with asked_catalog(session) as asked, alike_servers(session, asked):
+    async with (
+        asked_catalog(session, needs="entries") as asked,
+        told_where_to_look(session, None),
+    ):
         answer = await asked.send(
             f"/api/v1/registries/{namespace}/render",
             {"image_registry": image_registry} if image_registry else {},

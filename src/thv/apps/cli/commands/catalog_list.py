@@ -47,7 +47,7 @@ async def list_registries(
         "search": search,
         "namespace": session.settings.namespace if session.settings.has_own_namespace else "",
     }
-    async with asked_catalog(session) as asked:
+    async with asked_catalog(session, needs="registries") as asked:
         answer = await asked.read("/api/v1/registries", {k: v for k, v in wanted.items() if v})
     registries = objects_of(answer, "registries")
     shown = _listing(session.local.clock())
