@@ -392,6 +392,13 @@ def test_what_is_wrong_is_said(
 
 
 @pytest.mark.requirement("CAT-08")
+def test_a_namespace_that_cannot_be_one(machine: Machine) -> None:
+    for path in ("/api/v1/registries/Bad_NS/render", "/api/v1/registries/Bad_NS"):
+        reply = machine.ask("POST", path, named("x", wanted("osv")), by="admin")
+        assert (code(reply), field(reply)) == ((400, "INVALID_REQUEST"), "namespace")
+
+
+@pytest.mark.requirement("CAT-08")
 def test_other_media_are_refused_before_they_are_read(machine: Machine) -> None:
     for headers in ({"content_type": "text/plain"}, {"content_encoding": "gzip"}):
         reply = machine.ask("POST", MADE, b"not json", by="admin", **headers)

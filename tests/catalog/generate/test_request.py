@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -193,3 +194,39 @@ def test_what_may_be_a_secret_is_not_repeated() -> None:
 def test_a_near_miss_says_what_was_probably_meant() -> None:
     with pytest.raises(InvalidError, match="did you mean enforce_servers"):
         parse_request(request(wanted("a"), configuration={"enforce_server": True}), NAMESPACE)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a body."""
+    yield path
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    for key in keys:
+        yield from places(value[key], (*path, key))
+
+
+def put(value: Any, path: tuple[Any, ...], other: Any) -> Any:
+    """The same with something else at a place."""
+    if not path:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = put(value[path[0]], path[1:], other)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, True, 0, 1.5, "", "x", "\0", "ü" * 5000, [], [[]], [1], {}, {"": 0}, {"x": {}}],
+    ids=repr,
+)
+def test_whatever_stands_in_a_place_is_read_or_refused_by_its_path(other: Any) -> None:
+    for path in places(SPECIFIED):
+        body = put(SPECIFIED, path, other)
+        if not isinstance(body, dict):
+            continue
+        try:
+            parse_request(body, NAMESPACE)
+        except InvalidError as error:
+            roots = {each.path.partition(".")[0].partition("[")[0] for each in error.errors}
+            assert roots <= {path[0], "metadata", "servers", "x", ""} if path else True
