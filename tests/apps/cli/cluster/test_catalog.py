@@ -51,21 +51,21 @@ def test_the_catalog_is_the_same_on_a_machine_and_on_a_cluster(here: Cli, there:
 @pytest.mark.requirement("CAT-10", "CAT-11")
 @pytest.mark.usefixtures("kept")
 def test_a_bundle_and_a_generation_become_registries_of_a_cluster(
-    here: Cli, there: Cli, place: Place, tmp_path: Path
+    here: Cli, there: Cli, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "bundle"
     here.ok("catalog", "save", "tools", "--output", str(bundle), "--image-registry", "mirror.example/mcp")  # fmt: skip
     (bundle / "manifests" / "tools.yaml").rename(tmp_path / "carried.yaml")
     text = (tmp_path / "carried.yaml").read_text().replace("name: tools", "name: carried")
     place.kubectl("apply", "-f", "-", stdin=text)
-    generated = there.ok(
-        "catalog generate --server notes --registry tools --registry-name mine"
-    ).out
-    place.kubectl("apply", "-f", "-", stdin=generated)
-    for name in ("carried", "mine"):
+    monkeypatch.chdir(tmp_path)
+    line = f"catalog generate --server notes --namespace {place.namespace} --registry-name customer-registry --image-registry registry.corp.example --enforce-servers --enforce-tools --output out/"
+    there.ok(line)
+    place.kubectl("apply", "-f", "out/")
+    for name in ("carried", "customer-registry"):
         place.wait("condition=Ready", f"mcpregistry/{name}", seconds=120)
     assert served(there, "carried") == {"notes": "mirror.example/mcp/example/notes:2.1.0", "weather": None}  # fmt: skip
-    assert served(there, "mine") == {"notes": "ghcr.io/example/notes:2.1.0"}
+    assert served(there, "customer-registry") == {"notes": "registry.corp.example/example/notes:2.1.0"}  # fmt: skip
 
 
 @pytest.mark.requirement("CAT-10")
