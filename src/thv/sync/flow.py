@@ -24,7 +24,7 @@ from thv.domain.errors import Code, ThvError
 from thv.domain.facts import facts_of
 from thv.domain.filter import Predicate, compile_filter
 from thv.domain.registry import OnUpdate, Registry, RegistrySpec
-from thv.domain.snapshot import Record, SnapshotRef
+from thv.domain.snapshot import Record, SnapshotDigest, SnapshotRef
 from thv.domain.taxonomy import Taxonomy
 from thv.domain.times import parse_time, render_time
 from thv.formats.documents import Format
@@ -48,7 +48,8 @@ from thv.sync.write import Written, fold, read_snapshot, write_all, write_change
 TOMBSTONE_DAYS = 30
 REFRESH_AFTER = timedelta(hours=24)
 SUMMARY_LIMIT = 50
-_PAUSE = 25
+_PAUSE, _KEYS_PAUSE = 25, 500
+"""Names, and keys, that are gone through before everybody else has a turn."""
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -270,7 +271,7 @@ class _Making:
             edit.clear()
             entries = self._state.read
             chunks = await write_all(self._tools.chunks, self._owner, self._chosen(edit), entries)
-            return self._kept(edit, Written(chunks, folded=True))
+            return await self._kept(edit, Written(chunks, folded=True))
 
     async def _chosen(self, edit: SelectionEdit) -> AsyncIterator[Record]:
         verdicts: list[Verdict] = []
@@ -303,7 +304,7 @@ class _Making:
                 return before
             else:
                 written = Written(before.chunks, folded=False)
-            return self._kept(edit, written, before)
+            return await self._kept(edit, written, before)
 
     async def _changes(self, edit: SelectionEdit, basis: Basis) -> list[Record]:
         changes: list[Record] = []
@@ -344,13 +345,22 @@ class _Making:
             removed=self._counts.removed + sum(verdict.removed for verdict in verdicts),
         )
 
-    def _kept(
+    async def _digest(self) -> str:
+        """Of all that was selected."""
+        digest = SnapshotDigest()
+        for count, item in enumerate(self._selection.digests()):
+            digest.add(*item)
+            if count % _KEYS_PAUSE == 0:
+                await asyncio.sleep(0)
+        return digest.value()
+
+    async def _kept(
         self, edit: SelectionEdit, written: Written, before: SnapshotRef | None = None
     ) -> SnapshotRef:
         """Makes the selection durable; returns the pointer to the new snapshot, or the old one if it is equal."""
         if written.folded:
             edit.all_in_base()
-        digest = self._selection.digest()
+        digest = await self._digest()
         edit.keep(msgspec.structs.replace(self._basis, snapshot=digest))
         unchanged = (
             before is not None and before.digest == digest and before.chunks == written.chunks

@@ -228,8 +228,8 @@ class Selection(Protocol):
         """Names with a tombstone older than that (RFC 3339)."""
         ...
 
-    def digest(self) -> str:
-        """The snapshot digest over all records in key order."""
+    def digests(self) -> Iterator[tuple[str, str, str]]:
+        """Name, version and digest of every record, in key order."""
         ...
 
     def totals(self, first: int) -> Totals:

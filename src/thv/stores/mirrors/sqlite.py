@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from thv.domain.entry import Entry
-from thv.domain.snapshot import Key, SnapshotDigest
+from thv.domain.snapshot import Key
 from thv.formats.documents import combined
 from thv.stores.database import open_derived, remove_database, transaction, translated
 from thv.stores.mirrors.base import (
@@ -416,14 +416,11 @@ class SqliteSelection:
         with translated(self._path):
             return [name for (name,) in self._db.execute(query, (time,))]
 
-    def digest(self) -> str:
-        """The snapshot digest over all records."""
-        digest = SnapshotDigest()
+    def digests(self) -> Iterator[tuple[str, str, str]]:
+        """Name, version and digest of every record, in key order."""
         query = "SELECT name, version, digest FROM item WHERE NOT dropped ORDER BY name, version"
         with translated(self._path):
-            for name, version, item in self._db.execute(query):
-                digest.add(name, version, item)
-        return digest.value()
+            yield from self._db.execute(query)
 
     def totals(self, first: int) -> Totals:
         """Figures, and the first latest versions by name."""
