@@ -57,7 +57,7 @@ def test_every_printed_command_works_from_another_terminal(tmp_path: Path) -> No
     with Process(tmp_path, "dev", "--port", "0") as dev:
         dev.until(lambda: "Ctrl-C ends it." in dev.said)
         offered = [shlex.split(line) for line in dev.said.splitlines() if line.startswith("  ")]
-        assert len(offered) == 5
+        assert len(offered) == 6
         for words in offered:
             if words[0] == "curl":
                 path = words[1].partition(str(dev.port))[2]

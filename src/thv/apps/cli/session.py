@@ -206,7 +206,7 @@ def _only_served(settings: Settings) -> CommandError:
         cause=f"the address comes from {settings.why}",
         tries=[
             "--context NAME for a cluster, --backend local for this machine",
-            "an address is enough for: thv search, thv show, thv registry list, show and export",
+            "an address is enough for: thv search, thv show, thv registry list, show and export, thv catalog",
         ],
     )
 

@@ -58,17 +58,19 @@ async def announce(session: Session, settings: Settings) -> None:
 
 
 def tour(session: Session, settings: Settings) -> None:
-    """The addresses of the sandbox and five commands worth trying."""
+    """The addresses of the sandbox and some commands worth trying."""
     base = settings.base_url
     thv = _command(session)
     lines = [
         "",
+        f"Catalog API       {base}/api/v1/mcp_servers   (all registries)",
         f"Registry API      {base}/r/default/community/api/v1/servers",
         f"One server        {base}/r/default/essentials/api/v1/servers/github",
         f"Official MCP API  {base}/v0.1/servers   (all registries; one: /r/default/community/v0.1/servers)",
         f"OpenAPI           {base}/r/default/community/openapi.json",
         "",
         "Worth trying in another terminal:",
+        f'  {thv} catalog servers --search "query a postgres database"',
         f"  {thv} search --category database",
         f"  {thv} show github",
         f"  {thv} registry export community --format toolhive --output community.json",
