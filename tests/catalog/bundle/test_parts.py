@@ -170,3 +170,8 @@ def test_a_page_shows_what_strangers_wrote_as_text() -> None:
     assert "| a\\|b |  |" in text
     assert "hidden" not in text
     assert "\u202e" not in text
+
+
+def test_an_overview_stands_on_the_page_as_its_publisher_wrote_it() -> None:
+    text = page(entry(overview="# OSV\n\n````\n<b>\u200bhidden</b>\n````\n")).decode()
+    assert "`````text\n# OSV\n\n````\n<b> hidden</b>\n````\n`````\n" in text

@@ -15,6 +15,7 @@ from thv.domain.facts import Facts, facts_of
 from thv.formats.toolhive import placed_entry
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&])")
+_FENCES = re.compile("`+")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 
 
@@ -24,6 +25,7 @@ def page(entry: Entry) -> bytes:
     parts = (
         f"# {_text(facts.title or facts.key)}",
         _text(facts.description),
+        _overview(there),
         _facts(entry, facts, there),
         _table("Tools", ("Tool", "Description"), _tools(facts, there)),
         _table(
@@ -34,6 +36,17 @@ def page(entry: Entry) -> bytes:
         _hosts(there),
     )
     return "\n\n".join(part for part in parts if part).encode() + b"\n"
+
+
+def _overview(there: JsonObject) -> str:
+    """What the publisher wrote at length, as it stands: a viewer would make something of its mark-up."""
+    text = there.get("overview")
+    if not isinstance(text, str) or not text.strip():
+        return ""
+    lines = [_INVISIBLE.sub(" ", line).rstrip() for line in text.strip().splitlines()]
+    longest = max((len(run) for run in _FENCES.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}text", *lines, fence])
 
 
 def _facts(entry: Entry, facts: Facts, there: JsonObject) -> str:
