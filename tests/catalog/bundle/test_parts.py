@@ -12,7 +12,7 @@ from tests.builders import server, toolhive_entry
 from thv.catalog.bundle import parts as flow
 from thv.catalog.bundle.carried import Image, carried, image_of
 from thv.catalog.bundle.pages import page
-from thv.catalog.bundle.parts import Contents, parts
+from thv.catalog.bundle.parts import Contents, images_of, parts
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.errors import Code, ThvError
@@ -46,7 +46,7 @@ def contents(*entries: Entry, image_registry: str = "", name: str = "corp") -> C
 
 
 def files(found: Contents) -> dict[str, bytes]:
-    return {part.path: b"".join(part.pieces) for part in parts(found)}
+    return {part.path: b"".join(part.pieces) for part in parts(found, images_of(found))}
 
 
 def own(value: JsonObject) -> JsonObject:

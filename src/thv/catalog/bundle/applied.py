@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -36,9 +36,44 @@ def registry_of(catalog: Catalog, source: JsonObject) -> JsonObject:
     }
 
 
-def held(catalog: Catalog, document: Iterable[bytes]) -> tuple[JsonObject, JsonObject] | None:
+class Packing:
+    """A document while it becomes what a ConfigMap holds: text as long as a plain apply can carry it, then packed."""
+
+    def __init__(self) -> None:
+        self._plain, self._packed = bytearray(), bytearray()
+        self._size = 0
+        self._compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
+
+    def through(self, document: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces; once all of them came through, `data` says what is held."""
+        for piece in document:
+            self._take(piece)
+            yield piece
+        self._packed += self._compressor.flush()
+
+    def data(self) -> JsonObject | None:
+        """As the members of a ConfigMap, None for more than one holds."""
+        if self._is_text():
+            return {"data": {_KEY: self._plain.decode()}}
+        if len(self._packed) > DATA_LIMIT:
+            return None
+        return {"binaryData": {_PACKED_KEY: base64.b64encode(self._packed).decode()}}
+
+    def _take(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size <= TEXT_LIMIT:
+            self._plain += piece
+        if len(self._packed) <= DATA_LIMIT:
+            self._packed += self._compressor.compress(piece)
+
+    def _is_text(self) -> bool:
+        is_short = self._size <= TEXT_LIMIT
+        return is_short and len(msgspec.json.encode(self._plain.decode())) <= TEXT_LIMIT
+
+
+def held(catalog: Catalog, packing: Packing) -> tuple[JsonObject, JsonObject] | None:
     """The ConfigMap with the document and the registry that reads it; None where it is too large for one."""
-    data = _data(document)
+    data = packing.data()
     if data is None:
         return None
     config_map = _object(CONFIG_MAP, f"{catalog.name}-data", catalog) | data
@@ -47,29 +82,10 @@ def held(catalog: Catalog, document: Iterable[bytes]) -> tuple[JsonObject, JsonO
     return config_map, registry_of(catalog, {"type": "configmap", "configMap": place})
 
 
-def manifests(catalog: Catalog, document: Iterable[bytes]) -> bytes:
+def manifests(catalog: Catalog, packing: Packing) -> bytes:
     """The same as YAML, `b""` where it is too large. They name no namespace: whoever applies them does."""
-    objects = held(catalog, document)
+    objects = held(catalog, packing)
     return documents(objects).encode() if objects else b""
-
-
-def _data(document: Iterable[bytes]) -> JsonObject | None:
-    """The text while a plain apply can carry it, then packed."""
-    plain, packed, size = bytearray(), bytearray(), 0
-    compressor = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
-    for piece in document:
-        size += len(piece)
-        if size <= TEXT_LIMIT:
-            plain += piece
-        packed += compressor.compress(piece)
-        if len(packed) > DATA_LIMIT:
-            return None
-    packed += compressor.flush()
-    if size <= TEXT_LIMIT and len(msgspec.json.encode(plain.decode())) <= TEXT_LIMIT:
-        return {"data": {_KEY: plain.decode()}}
-    if len(packed) > DATA_LIMIT:
-        return None
-    return {"binaryData": {_PACKED_KEY: base64.b64encode(packed).decode()}}
 
 
 def _object(kind: Kind, name: str, catalog: Catalog) -> JsonObject:

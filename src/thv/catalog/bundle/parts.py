@@ -1,17 +1,17 @@
 """The files of a bundle, one after the other.
 
-In the flow: after `carried`, before a store of bundles. The same registry gives the same bytes; entries are gone over
-once a file, so that a registry of any size takes no memory.
+In the flow: after `carried`, before a store of bundles. The same registry gives the same bytes. A large one is gone over
+once for each file, so that it takes no memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
 
-from thv.catalog.bundle.applied import manifests
+from thv.catalog.bundle.applied import Packing, manifests
 from thv.catalog.bundle.carried import Image, carried, image_of, page_of
 from thv.catalog.bundle.pages import page
 from thv.catalog.bundle.readme import readme
@@ -43,33 +43,30 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
             there = page_of(entry) if self.has_pages else ""
             yield carried(entry, image_registry=self.catalog.image_registry, page=there)
 
-    def document(self) -> Iterator[bytes]:
-        """The registry in ToolHive's format."""
-        return toolhive_document(self.carried, self._head)
 
-    def official(self) -> Iterator[bytes]:
-        """The registry in the official format."""
-        return official_document(self.carried, self._head)
-
-    @property
-    def _head(self) -> Head:
-        return Head(version="1.0.0", last_updated=self.catalog.created)
-
-
-def parts(contents: Contents) -> Iterator[Part]:
-    """Every file of the bundle."""
-    applied = manifests(contents.catalog, contents.document())
-    yield Part(REGISTRY, Media.TOOLHIVE, contents.document())
-    yield Part("registry.upstream.json", Media.UPSTREAM, contents.official())
-    images = images_of(contents)
-    is_moved = bool(contents.catalog.image_registry)
-    yield Part("images.txt", Media.IMAGES, _lines(images, is_moved=is_moved))
+def parts(contents: Contents, images: Sequence[Image]) -> Iterator[Part]:
+    """Every file of the bundle, to be taken one after the other; `images` are those of `images_of`."""
+    catalog, entries = contents.catalog, _again(contents)
+    head = Head(version="1.0.0", last_updated=catalog.created)
+    packing = Packing()
+    document = packing.through(toolhive_document(entries, head))
+    yield Part(REGISTRY, Media.TOOLHIVE, document)
+    yield Part("registry.upstream.json", Media.UPSTREAM, official_document(entries, head))
+    yield Part("images.txt", Media.IMAGES, _lines(images, is_moved=bool(catalog.image_registry)))
+    applied = manifests(catalog, packing)
     if applied:
-        yield Part(f"manifests/{contents.catalog.name}.yaml", Media.MANIFESTS, [applied])
+        yield Part(f"manifests/{catalog.name}.yaml", Media.MANIFESTS, [applied])
     if contents.has_pages:
-        yield from (Part(page_of(each), Media.PAGE, [page(each)]) for each in contents.carried())
-    said = readme(contents.catalog, images, is_applied=bool(applied))
-    yield Part("README.md", Media.PAGE, [said])
+        yield from (Part(page_of(each), Media.PAGE, [page(each)]) for each in entries())
+    yield Part("README.md", Media.PAGE, [readme(catalog, images, is_applied=bool(applied))])
+
+
+def _again(contents: Contents) -> Callable[[], Iterable[Entry]]:
+    """The carried entries at each call: few of them are kept, many are made anew."""
+    if not contents.has_pages:
+        return contents.carried
+    kept = tuple(contents.carried())
+    return lambda: kept
 
 
 def images_of(contents: Contents) -> list[Image]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from thv.apps.cli.times import DURATION
 from thv.apps.cli.verbs import LINES, MANAGER, print_done
 from thv.apps.cli.writing import write_file
 from thv.apps.kit.home import import_path
-from thv.catalog.bundle.applied import held, registry_of
+from thv.catalog.bundle.applied import Packing, held, registry_of
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import load_registry
@@ -147,7 +148,9 @@ async def _target(session: Session, catalog: Catalog) -> Shelf | None:
 async def _stored(session: Session, bundle: Bundle, catalog: Catalog) -> Shelf:
     document = _document(bundle)
     if session.settings.on_cluster:
-        objects = held(catalog, bundle.pieces(document))
+        packing = Packing()
+        deque(packing.through(bundle.pieces(document)), maxlen=0)
+        objects = held(catalog, packing)
         if objects is None:
             raise _too_large(bundle, document)
         config_map, registry = objects

@@ -77,10 +77,11 @@ async def save(
     contents = _contents(book, _entries(book, servers), len(servers), image_registry)
     try:
         with interruptible():
-            written = write_bundle(path, contents.catalog, parts(contents))
+            images = images_of(contents)
+            written = write_bundle(path, contents.catalog, parts(contents, images))
     except OSError as error:
         raise unwritable(path, error) from error
-    _say(session, path, contents, written)
+    _say(session, path, images, written)
     _print(session, path, written)
 
 
@@ -111,12 +112,12 @@ def _entries(book: Book, servers: Sequence[str]) -> Callable[[], Iterator[Entry]
     return lambda: (lookup.read(book.view, version).entry for version in versions)
 
 
-def _say(session: Session, path: Path, contents: Contents, written: Written) -> None:
-    console, catalog, files = session.console, contents.catalog, written.manifest.files
+def _say(session: Session, path: Path, images: Sequence[Image], written: Written) -> None:
+    console, catalog, files = session.console, written.manifest.catalog, written.manifest.files
     size = sum(each.size for each in files)
     servers = counted(catalog.servers, "server")
     console.step("ok", f"{servers} of {catalog.source} in {len(files):,} files, {size:,} bytes")
-    _say_images(session, images_of(contents), catalog.image_registry)
+    _say_images(session, images, catalog.image_registry)
     if not written.manifest.files_of(Media.MANIFESTS):
         console.step("note", "too large for a ConfigMap: the README says how a cluster serves it")
     console.hint(f"On the other side: thv catalog load {path.name} --digest {written.digest}")
