@@ -277,6 +277,9 @@ def test_what_kubectl_could_not_apply_is_packed() -> None:
     assert source == {"name": "mine-data", "key": "registry.json.gz"}
     (entry,) = read_back(document(made.config_map))
     assert len(placed_entry(entry).value["overview"]) == 210 << 10
+    assert made.warnings[0].path == "servers[0].configuration.custom_image"
+    larger = generated(request(wanted("osv")), _large(900))
+    assert "--server-side" in larger.warnings[0].message
 
 
 def test_what_no_config_map_holds_is_refused_by_policy() -> None:

@@ -68,7 +68,7 @@ def generate(
         tool_configs=tuple(_tool_config(request, each) for each in chosen if each.has_tool_config),
         registry=_registry(request, config_map, digest_of(content), chosen),
         images=tuple(_image(each) for each in chosen if each.image),
-        warnings=tuple(warning for each in chosen for warning in each.warnings),
+        warnings=(*_large(config_map), *(each for one in chosen for each in one.warnings)),
     )
 
 
@@ -166,6 +166,13 @@ def _config_map(request: Request, content: bytes, chosen: Sequence[Chosen]) -> J
     else:
         data = {"binaryData": {_PACKED_KEY: base64.b64encode(_packed(content)).decode()}}
     return _object(CONFIG_MAP, request, f"{request.registry_name}-data", chosen) | data
+
+
+def _large(config_map: JsonObject) -> Iterable[FieldError]:
+    """Packed once is not always enough for the annotation."""
+    if len(config_map.get("binaryData", {}).get(_PACKED_KEY, "")) > TEXT_LIMIT:
+        message = "the ConfigMap is too large for kubectl apply by itself: use kubectl apply --server-side"
+        yield FieldError("servers", message)
 
 
 def _packed(content: bytes) -> bytes:
