@@ -21,6 +21,7 @@ from thv.apps.cli.operating.text import documents
 from thv.domain.canonical import JsonObject
 from thv.formats.crd import registry_crd
 from thv.formats.install import kinds, render
+from thv.formats.install_catalog import render_catalog
 from thv.formats.server_crd import server_crd, tool_config_crd
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,7 @@ OUTPUTS: list[tuple[str, Callable[[], str]]] = [
         lambda: _yaml(tool_config_crd()),
     ),
     ("deploy/install.yaml", lambda: _yaml(*kinds(), *render())),
+    ("deploy/catalog.yaml", lambda: _yaml(*render_catalog())),
     ("docs/requirements.md", requirements_page),
     ("docs/reference/cli.md", cli_page),
     ("docs/reference/conditions.md", conditions_page),

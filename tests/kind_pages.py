@@ -10,7 +10,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.mcpserver import SERVER_RULES
 from thv.domain.permissions import PERMISSIONS, Permission
 from thv.domain.resources import GROUP
-from thv.domain.roles import CLUSTER_ROLES, LEADER_ROLE, PEOPLE_ROLES, Role
+from thv.domain.roles import CATALOG_ROLE, CLUSTER_ROLES, LEADER_ROLE, PEOPLE_ROLES, Role
 from thv.domain.rules import RULES, Rule
 from thv.domain.toolconfig import TOOL_CONFIG_RULES
 from thv.formats.crd import registry_schema
@@ -101,7 +101,7 @@ def _cell(text: str) -> str:
 def permissions_page() -> str:
     """The roles that are shipped and the policies that hold on a cluster."""
     lines = ["# Permissions", "", _NOTE, _ROLES, ""]
-    for role in (*CLUSTER_ROLES, LEADER_ROLE):
+    for role in (*CLUSTER_ROLES, LEADER_ROLE, CATALOG_ROLE):
         lines += [f"## {role.name}", "", _meaning(role), "", "| Group | Resources | Verbs |"]
         lines += ["|---|---|---|", *_rights(role), ""]
     lines += ["## What is asked", "", _ASKED, "", "| To | Right | Held by |", "|---|---|---|"]

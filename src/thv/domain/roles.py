@@ -33,6 +33,7 @@ from thv.domain.resources import GROUP, OLD_GROUP
 OPERATOR = "toolhive-registry-operator"
 API_AUTH = "toolhive-registry-api-auth"
 SOURCE_READER = "toolhive-registry-source-reader"
+CATALOG = "toolhive-catalog"
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +199,17 @@ OPERATOR_ROLE = Role(
             groups=("rbac.authorization.k8s.io",),
             names=(API_AUTH,),
         ),
+        *_AUTHENTICATION,
+    ),
+)
+
+CATALOG_ROLE = Role(
+    name=CATALOG,
+    meaning="Serves the catalog: reads registries and their content, asks who callers are and what they may do.",
+    rights=(
+        # Patched for one annotation, which asks for a sync; a policy of admission refuses everything else.
+        Right(verbs=(*_READ, "patch"), resources=("mcpregistries",)),
+        Right(verbs=("get",), resources=("configmaps",), groups=_CORE),
         *_AUTHENTICATION,
     ),
 )

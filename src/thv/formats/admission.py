@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from thv.domain.admission import POLICIES, Check, Policy
 from thv.domain.canonical import JsonObject
-from thv.domain.resources import GROUP
+from thv.domain.resources import GROUP, PREFIX
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 
@@ -15,6 +15,52 @@ _API_VERSION = "admissionregistration.k8s.io/v1"
 def policies(operator: str) -> list[JsonObject]:
     """Each policy and its binding; `operator` is the user name of the operator."""
     return [obj for policy in POLICIES for obj in (_policy(policy, operator), _binding(policy))]
+
+
+def catalog_policy(catalog: str) -> list[JsonObject]:
+    """What the catalog may write of a registry: the annotation that asks for a sync; `catalog` is its user name."""
+    meta = "metadata.?"
+    kept = " && ".join(
+        f"object.{part} == oldObject.{part}"
+        for part in ("spec", f"{meta}labels", f"{meta}ownerReferences", f"{meta}finalizers")
+    )
+    new, old = ("{}.metadata.?annotations.orValue({{}})".format(each) for each in _BOTH)
+    asked = f"k == '{PREFIX}sync-requested-at'"
+    expression = (
+        f"{kept} && {new}.all(k, {asked} || (k in {old} && {old}[k] == {new}[k]))"
+        f" && {old}.all(k, {asked} || k in {new})"
+    )
+    name = "toolhive-registry-catalog-writes"
+    labels = {"app.kubernetes.io/part-of": "toolhive-registry"}
+    head = {"apiVersion": _API_VERSION, "metadata": {"name": name, "labels": labels}}
+    rule = {
+        "apiGroups": [GROUP],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": ["mcpregistries"],
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [rule]},
+        "matchConditions": [
+            {"name": "concerns", "expression": f"request.userInfo.username == '{catalog}'"}
+        ],
+        "validations": [
+            {
+                "expression": expression,
+                "message": f"the catalog may only set the annotation {PREFIX}sync-requested-at",
+                "reason": "Forbidden",
+            }
+        ],
+    }
+    binding = {"policyName": name, "validationActions": ["Deny", "Audit"]}
+    return [
+        {**head, "kind": "ValidatingAdmissionPolicy", "spec": spec},
+        {**head, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding},
+    ]
+
+
+_BOTH = ("object", "oldObject")
 
 
 def _policy(policy: Policy, operator: str) -> JsonObject:

@@ -58,7 +58,8 @@ def catalog(
         around = Around(resources, clock, told)
         place = Catalog(follower, standing, joins, around, visible)
         rows = (*ROWS, *EXPORT_ROWS, *generation)
-        return Root(place, rows, (*SHAPES, *GENERATION_SHAPES), joins.run)
+        shapes = (*SHAPES, *GENERATION_SHAPES)
+        return Root(place, rows, shapes, joins.run, lambda: joins.is_at_rest)
 
     return registries(
         resources,

@@ -104,6 +104,9 @@ _COMMANDS = {
     "dev": Lazy(_AT + "serve:dev", "Try everything out: a filled service in one process."),
     "serve": Lazy(_AT + "serve:serve", "Keep registries in sync and serve them."),
     "operator": Lazy("thv.apps.cli.main:operator", "The operator: have a cluster keep registries."),
+    "catalog-api": Lazy(
+        _AT + "catalog_api:catalog_api", "Serve the catalog of a cluster.", hidden=True
+    ),
     "registry-api": Lazy(
         _AT + "registry_api:registry_api", "Serve registries of a cluster.", hidden=True
     ),

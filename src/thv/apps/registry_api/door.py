@@ -54,6 +54,8 @@ class Root(msgspec.Struct, frozen=True):
     """The shapes of its answers, for the document."""
     follow: Callable[[], Awaitable[None]] | None = None
     """What goes on as long as it answers."""
+    is_at_rest: Callable[[], bool] = lambda: True
+    """Whether that has nothing left to do."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

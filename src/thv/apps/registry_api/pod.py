@@ -59,6 +59,9 @@ class Pod:
         self, client: KubeClient, settings: PodSettings, clock: Callable[[], datetime]
     ) -> None:
         self._settings = settings
+        what = settings.registry or "the registries that share a process"
+        self.serves = f"{what} of the namespace {settings.namespace}"
+        self.is_bound = not settings.shared
         self._store = KubernetesStore(client)
         self._copies = Copies(settings.data / "registries")
         figures, updates = HttpFigures("registry"), UpdateFigures(clock)

@@ -1,6 +1,6 @@
-"""The process of the registry API in a cluster, from its settings to its end.
+"""The process of a door in a cluster, from its settings to its end.
 
-In the flow: `thv registry-api` runs it in a pod of the operator's making. Told to stop, it first says that it is no
+In the flow: `thv registry-api` runs it in a pod of the operator's making, `thv catalog-api` in its own. Told to stop, it first says that it is no
 longer ready, answers on for a while, and lets open requests finish.
 """
 
@@ -12,18 +12,22 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 from thv.apps.kit.addresses import listen_address
-from thv.apps.kit.http.serve import door_of
-from thv.apps.kit.logs import log_lines
+from thv.apps.kit.http.clients import ClientSettings
+from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.serve import Server, door_of
+from thv.apps.kit.logs import LogFormat, LogLevel, log_lines
 from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.metrics import Metrics
 from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
-from thv.apps.kit.tls import shown
-from thv.apps.kit.traces import sending
+from thv.apps.kit.tls import KeyPair, shown
+from thv.apps.kit.traces import Tracer, sending
 from thv.apps.registry_api.pod import Pod
 from thv.apps.registry_api.pod_settings import PodSettings
 from thv.apps.registry_api.ports import sockets
@@ -35,19 +39,65 @@ from thv.domain.errors import Code, ThvError
 log = logging.getLogger(__name__)
 
 
+class ProcessSettings(Protocol):
+    """What every process of a door may need to know; see `PodSettings`."""
+
+    @property
+    def kubeconfig(self) -> str: ...
+    @property
+    def context(self) -> str: ...
+    @property
+    def listen(self) -> str: ...
+    @property
+    def listen_operations(self) -> str: ...
+    @property
+    def tls(self) -> KeyPair | None: ...
+    @property
+    def drain(self) -> float: ...
+    @property
+    def clients(self) -> ClientSettings: ...
+    @property
+    def log_level(self) -> LogLevel: ...
+    @property
+    def log_format(self) -> LogFormat: ...
+
+
+class Process(Protocol):
+    """A door, and what goes on behind it."""
+
+    app: Responder
+    tracer: Tracer | None
+    metrics: Metrics
+    is_ending: bool
+    """Set when requests should go elsewhere."""
+    serves: str
+    """What it serves, for people."""
+    is_bound: bool
+    """Whether it answers where the settings say; else it opens ports itself."""
+
+    def is_ready(self) -> bool: ...
+    def work(self, server: Server, /) -> Iterator[Coroutine[None, None, None]]: ...
+    async def close(self) -> None: ...
+
+
 async def run_pod(settings: PodSettings) -> None:
+    """Serves registries until it is told to stop; raises INVALID for what it cannot work with."""
+    await run_process(settings, lambda client: Pod(client, settings, now))
+
+
+def now() -> datetime:
+    """The time of a process."""
+    return datetime.now(UTC)
+
+
+async def run_process(settings: ProcessSettings, make: Callable[[KubeClient], Process]) -> None:
     """Serves until it is told to stop; raises INVALID for what it cannot work with."""
     log_lines(settings.log_level, settings.log_format)
     keep_buffers()
     allow_open_files()
     client = _client(settings)
-    pod = Pod(client, settings, lambda: datetime.now(UTC))
-    log.info(
-        "serving %s of the namespace %s on %s",
-        settings.registry or "the registries that share a process",
-        settings.namespace,
-        client.server,
-    )
+    pod = make(client)
+    log.info("serving %s on %s", pod.serves, client.server)
     listen = listen_address(settings.listen_operations)
     async with shown(settings.tls) as tls, told(listen, pod.is_ready, pod.metrics, tls=tls):
         try:
@@ -57,8 +107,8 @@ async def run_pod(settings: PodSettings) -> None:
             await pod.close()
 
 
-async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) -> None:
-    listeners = [] if settings.shared else _bound(settings.listen)
+async def _serve(pod: Process, settings: ProcessSettings, tls: ssl.SSLContext | None) -> None:
+    listeners = _bound(settings.listen) if pod.is_bound else []
     clients = settings.clients
     server = door_of(
         pod.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
@@ -78,7 +128,7 @@ async def _serve(pod: Pod, settings: PodSettings, tls: ssl.SSLContext | None) ->
                 task.cancel()
 
 
-def _client(settings: PodSettings) -> KubeClient:
+def _client(settings: ProcessSettings) -> KubeClient:
     try:
         return from_environment(
             os.environ, kubeconfig=settings.kubeconfig, context=settings.context

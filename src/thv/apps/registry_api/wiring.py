@@ -60,6 +60,11 @@ class Door:
                 group.create_task(_run(self.beside.follow))
             group.create_task(self._follow())
 
+    def is_at_rest(self) -> bool:
+        """Whether everything that there is was told, and is served as it says."""
+        is_told = self._following.is_told and self.follower.is_at_rest()
+        return is_told and self.beside.is_at_rest()
+
     async def _follow(self) -> None:
         while True:
             try:

@@ -1,0 +1,149 @@
+"""Everything that installs the catalog beside the operator.
+
+In the flow: `make gen` writes `deploy/catalog.yaml` from it; tests run the catalog with the rights that are here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thv import __version__
+from thv.domain.canonical import JsonObject
+from thv.domain.roles import CATALOG, CATALOG_ROLE
+from thv.formats.admission import catalog_policy
+from thv.formats.install import PART_OF, USER, VERSION, Installation
+from thv.formats.roles import account, cluster_binding, cluster_role
+
+SERVICE = "thv-catalog"
+"""In the audience of the tokens of its callers."""
+PORT, OPERATIONS = 8080, 8081
+_SELECTOR = {"app.kubernetes.io/name": SERVICE}
+_LABELS = {**_SELECTOR, **PART_OF}
+
+
+def render_catalog(installation: Installation | None = None) -> list[JsonObject]:
+    """The objects, in an order in which they can be applied, behind those of the operator."""
+    chosen = installation or Installation()
+    return [
+        _object("v1", "ServiceAccount", chosen, name=CATALOG),
+        *catalog_rights(chosen),
+        _deployment(chosen),
+        _service(chosen),
+        _network_policy(chosen),
+    ]
+
+
+def catalog_rights(installation: Installation) -> list[JsonObject]:
+    """Its role and what holds it to less."""
+    home = installation.namespace
+    return [
+        cluster_role(CATALOG_ROLE),
+        cluster_binding(CATALOG, account(CATALOG, home)),
+        *catalog_policy(f"system:serviceaccount:{home}:{CATALOG}"),
+    ]
+
+
+def _object(
+    api_version: str, kind: str, installation: Installation, *, name: str = SERVICE, **more: Any
+) -> JsonObject:
+    metadata = {"name": name, "namespace": installation.namespace, "labels": dict(_LABELS)}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **more}
+
+
+def _deployment(installation: Installation) -> JsonObject:
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": dict(_SELECTOR)},
+        "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod(installation)},
+    }
+    obj = _object("apps/v1", "Deployment", installation, spec=spec)
+    obj["metadata"]["labels"][VERSION] = __version__
+    return obj
+
+
+def _pod(installation: Installation) -> JsonObject:
+    """A pod that the restricted profile of pod security admits."""
+    secrets = [{"name": name} for name in installation.pull_secrets]
+    return {
+        "serviceAccountName": CATALOG,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        **({"imagePullSecrets": secrets} if secrets else {}),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(installation)],
+        "volumes": [
+            {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        ],
+    }
+
+
+def _container(installation: Installation) -> JsonObject:
+    policy = installation.pull_policy
+    return {
+        "name": "catalog",
+        "image": installation.image,
+        **({"imagePullPolicy": policy} if policy else {}),
+        "args": ["catalog-api", "--listen", f"$(POD_IP):{PORT}"],
+        "env": [
+            _from_pod("POD_NAMESPACE", "metadata.namespace"),
+            _from_pod("POD_IP", "status.podIP"),
+            {"name": "THV_DATA", "value": "/data"},
+            {"name": "THV_LISTEN_OPERATIONS", "value": f"$(POD_IP):{OPERATIONS}"},
+        ],
+        "ports": [
+            {"name": "http", "containerPort": PORT, "protocol": "TCP"},
+            {"name": "operations", "containerPort": OPERATIONS, "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/healthz", every=1, failures=60),
+        "livenessProbe": _probe("/healthz", every=10, failures=6),
+        "readinessProbe": _probe("/readyz", every=5, failures=3),
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
+        ],
+    }
+
+
+def _from_pod(name: str, path: str) -> JsonObject:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _probe(path: str, *, every: int, failures: int) -> JsonObject:
+    return {
+        "httpGet": {"path": path, "port": "operations"},
+        "periodSeconds": every,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
+
+
+def _service(installation: Installation) -> JsonObject:
+    port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
+    return _object("v1", "Service", installation, spec={"selector": _SELECTOR, "ports": [port]})
+
+
+def _network_policy(installation: Installation) -> JsonObject:
+    """Everybody in the cluster may ask it; it reaches the API server and names, and no source of any registry."""
+    tcp = [{"port": port, "protocol": "TCP"} for port in (PORT, OPERATIONS)]
+    names = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    servers = [{"port": port, "protocol": "TCP"} for port in (443, 6443)]
+    spec = {
+        "podSelector": {"matchLabels": dict(_SELECTOR)},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"ports": tcp}],
+        "egress": [{"ports": names}, {"ports": servers}],
+    }
+    return _object("networking.k8s.io/v1", "NetworkPolicy", installation, spec=spec)

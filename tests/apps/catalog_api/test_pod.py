@@ -1,0 +1,168 @@
+"""The catalog on a real API server: the installed console script with the rights that its manifests give it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.registry_api.cluster import PATIENCE, Pod, Team, rule
+from tests.apps.registry_api.pods import a_team
+from tests.control_plane.plane import ControlPlane
+from tests.stores.models.world import World, an_entry
+from thv.domain.resources import GROUP, MCP_REGISTRY, OLD_GROUP
+from thv.domain.roles import CATALOG
+from thv.formats.install import Installation
+from thv.formats.install_catalog import catalog_rights, render_catalog
+
+pytestmark = pytest.mark.anyio
+
+SERVERS = "/api/v1/mcp_servers"
+_REFUSED = "the catalog may only set the annotation"
+_SYNC = "toolhive.stacklok.io/sync-requested-at"
+
+
+class CatalogPod(Pod):
+    """`thv catalog-api` in a process of its own."""
+
+    def __init__(self, kubeconfig: Path, folder: Path, namespace: str) -> None:
+        super().__init__(kubeconfig, folder, "--namespace", namespace)
+        place = self._command.index("registry-api")
+        self._command[place] = "catalog-api"
+
+
+@pytest.fixture
+async def team(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Team]:
+    async with a_team(control_plane, namespace) as made:
+        yield made
+
+
+@contextmanager
+def a_catalog(team: Team, folder: Path) -> Iterator[CatalogPod]:
+    """Its account, its rights as they are installed, and the process."""
+    team.account(CATALOG)
+    for obj in catalog_rights(Installation(namespace=team.namespace)):
+        applied(team.plane, obj)
+    kubeconfig = team.plane.service_account(team.namespace, CATALOG)
+    with CatalogPod(kubeconfig, folder, team.namespace) as pod:
+        yield pod
+
+
+def applied(plane: ControlPlane, obj: dict[str, Any]) -> None:
+    done = plane.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--validate=strict",
+        "-f",
+        "-",
+        stdin=json.dumps(obj),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def lister(team: Team, account: str, *verbs: str, group: str = GROUP) -> str:
+    """An account with rights on the registries of the namespace; its token for the catalog."""
+    team.account(account)
+    team.allow(account, rule(group, "mcpregistries", *verbs))
+    return team.token(account, f"thv-catalog.{team.namespace}.svc")
+
+
+def synced(team: Team, pod: CatalogPod, token: str) -> tuple[int, dict[str, Any]]:
+    """What a request for a sync is answered with."""
+    path = f"/api/v1/namespaces/{team.namespace}/registries/corp/sync"
+    request = urllib.request.Request(  # our own server
+        f"http://127.0.0.1:{pod.port}{path}",
+        method="POST",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+@pytest.mark.requirement("CAT-09", "CAT-06", "OPS-01")
+async def test_it_serves_each_caller_what_the_cluster_lets_him_list(
+    team: Team, tmp_path: Path
+) -> None:
+    team.register_again("corp")
+    team.register_again("open", anonymousRead=True)
+    await team.point("corp", await team.write(World(an_entry("com.example/one")), "corp"))
+    await team.point("open", await team.write(World(an_entry("com.example/two")), "open"))
+    reader, stranger = lister(team, "reader", "list", "get"), lister(team, "stranger", "watch")
+    documented = lister(team, "documented", "create", "get", "list", "update", group=OLD_GROUP)
+    deployer = lister(team, "deployer", "list", "update")
+    with a_catalog(team, tmp_path) as pod:
+        pod.until_ready()
+        for token, names in (
+            (reader, ["com.example/one", "com.example/two"]),
+            (documented, ["com.example/one", "com.example/two"]),
+            (stranger, ["com.example/two"]),
+        ):
+            assert pod.get(SERVERS, token).names == names
+        assert pod.get(SERVERS).code == "UNAUTHENTICATED"
+        api_server_token = team.plane.token(team.namespace, "reader")
+        assert pod.get(SERVERS, api_server_token).code == "INVALID_TOKEN"
+        assert pod.get(f"/api/v1/registries/{team.namespace}", reader).status == 200
+        assert pod.get("/api/v1/registries/elsewhere", reader).code == "NAMESPACE_ACCESS_DENIED"
+        inside = f"/r/{team.namespace}/corp/api/v1/servers"
+        assert pod.get(inside, documented).names == ["com.example/one"]
+        assert pod.get(inside, stranger).code == "NAMESPACE_ACCESS_DENIED"
+
+        assert synced(team, pod, reader)[0] == 403
+        status, asked = synced(team, pod, deployer)
+        assert status == 202
+        registry = await team.store.get(MCP_REGISTRY, team.namespace, "corp")
+        assert registry["metadata"]["annotations"] == {_SYNC: asked["request"]}
+
+        world = World(an_entry("com.example/one"), an_entry("com.example/three"))
+        await team.point("corp", await team.write(world, "corp"))
+        pod.until("the change", lambda: "com.example/three" in pod.get(SERVERS, reader).names)
+        await team.remove("corp")
+        pod.until("the end", lambda: pod.get(SERVERS, reader).names == ["com.example/two"])
+
+
+async def test_its_own_account_can_write_nothing_but_requests_for_syncs(
+    team: Team,
+) -> None:
+    team.register_again("corp")
+    for obj in render_catalog(Installation(namespace=team.namespace)):
+        applied(team.plane, obj)
+    kubeconfig = team.plane.service_account(team.namespace, CATALOG)
+
+    def patched(patch: Any) -> str:
+        arguments = ("mcpregistry", "corp", "-n", team.namespace, "--type", "merge", "-p")
+        done = team.plane.kubectl("patch", *arguments, json.dumps(patch), kubeconfig=kubeconfig)
+        return done.stderr
+
+    until_refused(lambda number: patched({"spec": {"description": f"{number}"}}))
+    for wrong in (
+        {"spec": {"trustLevel": "trusted"}},
+        {"metadata": {"labels": {"a": "b"}}},
+        {"metadata": {"annotations": {"other": "x"}}},
+        {"metadata": {"finalizers": ["x.example/y"]}},
+    ):
+        assert _REFUSED in patched(wrong)
+    assert not patched({"metadata": {"annotations": {_SYNC: "now"}}})
+
+
+def until_refused(write: Callable[[int], str]) -> None:
+    """A policy holds a little after it was written; until then each write must be another one."""
+    deadline = time.monotonic() + PATIENCE
+    for number in itertools.count():
+        said = write(number)
+        if _REFUSED in said:
+            return
+        assert time.monotonic() < deadline, said
+        threading.Event().wait(0.2)
