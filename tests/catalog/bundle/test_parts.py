@@ -10,13 +10,13 @@ import yaml
 
 from tests.builders import server, toolhive_entry
 from thv.catalog.bundle import parts as flow
-from thv.catalog.bundle.carried import Image, carried, image_of
+from thv.catalog.bundle.carried import Image, carried, image_of, page_of
 from thv.catalog.bundle.pages import page
 from thv.catalog.bundle.parts import Contents, images_of, parts
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.errors import Code, ThvError
-from thv.formats.bundle import Catalog
+from thv.formats.bundle import Catalog, is_safe_path
 from thv.formats.documents import DocumentReader, Found
 from thv.formats.mapping import SERVERS
 from thv.formats.official import entry_of
@@ -175,3 +175,26 @@ def test_a_page_shows_what_strangers_wrote_as_text() -> None:
 def test_an_overview_stands_on_the_page_as_its_publisher_wrote_it() -> None:
     text = page(entry(overview="# OSV\n\n````\n<b>\u200bhidden</b>\n````\n")).decode()
     assert "`````text\n# OSV\n\n````\n<b> hidden</b>\n````\n`````\n" in text
+
+
+def test_every_server_has_a_page_of_its_own() -> None:
+    keys = ("a-b", "a.b", "a_b", "A-b", "a/b", "x" * 80, "x" * 81, "a-b-12345678", "ä")
+    pages = [page_of(entry(key)) for key in keys]
+    assert len({each.casefold() for each in pages}) == len(keys)
+    assert all(is_safe_path(each) for each in pages)
+    assert pages[0] == "docs/a-b/README.md"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "-v/x",
+        "ghcr.io/a/b:1\nghcr.io/evil/b:1 registry.corp.example/mcp/x:1",
+        "-v",
+        "a b",
+        "../x",
+        "$(id)",
+    ],
+)
+def test_no_image_smuggles_a_line_into_the_list(image: str) -> None:
+    assert files(contents(entry(image=image), image_registry=MIRROR))["images.txt"] == b""

@@ -6,13 +6,16 @@ without being converted.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from thv.catalog.generate.entry import image_digest, mirrored, with_own
-from thv.domain.canonical import JsonObject
+from thv.domain.canonical import JsonObject, digest_of
 from thv.domain.entry import GROUPS_META, Entry
 from thv.domain.target import Container, target_of
 from thv.domain.text import object_name, toolhive_key
+from thv.formats.images import is_reference
 from thv.formats.toolhive import Placed, as_version, entry_of_toolhive, placed_entry
 
 
@@ -30,15 +33,22 @@ class Image(msgspec.Struct, frozen=True, order=True):
         return "@" in self.source
 
 
+_PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?", re.ASCII)
+_HASHED = re.compile(r"-[0-9a-f]{8}$")
+
+
 def page_of(entry: Entry) -> str:
-    """Where the page of a server lies in a bundle."""
-    return f"docs/{object_name(toolhive_key(entry.name))}/README.md"
+    """Where the page of a server lies in a bundle; two servers never share one, on no file system."""
+    key = toolhive_key(entry.name)
+    is_plain = _PLAIN.fullmatch(key) and not _HASHED.search(key)
+    hashed = f"{object_name(key)[:52]}-{digest_of(key.encode())[-8:]}"
+    return f"docs/{key if is_plain else hashed}/README.md"
 
 
 def image_of(entry: Entry, image_registry: str = "") -> Image | None:
-    """The image of a server, None where it is run of something else."""
+    """The image of a server, None where it is run of something else, or of what no runtime can look for."""
     target = target_of(entry.server)
-    if not isinstance(target, Container):
+    if not isinstance(target, Container) or not is_reference(target.reference):
         return None
     value = placed_entry(entry).value
     plain = str(value["image"]).partition("@")[0]
