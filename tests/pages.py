@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 
 from tests.requirements import NOT_YET, PARTLY, REQUIREMENTS
+from thv.apps.catalog_api.pod_settings import CatalogPodSettings
+from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.cli.main import cli
 from thv.apps.kit.http.clients import ClientSettings
 from thv.apps.operator.settings import Settings as OperatorSettings
@@ -149,6 +151,8 @@ def settings_page() -> str:
     for title, settings in (
         ("`thv operator run`", OperatorSettings),
         ("`thv registry-api`", PodSettings),
+        ("`thv catalog-api`", CatalogPodSettings),
+        ("`thv catalog-api` and `thv serve`: what the catalog tells", CatalogSettings),
         ("`thv registry-api` and `thv serve`: what clients may have", ClientSettings),
     ):
         lines += [

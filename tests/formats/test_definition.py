@@ -179,7 +179,7 @@ def test_what_a_closed_place_has_to_know_stands_in_the_entry() -> None:
     there = {"name": "x", "image": "ghcr.io/x:1", "custom_metadata": {"toolhive.stacklok.io": own}}
     made = definition(there, facts(), "community")
     assert made["air_gapped"] == {**own, "dependencies": []}
-    broken = {key: [] for key in own}
+    broken: dict[str, list[str]] = {key: [] for key in own}
     there = {"name": "x", "custom_metadata": {"toolhive.stacklok.io": broken}}
     assert definition(there, facts(), "community")["air_gapped"] == {"dependencies": []}
 

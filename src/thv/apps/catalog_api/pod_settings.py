@@ -50,8 +50,8 @@ class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Registries as namespace/name, the best first, where several hold a server. THV_REGISTRY_ORDER."""
     catalog: Settings = Settings(anonymous_read=False)
     clients: ClientSettings = ClientSettings()  # each of them says what it means
-    access_log: bool = False
-    """Log every request. THV_ACCESS_LOG=true."""
+    access_log: bool = True
+    """Log every request. THV_ACCESS_LOG=false."""
     traces: TraceSettings | None = None
     """Collector of OpenTelemetry, http://host:4318, and the share of requests that it gets. THV_TRACES, THV_TRACES_RATIO."""
     log_level: LogLevel = "INFO"
@@ -88,7 +88,7 @@ def read_pod_settings(environ: Mapping[str, str], **flags: object) -> CatalogPod
         "registry_order": variables.words(environ, "THV_REGISTRY_ORDER"),
         "catalog": read_settings(environ, anonymous_read=False),
         "clients": read_client_settings(environ),
-        "access_log": variables.flag(environ, "THV_ACCESS_LOG"),
+        "access_log": variables.flag(environ, "THV_ACCESS_LOG", default=True),
         "traces": read_traces(environ),
         "log_level": variables.one_of(LogLevel, environ, "THV_LOG_LEVEL", "INFO"),
         "log_format": variables.one_of(LogFormat, environ, "THV_LOG_FORMAT", "text"),

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from thv.apps.kit import variables
 from thv.domain.errors import Code, ThvError
-
-_TRUE, _FALSE = "true", "false"
 
 
 class Class(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,24 +57,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the catalog may need to know."""
 
     anonymous_read: bool = True
-    """Whether callers without a token see the registries that everybody may read. THV_CATALOG_ANONYMOUS_READ."""
+    """Tell callers without a token of the registries that everybody may read; false on a cluster. THV_CATALOG_ANONYMOUS_READ."""
     classes: Classes = Classes()
-    """What is told of the classes of servers: a JSON file with validated and community. THV_CATALOG_CLASSES."""
+    """JSON file with what is told of the classes of servers, validated and community. THV_CATALOG_CLASSES."""
 
 
 def read_settings(environ: Mapping[str, str], *, anonymous_read: bool) -> Settings:
     """The settings of an environment, with a default; raises INVALID for a value that none may have."""
     return Settings(
-        anonymous_read=_flag(environ, "THV_CATALOG_ANONYMOUS_READ", default=anonymous_read),
+        anonymous_read=variables.flag(
+            environ, "THV_CATALOG_ANONYMOUS_READ", default=anonymous_read
+        ),
         classes=_classes(environ.get("THV_CATALOG_CLASSES", "")),
     )
-
-
-def _flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = environ.get(name, "")
-    if text not in ("", _TRUE, _FALSE):
-        raise ThvError(Code.INVALID, f'{name} is "{text}"', hint="It can be true or false.")
-    return text == _TRUE if text else default
 
 
 def _classes(path: str) -> Classes:

@@ -150,7 +150,7 @@ def _operations(
 def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
     """One registry at the root, or the catalog of all."""
     serve = (
-        partial(catalog, generation=_generation(local, settings, callers))
+        partial(catalog, told=settings.catalog, generation=_generation(local, settings, callers))
         if settings.only is None
         else partial(registries, only=settings.only)
     )

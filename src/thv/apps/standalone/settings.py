@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from thv.apps.catalog_api.settings import Settings as CatalogSettings
+from thv.apps.catalog_api.settings import read_settings as read_catalog_settings
 from thv.apps.cli.engine import EngineSettings, engine_settings
 from thv.apps.cli.session import Session
 from thv.apps.kit.addresses import is_loopback, listen_address
@@ -27,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     api: ApiSettings
     engine: EngineSettings
+    catalog: CatalogSettings = CatalogSettings()  # each of them says what it means
     only: Key | None = None
     """The one registry that is served, at the root. --registry."""
     files: tuple[Path, ...] = ()
@@ -99,6 +102,7 @@ def settings_of(
     return Settings(
         api=_api(read_api_settings(environ), **flags),
         engine=engine,
+        catalog=read_catalog_settings(environ, anonymous_read=True),
         only=(session.namespace, registry) if registry else None,
         files=tuple(Path(file) for file in files),
         read_only=read_only,
