@@ -18,6 +18,9 @@ from tests.upstream import Upstream
 pytestmark = pytest.mark.flows
 
 
+BROWSER = "io.github.acme/database-browser"
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """The user where the registry is kept."""
@@ -106,14 +109,19 @@ def test_many_registries_behind_one_address_are_searched_together(cli: Cli, addr
     assert "3.0.0" in cli.ok("show com.example/notes").out
     ran = cli("registry list")
     assert (ran.code, "/r/default/official" in ran.err) == (5, True)
-    ran = cli("search --category x")
-    assert (ran.code, "cannot filter by category" in ran.err) == (2, True)
+    assert "thv catalog list" in ran.err
+    found = cli.ok("search --category browser-automation --registry default/official -o json").json
+    assert ([each["name"] for each in found["items"]], found["total"]) == ([BROWSER], 4)
+    assert found["items"][0]["registry_info"]["trust_level"] == "tested"
+    assert "have most of them" in cli.ok("search notes from nowhere").err
 
 
 def test_an_official_api_is_searched(cli: Cli, upstream: Upstream) -> None:
     cli.environ["THV_SERVER"] = upstream.url
     upstream.corpus.publish("io.example/tides", "1.2.0")
     assert cli.ok("search -o name").out == "io.example/tides\n"
+    ran = cli("search --category x")
+    assert (ran.code, "cannot filter by category" in ran.err) == (2, True)
 
 
 def test_the_token_of_the_file_is_sent_and_one_that_is_refused_names_the_way_to_another(

@@ -17,6 +17,11 @@ async def info_of(api: Api) -> JsonObject | None:
     return await api.find("/api/v1/info")
 
 
+async def is_catalog(api: Api) -> bool:
+    """Whether it is the API of many registries, and ours."""
+    return await api.find("/api/v1/categories") is not None
+
+
 async def require_info(api: Api, name: str = "") -> JsonObject:
     """The same; raises NOT_FOUND where there is none, or one of another name."""
     try:
@@ -24,7 +29,9 @@ async def require_info(api: Api, name: str = "") -> JsonObject:
     except CommandError as error:
         if error.code is not Code.NOT_FOUND:
             raise
-        tries = error.hint.splitlines() or ["thv search   (works with every official API)"]
+        hints = error.hint.splitlines()
+        search = "thv search   (works with every official API)"
+        tries = [*hints, "thv catalog list"] if hints else [search]
         raise CommandError(
             Code.NOT_FOUND, f"{api.url} is not the address of one registry", tries=tries
         ) from error

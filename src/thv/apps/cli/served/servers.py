@@ -1,7 +1,7 @@
 """`thv search` and `thv show`, of servers behind an address.
 
-In the flow: a registry of ours filters by itself and answers in ToolHive's form; an official API knows a search by
-name alone, and its entries are converted here.
+In the flow: a registry of ours, and a catalog of many, filter by themselves and answer in ToolHive's form; an official
+API knows a search by name alone, and its entries are converted here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from thv.apps.cli.finding import object_of, objects_of, text_of
 from thv.apps.cli.output import age, counted, print_list, print_value
 from thv.apps.cli.portrait import DIGEST, Portrait, Sitter, tools_of
 from thv.apps.cli.served.api import Api, open_api, segment
-from thv.apps.cli.served.registry import info_of, require_name
+from thv.apps.cli.served.registry import info_of, is_catalog, require_name
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import OFFICIAL_META, OWN_META
@@ -61,21 +61,31 @@ async def search(
     """The servers that match, as far as the API can tell."""
     api = open_api(session)
     try:
-        info = await info_of(api)
-        for name in registries:
-            require_name(api, info, name)
         asked = _asked(" ".join(query), filters)
-        if info is None:
-            _require_official(api, asked)
-            entries, metadata = await _official_search(api, asked.get("search", ""), limit)
-        else:
-            entries, metadata = await _search(api, asked, limit)
+        entries, metadata = await _answered(api, asked, registries, limit)
     finally:
         await api.close()
     matched = metadata.get("filtered_count", len(entries))
     more = {"matched": matched, "total": metadata.get("total_count", matched)}
     print_list(LISTING, entries, session.output, session.console, headers=session.headers, **more)
+    if metadata.get("partial"):
+        session.console.step("note", "no server has all of these words; these have most of them")
     _remark(session, entries, matched)
+
+
+async def _answered(
+    api: Api, asked: dict[str, str], registries: Sequence[str], limit: int
+) -> tuple[list[JsonObject], JsonObject]:
+    """The first servers, and the counts, of whatever is behind the address."""
+    info = await info_of(api)
+    if info is None and await is_catalog(api):
+        return await _search(api, _of_many(asked, registries), limit)
+    for name in registries:
+        require_name(api, info, name)
+    if info is not None:
+        return await _search(api, asked, limit)
+    _require_official(api, asked)
+    return await _official_search(api, asked.get("search", ""), limit)
 
 
 def _asked(text: str, filters: dict[str, Any]) -> dict[str, str]:
@@ -92,6 +102,17 @@ def _asked(text: str, filters: dict[str, Any]) -> dict[str, str]:
     plain = {"search": text.strip(), "labelSelector": filters["selector"]}
     found = {key: ",".join(values) for key, values in lists.items()} | plain
     return {key: value for key, value in found.items() if value}
+
+
+def _of_many(asked: dict[str, str], registries: Sequence[str]) -> dict[str, str]:
+    """The same for the API of a catalog, where a category is something else."""
+    words = {"category": "functional_category"}
+    named = {"registry": ",".join(registries)} if registries else {}
+    return (
+        {words.get(key, key): value for key, value in asked.items()}
+        | {"format": "toolhive"}
+        | named
+    )
 
 
 def _require_official(api: Api, asked: dict[str, str]) -> None:
