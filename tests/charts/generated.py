@@ -15,6 +15,7 @@ from thv.domain.canonical import JsonObject
 from thv.formats.admission import policies
 from thv.formats.crd import registry_crd
 from thv.formats.install import Installation, render
+from thv.formats.install_catalog import render_catalog
 from thv.formats.install_rights import beside_namespaces, everywhere, in_namespace, leading
 from thv.formats.server_crd import server_crd, tool_config_crd
 
@@ -116,6 +117,39 @@ def admission() -> str:
     return _page(_when(condition, text_of(policies(RELEASE.operator))))
 
 
+_SETTINGS = (
+    ("THV_CATALOG_ANONYMOUS_READ", "{{ .Values.catalog.anonymousRead }}"),
+    ("THV_OFFICIAL_SCOPE", "{{ .Values.catalog.officialScope }}"),
+    ("THV_REGISTRY_ORDER", '{{ join "," .Values.catalog.registryOrder }}'),
+)
+_BEFORE_POD = "      enableServiceLinks: false\n"
+_PULLED = """\
+      {{- with include "thv.pullSecrets" . }}
+      imagePullSecrets:
+        {{- range splitList "," . }}
+        - name: {{ . }}
+        {{- end }}
+      {{- end }}
+"""
+_BEFORE_ARGUMENTS = "        args:\n"
+_POLICY = """\
+        {{- with .Values.image.pullPolicy }}
+        imagePullPolicy: {{ . }}
+        {{- end }}
+"""
+
+
+def catalog() -> str:
+    """The catalog, for whoever wants it."""
+    chosen = Installation(namespace=RELEASE.namespace, image='{{ include "thv.image" . }}')
+    text = text_of(render_catalog(chosen, _SETTINGS))
+    for place, more in ((_BEFORE_POD, _PULLED), (_BEFORE_ARGUMENTS, _POLICY)):
+        head, found, rest = text.partition(place)
+        assert found
+        text = f"{head}{more}{found}{rest}"
+    return _page(_when(".Values.catalog.enabled", text))
+
+
 def manifests() -> str:
     """For kustomize, which takes nothing from beside its folders."""
     return f"# {NOTE}\n{text_of(render())}"
@@ -170,6 +204,7 @@ OUTPUTS: list[tuple[str, Callable[[], str]]] = [
     ("charts/toolhive-registry/templates/rbac.yaml", namespaced_rights),
     ("charts/toolhive-registry/templates/cluster-wide.yaml", cluster_wide_rights),
     ("charts/toolhive-registry/templates/admission.yaml", admission),
+    ("charts/toolhive-registry/templates/catalog.yaml", catalog),
     ("deploy/base/operator.yaml", manifests),
     ("docs/reference/values.md", values_page),
 ]

@@ -13,9 +13,11 @@ import yaml
 from tests.builders import registry
 from tests.charts.helm import CHART, CHARTS, KINDS_CHART, Helm, Json
 from thv import __version__
+from thv.apps.catalog_api.pod_settings import read_pod_settings
 from thv.apps.operator.settings import read_settings
 from thv.formats.crd import registry_crd
 from thv.formats.install import render
+from thv.formats.install_catalog import render_catalog
 from thv.formats.server_crd import server_crd, tool_config_crd
 from thv.sync.serving.names import METRICS_PORT
 from thv.sync.serving.pods import own_deployment, shared_deployment
@@ -170,6 +172,7 @@ def _given(schema: Json, defaults: Json, before: str = "") -> set[str]:
         ("api.resources.limit.memory=1Gi", "limit"),
         ("api.logLevel=LOUD", "logLevel"),
         ("traces.ratio=2", "ratio"),
+        ("catalog.officialScope=some", "officialScope"),
         ("proxy.url=http://me:secret@proxy.corp", "url"),
     ],
 )
@@ -385,8 +388,31 @@ def test_several_replicas_are_spread_and_drained_one_by_one(helm: Helm) -> None:
     assert budget["maxUnavailable"] == 1
 
 
+CATALOG = "thv-catalog"
+
+
+def test_the_catalog_comes_when_it_is_asked_for(helm: Helm) -> None:
+    assert not [o for o in helm.template() if o["metadata"]["name"] == CATALOG]
+    order = "catalog.registryOrder={prod/corp,prod/team}"
+    found = helm.template(*values("catalog.enabled=true", order, "image.pullPolicy=Always"))
+    there = {(each["kind"], each["metadata"]["name"]) for each in found}
+    assert {(each["kind"], each["metadata"]["name"]) for each in render_catalog()} <= there
+    pod = named(found, "Deployment", CATALOG)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (operator,) = named(found, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == operator["image"]
+    assert container["imagePullPolicy"] == "Always"
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    settings = read_pod_settings({**given, "POD_NAMESPACE": "system"})
+    assert settings.registry_order == ("prod/corp", "prod/team")
+    assert (settings.official_scope, settings.catalog.anonymous_read) == ("trusted", False)
+    pulled = helm.template(*values("catalog.enabled=true", "global.imagePullSecrets={key}"))
+    pod = named(pulled, "Deployment", CATALOG)["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "key"}]
+
+
 def test_every_pod_is_locked_down(helm: Helm) -> None:
-    for pod in pods(helm.template()):
+    for pod in pods(helm.template(*values("catalog.enabled=true"))):
         assert pod["securityContext"]["runAsUser"] == 65532
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in pod["containers"]:

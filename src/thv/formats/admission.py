@@ -24,7 +24,7 @@ def catalog_policy(catalog: str) -> list[JsonObject]:
         f"object.{part} == oldObject.{part}"
         for part in ("spec", f"{meta}labels", f"{meta}ownerReferences", f"{meta}finalizers")
     )
-    new, old = ("{}.metadata.?annotations.orValue({{}})".format(each) for each in _BOTH)
+    new, old = (f"{each}.metadata.?annotations.orValue({{}})" for each in _BOTH)
     asked = f"k == '{PREFIX}sync-requested-at'"
     expression = (
         f"{kept} && {new}.all(k, {asked} || (k in {old} && {old}[k] == {new}[k]))"

@@ -5,7 +5,7 @@ In the flow: `make gen` writes `deploy/catalog.yaml` from it; tests run the cata
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from thv import __version__
 from thv.domain.canonical import JsonObject
@@ -17,17 +17,23 @@ from thv.formats.roles import account, cluster_binding, cluster_role
 SERVICE = "thv-catalog"
 """In the audience of the tokens of its callers."""
 PORT, OPERATIONS = 8080, 8081
+Settings: TypeAlias = tuple[tuple[str, str], ...]
 _SELECTOR = {"app.kubernetes.io/name": SERVICE}
 _LABELS = {**_SELECTOR, **PART_OF}
 
 
-def render_catalog(installation: Installation | None = None) -> list[JsonObject]:
-    """The objects, in an order in which they can be applied, behind those of the operator."""
+def render_catalog(
+    installation: Installation | None = None, settings: Settings = ()
+) -> list[JsonObject]:
+    """The objects, in an order in which they can be applied, behind those of the operator.
+
+    `settings` are more of the environment of its process.
+    """
     chosen = installation or Installation()
     return [
         _object("v1", "ServiceAccount", chosen, name=CATALOG),
         *catalog_rights(chosen),
-        _deployment(chosen),
+        _deployment(chosen, settings),
         _service(chosen),
         _network_policy(chosen),
     ]
@@ -50,18 +56,18 @@ def _object(
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **more}
 
 
-def _deployment(installation: Installation) -> JsonObject:
+def _deployment(installation: Installation, settings: Settings) -> JsonObject:
     spec = {
         "replicas": 1,
         "selector": {"matchLabels": dict(_SELECTOR)},
-        "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod(installation)},
+        "template": {"metadata": {"labels": dict(_LABELS)}, "spec": _pod(installation, settings)},
     }
     obj = _object("apps/v1", "Deployment", installation, spec=spec)
     obj["metadata"]["labels"][VERSION] = __version__
     return obj
 
 
-def _pod(installation: Installation) -> JsonObject:
+def _pod(installation: Installation, settings: Settings) -> JsonObject:
     """A pod that the restricted profile of pod security admits."""
     secrets = [{"name": name} for name in installation.pull_secrets]
     return {
@@ -76,7 +82,7 @@ def _pod(installation: Installation) -> JsonObject:
             "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(installation)],
+        "containers": [_container(installation, settings)],
         "volumes": [
             {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
@@ -84,7 +90,7 @@ def _pod(installation: Installation) -> JsonObject:
     }
 
 
-def _container(installation: Installation) -> JsonObject:
+def _container(installation: Installation, settings: Settings) -> JsonObject:
     policy = installation.pull_policy
     return {
         "name": "catalog",
@@ -96,6 +102,7 @@ def _container(installation: Installation) -> JsonObject:
             _from_pod("POD_IP", "status.podIP"),
             {"name": "THV_DATA", "value": "/data"},
             {"name": "THV_LISTEN_OPERATIONS", "value": f"$(POD_IP):{OPERATIONS}"},
+            *({"name": name, "value": value} for name, value in settings),
         ],
         "ports": [
             {"name": "http", "containerPort": PORT, "protocol": "TCP"},
