@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -110,7 +110,9 @@ class Shelf:
             self._traits = {place: Traits(*values) for place, *values in rows}
         return self._traits
 
-    def table(self, scope: Scope, name: str, columns: str, rows: str) -> str:
+    def table(
+        self, scope: Scope, name: str, columns: str, rows: str, values: Sequence[Any] = ()
+    ) -> str:
         """A table of what a question found in this state of this part, made when it is first asked for.
 
         Few are kept: they are of those who asked last.
@@ -121,7 +123,7 @@ class Shelf:
             known = f"temp.kept_{self._count}"
             self._count += 1
             self.ask(f"CREATE TABLE {known}({columns})")
-            self.ask(f"INSERT INTO {known} {rows}")
+            self.ask(f"INSERT INTO {known} {rows}", values)
             self._tables[key] = known
             if len(self._tables) > _TABLES:
                 self.ask(f"DROP TABLE {self._tables.pop(next(iter(self._tables)))}")

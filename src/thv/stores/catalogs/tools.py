@@ -78,7 +78,7 @@ _COUNTED = (
 
 def page(shelf: Shelf, reach: Reach, query: ToolQuery, after: Key | None, limit: int) -> ToolPage:
     """One page of the list."""
-    shown, values = joined([*_shown(reach.chosen, query), _behind(query, after)])
+    shown, values = joined([*_shown(shelf, reach.chosen, query), _behind(query, after)])
     rows = shelf.ask(
         f"SELECT name, usage, category, description FROM {_counted(shelf, reach.chosen)} WHERE {shown} "
         f"ORDER BY {_order(query)} LIMIT ?",
@@ -147,7 +147,7 @@ def _filtered(shelf: Shelf, reach: Reach, query: ToolQuery) -> int:
     key = ("tools", msgspec.structs.replace(query, by_usage=False, descending=False))
     known: int | None = shelf.remembered(reach.chosen, key)
     if known is None:
-        shown, values = joined(_shown(reach.chosen, query))
+        shown, values = joined(_shown(shelf, reach.chosen, query))
         counted = _counted(shelf, reach.chosen)
         (known,) = shelf.ask(f"SELECT count(*) FROM {counted} WHERE {shown}", values).fetchone()
         shelf.remember(reach.chosen, key, known, 300)
@@ -163,7 +163,7 @@ def _spells(term: Term) -> Condition:
     return Condition(f"({' OR '.join(ways)})", values)
 
 
-def _shown(scope: Scope, query: ToolQuery) -> list[Condition]:
+def _shown(shelf: Shelf, scope: Scope, query: ToolQuery) -> list[Condition]:
     """On tools that are counted already, so that who else offers one is counted as well."""
     found = [Condition("1")]
     if query.categories:
@@ -173,17 +173,27 @@ def _shown(scope: Scope, query: ToolQuery) -> list[Condition]:
     if query.servers:
         marks = ",".join("?" * len(query.servers))
         named = Condition(f"(s.key IN ({marks}) OR s.name IN ({marks}))", query.servers * 2)
-        found.append(_offered_by(scope, [named]))
+        sql, values = _offered(scope, [named])
+        found.append(Condition(f"name IN ({sql})", values))
     if query.wish is not None:
-        found.append(NOTHING if query.wish.is_empty else _offered_by(scope, _said(query.wish)))
+        found.append(NOTHING if query.wish.is_empty else _sought(shelf, scope, query.wish))
     return found
 
 
-def _offered_by(scope: Scope, tests: list[Condition]) -> Condition:
-    """A tool of which somebody in the scope has an offer like that."""
+def _sought(shelf: Shelf, scope: Scope, wish: Wish) -> Condition:
+    """Every tool's text is looked at once for all pages of a search."""
+    sql, values = _offered(scope, _said(wish))
+    kept = shelf.table(scope, f"tools {wish!r}", "name TEXT PRIMARY KEY", sql, values)
+    return Condition(f"name IN (SELECT name FROM {kept})")
+
+
+def _offered(scope: Scope, tests: list[Condition]) -> tuple[str, tuple[Any, ...]]:
+    """The tools of which somebody in the scope has an offer like that."""
     sql, values = joined([Condition(scope.best()), *tests])
-    inner = f"SELECT t.name FROM tool t CROSS JOIN entry s ON s.id = t.item WHERE {sql}"
-    return Condition(f"name IN ({inner})", values)
+    return (
+        f"SELECT DISTINCT t.name FROM tool t CROSS JOIN entry s ON s.id = t.item WHERE {sql}",
+        values,
+    )
 
 
 def _said(wish: Wish) -> list[Condition]:
