@@ -77,13 +77,16 @@ def lister(team: Team, account: str, *verbs: str, group: str = GROUP) -> str:
     return team.token(account, f"thv-catalog.{team.namespace}.svc")
 
 
-def synced(team: Team, pod: CatalogPod, token: str) -> tuple[int, dict[str, Any]]:
-    """What a request for a sync is answered with."""
-    path = f"/api/v1/namespaces/{team.namespace}/registries/corp/sync"
+WANTED = {"metadata": {"registry_name": "mine"}, "servers": [{"name": "com.example/one"}]}
+
+
+def posted(pod: CatalogPod, path: str, token: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer."""
     request = urllib.request.Request(  # our own server
         f"http://127.0.0.1:{pod.port}{path}",
         method="POST",
-        headers={"Authorization": f"Bearer {token}"},
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -103,6 +106,11 @@ async def test_it_serves_each_caller_what_the_cluster_lets_him_list(
     reader, stranger = lister(team, "reader", "list", "get"), lister(team, "stranger", "watch")
     documented = lister(team, "documented", "create", "get", "list", "update", group=OLD_GROUP)
     deployer = lister(team, "deployer", "list", "update")
+    team.account("maker")
+    verbs = ("get", "list", "create", "update")
+    kinds = (rule(GROUP, "mcpregistries", *verbs), rule("", "configmaps", *verbs))
+    team.allow("maker", *kinds, rule(GROUP, "mcptoolconfigs", *verbs))
+    maker = team.token("maker", f"thv-catalog.{team.namespace}.svc")
     with a_catalog(team, tmp_path) as pod:
         pod.until_ready()
         for token, names in (
@@ -120,11 +128,18 @@ async def test_it_serves_each_caller_what_the_cluster_lets_him_list(
         assert pod.get(inside, documented).names == ["com.example/one"]
         assert pod.get(inside, stranger).code == "NAMESPACE_ACCESS_DENIED"
 
-        assert synced(team, pod, reader)[0] == 403
-        status, asked = synced(team, pod, deployer)
+        path = f"/api/v1/namespaces/{team.namespace}/registries/corp/sync"
+        assert posted(pod, path, reader)[0] == 403
+        status, asked = posted(pod, path, deployer)
         assert status == 202
         registry = await team.store.get(MCP_REGISTRY, team.namespace, "corp")
         assert registry["metadata"]["annotations"] == {_SYNC: asked["request"]}
+
+        assert posted(pod, f"/api/v1/registries/{team.namespace}", maker, WANTED)[0] == 403
+        forwarded = team.plane.token(team.namespace, "maker")
+        status, made = posted(pod, f"/api/v1/registries/{team.namespace}", forwarded, WANTED)
+        assert (status, made["registry"]["name"]) == (201, "mine")
+        assert (await team.store.get(MCP_REGISTRY, team.namespace, "mine"))["spec"]["source"]
 
         world = World(an_entry("com.example/one"), an_entry("com.example/three"))
         await team.point("corp", await team.write(world, "corp"))
