@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thv.formats.definition import Facts, definition, full_definition
 
@@ -195,3 +198,48 @@ def test_an_entry_may_recommend_resources() -> None:
     custom = {"recommended_resources": {"cpu": "1", "memory": "2Gi", "disk": "1Gi"}}
     made = definition({"name": "x", "custom_metadata": custom}, facts(), "community")
     assert made["deployment_config"]["recommended_resources"] == {"cpu": "1", "memory": "2Gi"}
+
+
+def test_a_tool_whose_name_is_none_is_no_tool() -> None:
+    strange = [{"name": {"a": 1}}, {"name": ["b"]}, {}, {"name": "scan", "description": "Scans"}]
+    made = definition(
+        {"name": "x", "tool_definitions": strange},
+        Facts(name="com.example/x", version="1.0.0", kind="container", category=""),
+        "community",
+    )
+    assert made["tools"] == [{"name": "scan", "description": "Scans"}]
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+_KEYS = (*OSV.keys() - {"name"}, "url", "args", "headers", "provenance", "oauth_config")
+
+
+@given(
+    st.dictionaries(st.sampled_from(_KEYS), _ANYTHING, max_size=6),
+    st.sampled_from(("container", "remote", "package", "none")),
+)
+def test_whatever_an_entry_holds_there_is_a_definition(there: dict[str, Any], kind: str) -> None:
+    for base in ({}, OSV):
+        entry = {**base, **there, "name": "x"}
+        made = msgspec.json.encode(full_definition(entry, facts(kind=kind), "community"))
+        assert msgspec.json.decode(made)["name"] == "x"
+
+
+@given(st.sampled_from(_KEYS), _ANYTHING)
+def test_a_part_of_a_part_may_be_anything(key: str, inner: Any) -> None:
+    for value in (
+        [inner],
+        {"a": inner},
+        {"outbound": inner},
+        {"network": inner},
+        [{"name": inner}],
+    ):
+        entry = {"name": "x", key: value}
+        for kind in ("container", "remote"):
+            msgspec.json.encode(full_definition(entry, facts(kind=kind), "community"))

@@ -102,6 +102,9 @@ class Joins:
             except (sqlite3.Error, OSError) as error:
                 log.warning("%s/%s cannot be joined: %s; trying again", *key, error)
                 self._moved[key] = None
+            except Exception:
+                # One registry must not take the others with it; what it had stays until it moves again.
+                log.exception("%s/%s cannot be joined", *key)
             finally:
                 self._is_joining = False
         if self._moved:
