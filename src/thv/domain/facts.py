@@ -16,6 +16,9 @@ from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
 from thv.domain.text import toolhive_key
 
+LARGEST = (1 << 53) - 1
+"""The largest number that every reader of JSON, and every table, takes as it is."""
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The attributes of one entry. Absent knowledge is `""`, an empty tuple, or None; never a guess."""
@@ -175,7 +178,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """Of stars or pulls; what a publisher made up without measure is none."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return value if is_count else None
 
 
 def _scalar(value: Any) -> str:

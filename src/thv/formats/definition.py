@@ -79,8 +79,9 @@ def tier_of(there: JsonObject) -> str:
 
 def tools_of(there: JsonObject) -> list[tuple[str, JsonObject]]:
     """The tools by name, each with what is known of it."""
-    known = {each.get("name"): each for each in _objects(there.get("tool_definitions"))}
-    named = _texts(there.get("tools")) or [name for name in known if isinstance(name, str)]
+    definitions = _objects(there.get("tool_definitions"))
+    known = {each["name"]: each for each in definitions if isinstance(each.get("name"), str)}
+    named = _texts(there.get("tools")) or list(known)
     return [(name, known.get(name, {})) for name in dict.fromkeys(named) if name]
 
 

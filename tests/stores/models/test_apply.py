@@ -6,11 +6,13 @@ import asyncio
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.stores.models.test_against_reference import OWN, keys_of, walk
 from tests.stores.models.world import NOW, World, an_entry, look
+from thv.domain.entry import GROUPS_META
 from thv.domain.errors import Code, ThvError
 from thv.domain.taxonomy import Category, Taxonomy
 from thv.stores.models import servers
@@ -356,3 +358,26 @@ async def test_an_apply_gives_way_to_others(tmp_path: Path) -> None:
     await world.apply(tmp_path, world.snapshot())
     task.cancel()
     assert turns >= 10
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"tools": ["scan"], "tool_definitions": [{"name": {"a": 1}}, {"name": ["scan"]}, {}]},
+        {"tool_definitions": [{"name": {"a": 1}}]},
+        {"metadata": {"stars": 10**30, "pulls": -(10**30)}},
+    ],
+)
+async def test_nobody_can_keep_a_registry_from_being_served_by_what_they_publish(
+    tmp_path: Path, block: dict[str, Any]
+) -> None:
+    world = World(an_entry("com.example/strange", block=block))
+    await world.apply(tmp_path, world.snapshot())
+    assert listed(tmp_path) == ["com.example/strange"]
+
+
+async def test_a_place_in_a_group_that_no_table_takes_is_none(tmp_path: Path) -> None:
+    member = {"group": {"name": "team"}, "position": 10**30}
+    world = World(an_entry("com.example/strange", _meta={GROUPS_META: [member]}))
+    await world.apply(tmp_path, world.snapshot())
+    assert listed(tmp_path) == ["com.example/strange"]

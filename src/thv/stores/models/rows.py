@@ -14,7 +14,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, TOOLHIVE_PUBLISHER, Entry, Status
-from thv.domain.facts import Facts, facts_of, toolhive_block
+from thv.domain.facts import LARGEST, Facts, facts_of, toolhive_block
 from thv.domain.snapshot import Record
 from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
@@ -357,19 +357,22 @@ def _tools(entry: Entry, facts: Facts) -> tuple[Tool, ...]:
 
 
 def definitions_of(server: JsonObject, reference: str) -> list[JsonObject]:
-    """The tool definitions of a server.json, as its ToolHive block holds them."""
-    return _objects(toolhive_block(server, reference).get("tool_definitions"))
+    """The tool definitions of a server.json that have a name, as its ToolHive block holds them."""
+    found = _objects(toolhive_block(server, reference).get("tool_definitions"))
+    return [each for each in found if isinstance(each.get("name"), str)]
 
 
 def _memberships(entry: Entry) -> tuple[Membership, ...]:
     found: dict[str, Membership] = {}
     for item in _group_items(entry):
         group = item["group"]
-        position = item.get("position")
-        found[group["name"]] = Membership(
-            group["name"], position if isinstance(position, int) else 0, _encode(item)
-        )
+        place = _place(item.get("position"))
+        found[group["name"]] = Membership(group["name"], place, _encode(item))
     return tuple(found.values())
+
+
+def _place(value: Any) -> int:
+    return value if isinstance(value, int) and abs(value) <= LARGEST else 0
 
 
 def _group_names(entry: Entry) -> set[str]:
