@@ -197,6 +197,12 @@ async def test_json_that_two_readers_could_read_differently_is_refused(
     assert words in caught.value.message
 
 
+async def test_a_key_that_stands_twice_is_found_at_once_among_many() -> None:
+    pairs = [f'"k{number}":0' for number in (*range(80_000), 79_999)]
+    with pytest.raises(ProblemError, match='must not have "k79999" twice'):
+        await read(f"{{{','.join(pairs)}}}".encode())
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -142,11 +142,11 @@ _TOO_DEEP = f"must not be deeper than {DEPTH_LIMIT} levels"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'must not have "{twice[:100]}" twice in one object')
+    found: JsonObject = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f'must not have "{key[:100]}" twice in one object')
+        found[key] = value
     return found
 
 
