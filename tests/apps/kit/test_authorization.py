@@ -322,6 +322,13 @@ async def test_what_is_done_with_the_callers_rights_takes_tokens_of_the_cluster_
     assert refused.word is Word.TOKEN_NOT_FORWARDABLE
     assert "kubectl create token" in refused.hint
     assert await door.word("Bearer bad", forwarded) is Word.INVALID_TOKEN
+
+
+async def test_who_came_in_with_a_token_for_us_alone_has_none_to_send_on() -> None:
+    door = Door()
+    forwarded = msgspec.structs.replace(CORP, forwards=True)
+    assert await door.word("Bearer good") is None
+    assert await door.word("Bearer good", forwarded) is Word.TOKEN_NOT_FORWARDABLE
     assert await door.word("Bearer good") is None
 
 

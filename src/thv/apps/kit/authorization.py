@@ -118,7 +118,7 @@ class Authorization:
         if not token:
             return ""
         digest = _digest_of(token)
-        who = self._known.kept((digest, self._advice.audience(access), revision))
+        who = self._known.kept((digest, self._audience(access), revision))
         rights = [self._allowed.kept((digest, revision, each)) for each in access.actions]
         if not (who and who.value and all(right and right.value for right in rights)):
             return ""
