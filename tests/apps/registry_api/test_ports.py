@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from tests.apps.registry_api.cluster import free_ports
+from tests.ports import free_ports
 from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Reply, Request
 from thv.apps.kit.http.problems import ProblemError
