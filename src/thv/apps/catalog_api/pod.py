@@ -10,12 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Coroutine, Iterator
 
-import msgspec
-
 from thv import data
-from thv.apps.catalog_api.generation import Generations
-from thv.apps.catalog_api.generation_rows import generation_rows
-from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.catalog_api.generation_cluster import on_cluster
 from thv.apps.catalog_api.pod_settings import CatalogPodSettings
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.kit.authorization import ON_A_CLUSTER, Advice, Authorization
@@ -33,11 +29,10 @@ from thv.apps.kit.traces import Tracer
 from thv.apps.registry_api.pod_process import now, run_process
 from thv.apps.registry_api.settings import Settings as DoorSettings
 from thv.clients.kube.client import KubeClient
-from thv.clients.kube.config import connect, find_access
+from thv.clients.kube.config import find_access
 from thv.domain.permissions import ways
 from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
-from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.kubernetes import KubernetesStore
 
 
@@ -99,18 +94,7 @@ class CatalogPod:
 def _generation(settings: CatalogPodSettings, authorization: Authorization) -> tuple[Endpoint, ...]:
     """What makes registries of chosen servers, each with the token of whoever asks for it."""
     access = find_access(os.environ, kubeconfig=settings.kubeconfig, context=settings.context)
-
-    def connected(token: str) -> ResourceStore:
-        theirs = msgspec.structs.replace(access, user={"token": token})
-        return KubernetesStore(connect(theirs, os.environ))
-
-    writers = OfCluster(connected)
-    return generation_rows(Generations(authorization, writers, address=_address, clock=now))
-
-
-def _address(namespace: str, name: str) -> str:
-    """The Service of a registry."""
-    return f"http://{name}-api.{namespace}.svc:8080"
+    return on_cluster(access, os.environ, authorization, clock=now)
 
 
 def _door_settings(settings: CatalogPodSettings) -> DoorSettings:
