@@ -108,6 +108,26 @@ def test_a_bundle_that_was_changed_is_used_for_nothing(open_side: Cli, closed_si
     assert closed_side.ok("registry list -o name").out == ""
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('name": "corp"', 'name": "../../corp"', 'a registry cannot be called "../../corp"'),
+        ('name": "corp"', 'name": "other/corp"', 'a registry cannot be called "other/corp"'),
+        ('trust-level": "tested"', 'trust-level": "very"', "spec.trustLevel"),
+    ],
+)
+def test_a_bundle_names_nothing_but_its_registry(
+    open_side: Cli, closed_side: Cli, before: str, after: str, said: str
+) -> None:
+    bundle = saved(open_side)
+    text = (bundle / "bundle.json").read_text()
+    assert before in text
+    (bundle / "bundle.json").write_text(text.replace(before, after))
+    refused = closed_side("catalog", "load", str(bundle))
+    assert (refused.code, said in refused.err) == (2, True), refused.err
+    assert not list(closed_side.home.rglob("*.json"))
+
+
 def test_a_bundle_is_known_by_its_digest(open_side: Cli) -> None:
     bundle = str(saved(open_side))
     ran = open_side.ok("catalog", "verify", bundle, "-o", "json")

@@ -26,6 +26,7 @@ from thv.catalog.bundle.applied import Packing, held, registry_of
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import load_registry
+from thv.domain.selectors import dns_label_problem
 from thv.formats.bundle import Catalog, Listed, Media, damaged
 from thv.stores.bundles.opening import Bundle, open_bundle
 
@@ -133,7 +134,14 @@ def _checked(session: Session, folder: str, digest: str) -> Bundle:
 
 
 async def _target(session: Session, catalog: Catalog) -> Shelf | None:
-    """The registry that takes the new content; None where it is to be made."""
+    """The registry that takes the new content; None where it is to be made. A name from elsewhere names nothing else."""
+    problem = dns_label_problem(catalog.name)
+    if problem:
+        raise CommandError(
+            Code.INVALID,
+            f'a registry cannot be called "{catalog.name}": it {problem}',
+            tries=["--name NAME"],
+        )
     try:
         shelf = await find_stored(session, catalog.name)
     except ThvError as error:
@@ -146,23 +154,30 @@ async def _target(session: Session, catalog: Catalog) -> Shelf | None:
 
 
 async def _stored(session: Session, bundle: Bundle, catalog: Catalog) -> Shelf:
-    document = _document(bundle)
+    """The registry, with its document beside it; nothing is written where one of the two would be refused."""
+    document, store = _document(bundle), session.place.resources
     if session.settings.on_cluster:
-        packing = Packing()
-        deque(packing.through(bundle.pieces(document)), maxlen=0)
-        objects = held(catalog, packing)
-        if objects is None:
-            raise _too_large(bundle, document)
-        config_map, registry = objects
-        await session.place.resources.apply(_placed(session, config_map), manager=MANAGER)
+        config_map, registry = _held(bundle, document, catalog)
+        await store.apply(_placed(session, registry), manager=MANAGER, dry_run=True)
+        await store.apply(_placed(session, config_map), manager=MANAGER)
     else:
-        _keep(session, bundle, document, catalog.name)
         path = import_path(session.namespace, catalog.name)
         registry = registry_of(catalog, {"type": "file", "file": {"path": path}})
+        await store.apply(_placed(session, registry), manager=MANAGER, dry_run=True)
+        _keep(session, bundle, document, catalog.name)
     placed = _placed(session, registry)
     placed["metadata"]["annotations"] |= request_now(session)
-    obj = await session.place.resources.apply(placed, manager=MANAGER)
+    obj = await store.apply(placed, manager=MANAGER)
     return Shelf(obj=obj, registry=load_registry(obj), place=session.place, program=session.program)
+
+
+def _held(bundle: Bundle, document: Listed, catalog: Catalog) -> tuple[JsonObject, JsonObject]:
+    packing = Packing()
+    deque(packing.through(bundle.pieces(document)), maxlen=0)
+    objects = held(catalog, packing)
+    if objects is None:
+        raise _too_large(bundle, document)
+    return objects
 
 
 def _document(bundle: Bundle) -> Listed:
