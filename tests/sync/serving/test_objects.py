@@ -11,6 +11,7 @@ import yaml
 
 from tests.builders import registry
 from thv.domain.canonical import JsonObject
+from thv.domain.quantities import amount, same_amount
 from thv.domain.registry import Quantities, Resources
 from thv.sync.serving.names import endpoint_of
 from thv.sync.serving.network import (
@@ -23,7 +24,6 @@ from thv.sync.serving.network import (
     target_port_of,
 )
 from thv.sync.serving.pods import own_deployment, resources_of, shared_deployment
-from thv.domain.quantities import amount, same_amount
 from thv.sync.serving.roles import (
     own_account,
     own_binding,
