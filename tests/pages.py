@@ -191,7 +191,11 @@ def _shown(default: ast.expr | None) -> str:
     for before, after in (("Path(", ""), ("timedelta(minutes=10)", "10m"), (")", ""), ("(", "")):
         text = text.replace(before, after)
     text = text.strip("'\"")
-    return f"`{text}`" if text and text not in ("OPERATOR", "Dns", "PodExtras", "None", "Classes") else ""
+    return (
+        f"`{text}`"
+        if text and text not in ("OPERATOR", "Dns", "PodExtras", "None", "Classes")
+        else ""
+    )
 
 
 _SPELLINGS = re.compile(r"((?:POD|THV)_[A-Z_]+(?:=true|=false)?|--[a-z-]+|KUBECONFIG)")
