@@ -179,6 +179,15 @@ def test_a_secret_of_the_command_line_is_refused_and_not_repeated(corp: Cli) -> 
     assert (ran.code, "--secret notes" in ran.err, "canary" in ran.err) == (2, True, False)
 
 
+@pytest.mark.parametrize("option", ["-e ", "-e", "--env ", "--env="])
+def test_values_are_not_repeated_where_a_command_line_is(corp: Cli, option: str) -> None:
+    line = f"install notes --registry corp {option}DB_URL=https://u:canary@db=1 --secret notes"
+    corp.ok(line)
+    ran = corp(line)
+    again = f"thv install notes --registry corp {option}DB_URL=VALUE --secret notes --replace"
+    assert (ran.code, "canary" in ran.err, again in ran.err) == (6, False, True)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

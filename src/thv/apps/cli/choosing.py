@@ -194,7 +194,7 @@ def _parts(text: str) -> list[str]:
 
 def again(common: Common, *more: str) -> str:
     """The same command line with further options, before what is for the server."""
-    argv = list(common.argv)
+    argv = common.typed
     place = argv.index(BEHIND) if BEHIND in argv else len(argv)
     return shlex.join([*common.program.split(), *argv[:place], *more, *argv[place:]])
 

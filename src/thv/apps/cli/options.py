@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -72,7 +73,25 @@ class Common:
 
     def again(self, *more: str) -> str:
         """The same command line with further flags, as one would type it."""
-        return shlex.join([*self.program.split(), *self.argv, *more])
+        return shlex.join([*self.program.split(), *self.typed, *more])
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """The command line as it may be repeated: values of variables, which may be secrets, are left out."""
+        before = ("", *self.argv)
+        return tuple(_repeatable(word, each) for word, each in zip(self.argv, before, strict=False))
+
+
+_VALUED = ("-e", "--env")
+_VARIABLE = re.compile(r"(-e|--env=)?([A-Za-z_][A-Za-z0-9_]*)=.*", re.DOTALL)
+
+
+def _repeatable(word: str, before: str) -> str:
+    """A word of a command line without the value of a variable."""
+    found = _VARIABLE.fullmatch(word)
+    if found is None or not (found[1] or before in _VALUED):
+        return word
+    return f"{found[1] or ''}{found[2]}=VALUE"
 
 
 class Option(click.Option):
