@@ -32,7 +32,8 @@ async def expire(store: ResourceStore, registry: Registry, now: datetime) -> dat
         return at
     for kind in (CONFIG_MAP, TOOL_CONFIG):
         await _remove_parts(store, kind, registry)
-    await _remove(store, MCP_REGISTRY, registry.namespace, registry.name, registry.uid)
+    as_it_was = {"uid": registry.uid, "resource_version": registry.resource_version}
+    await _remove(store, MCP_REGISTRY, registry.namespace, registry.name, **as_it_was)
     return None
 
 
@@ -46,12 +47,15 @@ async def _remove_parts(store: ResourceStore, kind: Kind, registry: Registry) ->
         return
     for obj in found:
         if annotations_of(obj).get(OF_REGISTRY) == registry.uid:
-            await _remove(store, kind, registry.namespace, name_of(obj), uid_of(obj))
+            await _remove(store, kind, registry.namespace, name_of(obj), uid=uid_of(obj))
 
 
-async def _remove(store: ResourceStore, kind: Kind, namespace: str, name: str, uid: str) -> None:
+async def _remove(
+    store: ResourceStore, kind: Kind, namespace: str, name: str, **as_it_was: str
+) -> None:
+    """What somebody has written since is left, and looked at again."""
     try:
-        await store.delete(kind, namespace, name, uid=uid)
+        await store.delete(kind, namespace, name, **as_it_was)
     except ThvError as error:
-        if error.code not in (Code.NOT_FOUND, Code.CONFLICT):  # gone, or another one by now
+        if error.code not in (Code.NOT_FOUND, Code.CONFLICT):
             raise
