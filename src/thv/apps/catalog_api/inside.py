@@ -7,7 +7,7 @@ asked who he is, because the stores show each user what he may read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_wiring import Address
 from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.catalog_api.settings import read_settings as read_catalog_settings
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Reply, Request
-from thv.apps.registry_api.settings import Settings
+from thv.apps.registry_api.settings import Settings, read_settings
 from thv.apps.registry_api.wiring import Door
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
@@ -93,20 +94,22 @@ async def inside(
     taxonomy: Taxonomy,
     clock: Callable[[], datetime],
     address: Address,
+    environ: Mapping[str, str],
     needs: Needs = "joined",
 ) -> AsyncIterator[Inside]:
     """The door over the registries that there are now; of `namespace` alone where one may not list all.
 
-    `address` is where the API of a generated registry will be. Preparing what the questions do not need would take most
-    of the time of a command.
+    `address` is where the API of a generated registry will be; `environ` has the settings of the catalog. Preparing what
+    the questions do not need would take most of the time of a command.
     """
     door = catalog(
         resources,
         chunks,
         models,
         taxonomy=taxonomy,
-        settings=Settings(any_host=True),
+        settings=Settings(any_host=True, registry_order=read_settings(environ).registry_order),
         clock=clock,
+        told=read_catalog_settings(environ, anonymous_read=True),
         generation=generation_rows(
             Generations(None, OfCluster(_nowhere), address=address, clock=clock)
         ),

@@ -88,6 +88,7 @@ async def asked_catalog(session: Session, needs: Needs = "joined") -> AsyncItera
         taxonomy=place.taxonomy,
         clock=place.clock,
         address=_service if place.on_cluster else _path,
+        environ=session.common.around.environ,
         needs=needs,
     ) as door:
         for path, trouble in door.troubles:

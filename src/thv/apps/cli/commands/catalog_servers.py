@@ -111,7 +111,7 @@ def _elsewhere(server: JsonObject) -> str:
 @option(
     "--sort",
     type=click.Choice(["name", "updated", "stars", "pulls", "trust", "relevance"]),
-    help="Order; - in front of it is the other way round in the API.",
+    help="By name, or what has most of it first.",
 )
 @option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show."
@@ -162,7 +162,9 @@ def _wanted(filters: Mapping[str, Any]) -> dict[str, str]:
 
 def _sort(key: str | None) -> str:
     """The most first, but names from the beginning of the alphabet."""
-    return key if key in (None, "name", "relevance", "trust") else f"-{key}"  # type: ignore[return-value] # None is left out
+    if key is None:
+        return ""
+    return key if key in ("name", "relevance", "trust") else f"-{key}"
 
 
 def _remark(session: Session, rows: Sequence[JsonObject], metadata: JsonObject) -> None:
