@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
@@ -337,3 +340,50 @@ async def test_the_administrators_order_decides_between_equals(site: CatalogSite
     client = site.client()
     found = (await client.get("/api/v1/servers/osv-scanner")).json["registry_info"]
     assert (found["name"], found["also_in"]) == ("a", ["default/b"])
+
+
+async def test_a_search_remembers_nothing_of_another_filter(site: CatalogSite) -> None:
+    signed = {"provenance": {"sigstore_url": "tuf-repo-cdn.sigstore.dev"}}
+    await site.put(
+        "team",
+        an_entry("com.example/signed", description="mammoth alpha beta", block=signed),
+        an_entry("com.example/plain", description="mammoth alpha"),
+    )
+    client = site.client()
+    found = {
+        wanted: await client.get(f"/api/v1/servers?search=mammoth+alpha+beta&signed={wanted}")
+        for wanted in ("false", "true", "false")
+    }
+    names = {
+        wanted: [each["name"] for each in reply.json["servers"]] for wanted, reply in found.items()
+    }
+    assert names == {"true": ["com.example/signed"], "false": ["com.example/plain"]}
+    partial = {wanted: reply.json["metadata"].get("partial") for wanted, reply in found.items()}
+    assert partial == {"true": None, "false": True}
+
+
+async def test_the_tag_of_entries_tells_what_their_registry_says_of_itself(
+    site: CatalogSite,
+) -> None:
+    place = await site.put("team", an_entry("com.example/one"))
+    client, path = site.client(), "/api/v1/servers?format=toolhive"
+    before = await client.get(path)
+    registry = place.served.registry
+    spec = msgspec.structs.replace(registry.spec, display_name="Another title")
+    place.served.describe(msgspec.structs.replace(registry, spec=spec))
+    after = await client.get(path, if_none_match=before.headers["etag"])
+    assert after.status == 200
+    assert after.json["servers"][0]["registry_info"]["display_name"] == "Another title"
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**40])
+async def test_a_cursor_with_a_number_that_no_column_has_is_refused(
+    site: CatalogSite, number: int
+) -> None:
+    client = (await filled(site)).client()
+    first = await client.get("/api/v1/servers?limit=1&sort=stars")
+    parts = json.loads(base64.urlsafe_b64decode(first.json["metadata"]["next_cursor"] + "=="))
+    parts[-1][0] = number
+    forged = base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
+    reply = await client.get(f"/api/v1/servers?limit=1&sort=stars&cursor={forged}")
+    assert (reply.status, reply.json["error"]["code"]) == (400, "INVALID_CURSOR")

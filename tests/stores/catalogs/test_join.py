@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,7 +135,25 @@ def test_a_folder_of_a_process_that_was_killed_is_removed(tmp_path: Path) -> Non
     dead.mkdir()
     (dead / "catalog.db").touch()
     with working_folder(tmp_path) as mine:
-        assert list(tmp_path.iterdir()) == [mine]
+        assert _folders(tmp_path) == {mine}
         with working_folder(tmp_path) as other:
-            assert sorted(tmp_path.iterdir()) == sorted([mine, other])
-    assert not list(tmp_path.iterdir())
+            assert _folders(tmp_path) == {mine, other}
+    assert not _folders(tmp_path)
+
+
+def test_processes_that_begin_together_take_no_folder_from_each_other(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from thv.stores.catalogs.folder import working_folder\n"
+        "for _ in range(100):\n"
+        "    with working_folder(pathlib.Path(sys.argv[1])) as folder:\n"
+        "        (folder / 'catalog.db').touch()\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert not _folders(tmp_path)
+
+
+def _folders(parent: Path) -> set[Path]:
+    return {path for path in parent.iterdir() if path.is_dir()}

@@ -5,7 +5,7 @@ In the flow: between what was found out in a scope and the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from thv.apps.catalog_api.catalog import Catalog
@@ -41,12 +41,17 @@ def answered(
     make: Make,
     *,
     values: Mapping[str, Any] | None = None,
+    said: Hashable = (),
 ) -> Answer:
-    """The answer, or 304 when the client has it; both spellings of a path have the same tag."""
+    """The answer, or 304 when the client has it; both spellings of a path have the same tag.
+
+    `said` is what the answer tells that is not part of what the catalog holds.
+    """
     etag = weak_tag(
         catalog.shelf.digest(seen),
         call.endpoint.id,
         form_of(call),
+        said,
         call.names,
         resolved(call.values if values is None else values, "format"),
     )

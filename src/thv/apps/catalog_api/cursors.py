@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.cursors import LONGEST
 from thv.stores.catalogs.query import Key
+
+_Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What a database can hold; the cursor comes from a client."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
@@ -23,7 +27,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     content: str
     """Short digest of what was seen when the list was begun."""
     query: str
-    key: tuple[str | int | float, ...]
+    key: tuple[str | _Whole | float, ...]
 
 
 _EDITION = 1

@@ -69,7 +69,8 @@ async def list_servers(call: Call) -> Answer:
             return CATALOG_JSON, listed(b"servers", bodies, metadata)
         return _as_registries_have_it(catalog, page, seen, Form(form), metadata)
 
-    answer = answered(call, catalog, seen, make, values=values)
+    said = () if form == CATALOG else _seals(catalog, reach.chosen)
+    answer = answered(call, catalog, seen, make, values=values, said=said)
     return answer.with_headers([linked(*links)], rows=rows)
 
 
@@ -154,6 +155,12 @@ def _bodies(page: Page, seen: Scope, fields: tuple[str, ...]) -> list[bytes]:
     registries = {each.id: each for each in seen.registries}
     bodies = [listed_body(row, registries) for row in page.rows]
     return [chosen(body, fields) for body in bodies] if fields else bodies
+
+
+def _seals(catalog: Catalog, scope: Scope) -> tuple[str, ...]:
+    """What registries say of themselves in each of their entries, such as when they were synchronized."""
+    shown = (catalog.served(each) for each in scope.registries)
+    return tuple(served.seal(served.view()).tag for served in shown)
 
 
 def _as_registries_have_it(

@@ -104,12 +104,17 @@ def _asked(shelf: Shelf, scope: Scope, query: ListQuery) -> _Asked:
     found = _conditions(shelf, scope, query)
     if query.wish is None or NOTHING in found:
         return _Asked(found, None)
-    key = ("sought", query.wish, query.where, query.classes, query.trust, query.every)
+    key = ("sought", _unordered(query))
     sought: Sought | None = shelf.remembered(scope, key)
     if sought is None:
         sought = seek(shelf, scope, query.wish, found)
         shelf.remember(scope, key, sought, 500 + len(sought.weights))
     return _Asked([*found, sought.condition], sought)
+
+
+def _unordered(query: ListQuery) -> ListQuery:
+    """What is found does not depend on its order."""
+    return msgspec.structs.replace(query, sort=Sort.NAME, descending=False)
 
 
 def _conditions(shelf: Shelf, scope: Scope, query: ListQuery) -> list[Condition]:
@@ -270,7 +275,7 @@ def _others(shelf: Shelf, seen: Scope, ids: str) -> dict[str, list[int]]:
 
 
 def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> int:
-    key = ("filtered", msgspec.structs.replace(query, sort=Sort.NAME, descending=False))
+    key = ("filtered", _unordered(query))
     known: int | None = shelf.remembered(scope, key)
     if known is None:
         source, values = asked.source
@@ -297,7 +302,7 @@ _COUNTED = "GROUP BY 1 HAVING value != '' ORDER BY count DESC, value LIMIT"
 
 def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, int]]:
     """How many of what the query finds have each value of an attribute, the most frequent ones first."""
-    key = ("facets", msgspec.structs.replace(query, sort=Sort.NAME, descending=False))
+    key = ("facets", _unordered(query))
     known: dict[str, dict[str, int]] | None = shelf.remembered(scope, key)
     if known is None:
         known = _facets(shelf, _asked(shelf, scope, query))

@@ -21,6 +21,9 @@ from thv.stores.models.rows import Traits
 _TABLES = 8
 """Tables that are kept for those who asked last."""
 
+_PARTS = 1000
+"""Sets of registries whose digests are kept; whoever asks chooses the sets."""
+
 
 class Scope(msgspec.Struct, frozen=True):
     """Registries by their ids, the best first."""
@@ -100,6 +103,8 @@ class Shelf:
             for each in sorted(scope.registries, key=lambda each: (each.namespace, each.name)):
                 said = (each.namespace, each.name, each.uid, each.standing, each.content)
                 mixed.update("\n".join(said).encode() + b"\0")
+            if len(self._digests) == _PARTS:
+                self._digests.pop(next(iter(self._digests)))
             known = self._digests[ids] = f"sha256:{mixed.hexdigest()}"
         return known
 
