@@ -127,6 +127,15 @@ def test_a_name_in_two_namespaces_is_asked_for(cli: Cli) -> None:
         assert [f"{each['registry_info']['namespace']}/corp" for each in shown] == [first]
 
 
+def test_a_folder_that_cannot_be_written_is_named(cli: Cli) -> None:
+    path = str(cli.file("registry.json", PRODUCTION))
+    cli.ok("registry", "add", "corp", "--file", path)
+    (cli.data / "catalog").write_text("something else")
+    refused = cli("catalog servers")
+    assert (refused.code, "the catalog cannot be prepared in" in refused.err) == (10, True), refused.err  # fmt: skip
+    assert cli.ok("catalog list -o name").out == "mcpregistry/corp\n"
+
+
 def test_an_address_of_one_registry_is_no_catalog(away: Cli) -> None:
     url = away.environ["THV_SERVER"]
     refused = away("catalog", "list", "--server", f"{url}/r/default/official")

@@ -120,7 +120,7 @@ async def inside(
     try:
         await asyncio.wait([following, there], return_when=asyncio.FIRST_COMPLETED)
         if following.done():
-            following.result()
+            _raise_what_broke(following, models.parent)
         yield Inside(door)
     finally:
         for task in (there, following):
@@ -152,6 +152,18 @@ async def _follow(
         taken.set()
         if needs == "joined" and door.beside.follow is not None:
             await door.beside.follow()
+
+
+def _raise_what_broke(following: asyncio.Task[None], folder: Path) -> None:
+    """The first thing that broke, if anything did."""
+    try:
+        following.result()
+    except* OSError as errors:
+        raise ThvError(
+            Code.STORE_UNAVAILABLE,
+            f"the catalog cannot be prepared in {folder}: {errors.exceptions[0]}",
+            hint="Name a folder that can be written: --data DIR, or ask a service: --server URL",
+        ) from errors
 
 
 async def _until_there(door: Door, taken: asyncio.Event, needs: Needs) -> None:
