@@ -66,10 +66,10 @@ CROSS JOIN model.version v ON v.id = s.item CROSS JOIN model.traits t ON t.id = 
 """
 # Of a name that one registry has, rank is 0 and stays so.
 _RANK = """
-UPDATE entry SET rank = (
-    SELECT count(*) FROM entry o JOIN registry r ON r.id = o.registry WHERE o.name = entry.name
-    AND r.standing < (SELECT standing FROM registry WHERE id = entry.registry))
-WHERE name IN (SELECT name FROM temp.touched)
+UPDATE entry SET rank = ranked.rank FROM (
+    SELECT e.id, row_number() OVER (PARTITION BY e.name ORDER BY r.standing) - 1 AS rank
+    FROM temp.touched t CROSS JOIN entry e ON e.name = t.name CROSS JOIN registry r ON r.id = e.registry
+) ranked WHERE entry.id = ranked.id AND entry.rank != ranked.rank
 """
 _TOUCHED = """
 CREATE TEMP TABLE touched AS SELECT name FROM
