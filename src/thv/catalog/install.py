@@ -22,7 +22,7 @@ from thv.domain.resources import PREFIX, Kind
 from thv.domain.selectors import dns_label_problem
 from thv.domain.target import Container, NotRunnable, Package, Remote, image_tag, target_of
 from thv.domain.text import label_value, object_name
-from thv.formats.images import is_reference
+from thv.formats.images import is_digest, is_reference
 from thv.formats.toolhive import placed_entry
 
 SOURCE = "registry.toolhive.io/source"
@@ -34,7 +34,6 @@ NAME_LIMIT = 53
 OWN_BLOCK = "toolhive.stacklok.io"
 """The key of `custom_metadata` that holds what only this product says of an entry."""
 
-_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _OPEN_ARGUMENT = re.compile(r"\{[^{}]+\}")
 
 
@@ -142,13 +141,13 @@ def _pinned(key: str, image: str, there: JsonObject, choices: Choices) -> str:
         )
     plain, _, pinned = image.partition("@")
     digest = choices.image_digest or str(_own_block(there).get("image_digest") or "")
-    if choices.image_digest and not _DIGEST.fullmatch(digest):
+    if choices.image_digest and not is_digest(digest):
         raise ChoiceError(
             Choice.DIGEST, f'"{digest}" is no digest: it is sha256: and 64 hex digits'
         )
     if choices.image_digest and pinned not in ("", digest):
         raise ChoiceError(Choice.DIGEST, f'"{key}" has the image {pinned}, not {digest}')
-    if pinned or not _DIGEST.fullmatch(digest):
+    if pinned or not is_digest(digest):
         return image
     return f"{plain}@{digest}"
 

@@ -6,7 +6,6 @@ by registry and by caller. What nobody knows is left out; a secret's default is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,13 +14,13 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.resources import GROUP
+from thv.formats.images import digest_of
 
 CONTAINER, REMOTE = "container", "remote"
 RECOMMENDED = {"cpu": "100m", "memory": "128Mi", "cpu_limit": "500m", "memory_limit": "512Mi"}
 """What a server gets that is run here, unless its entry recommends something else."""
 
 _TIERS = {each.casefold(): each for each in ("Official", "Verified", "Partner", "Community")}
-_PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,8 +195,7 @@ def _variable(item: JsonObject) -> JsonObject:
 def _air_gapped(there: JsonObject, facts: Facts) -> JsonObject:
     """What is known without a network: what the image says of itself, and what a bundle or a generation said of it."""
     own = _object(_object(there.get("custom_metadata")).get(GROUP))
-    named = _PINNED.search(_text(there.get("image")))
-    digest = _text(own.get("image_digest")) or (named[1] if named else "")
+    digest = digest_of(_text(there.get("image")), own.get("image_digest"))
     size = own.get("size_mb")
     told: JsonObject = {
         "image_digest": digest if facts.kind == CONTAINER else "",

@@ -12,11 +12,23 @@ _REFERENCE = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def is_reference(text: str) -> bool:
     """Whether a container runtime can look for it."""
     return _REFERENCE.fullmatch(text) is not None
+
+
+def is_digest(text: object) -> bool:
+    """Whether it is one of sha256; what publishers write elsewhere is any text."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def digest_of(image: str, pinned: object) -> str:
+    """What an image is pinned to: what was said of it, else what the reference names, else `""`."""
+    named = image.partition("@")[2]
+    return next((str(each) for each in (pinned, named) if is_digest(each)), "")
 
 
 def in_registry(image: str, registry: str) -> str:

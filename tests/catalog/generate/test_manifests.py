@@ -314,3 +314,29 @@ def test_long_names_of_servers_make_names_that_objects_may_have() -> None:
     assert len(metadata["name"]) <= 253
     assert metadata["name"] == metadata["name"].lower()
     assert metadata["annotations"]["toolhive.stacklok.io/server-name"] == name
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["latest", "sha256:aa evil.example/x\nevil.example/y:1 registry.corp/base:1", 7, {"a": 1}],
+)
+def test_a_publisher_pins_an_image_by_a_digest_or_not_at_all(said: Any) -> None:
+    own = {"toolhive.stacklok.io": {"image_digest": said}}
+    made = generated(request(wanted("osv")), osv(custom_metadata=own))
+    assert made.images == ({"server": "osv", "image": "ghcr.io/stackloklabs/osv-mcp/server:0.0.7"},)
+
+
+def test_an_image_that_is_no_reference_needs_another_one() -> None:
+    entry = osv(image="ghcr.io/a/c:1\nevil.example/two:1")
+    assert culprits(request(wanted("osv")), entry) == [_AT + "custom_image"]
+    made = generated(request(wanted("osv", custom_image="own.example/c:1")), entry)
+    assert [image["image"] for image in made.images] == ["own.example/c:1"]
+
+
+def test_tools_and_variables_without_a_name_are_passed_over() -> None:
+    odd: list[Any] = [{"name": {"a": 1}}, "scan", 3]
+    entry = osv(tool_definitions=odd, env_vars=[*odd, {"name": "LOG_LEVEL", "default": "info"}])
+    body = request(wanted("osv", tools_filter=["scan"], env_overrides={"LOG_LEVEL": "warn"}))
+    value = placed_entry(served(body, entry)).value
+    assert value["tools"] == ["scan"]
+    assert {"name": "LOG_LEVEL", "default": "warn"} in value["env_vars"]

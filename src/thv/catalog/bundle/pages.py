@@ -12,6 +12,7 @@ from typing import Any
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.facts import Facts, facts_of
+from thv.formats.definition import tools_of
 from thv.formats.toolhive import placed_entry
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&])")
@@ -67,7 +68,7 @@ def _facts(entry: Entry, facts: Facts, there: JsonObject) -> str:
 
 
 def _tools(facts: Facts, there: JsonObject) -> Iterator[tuple[str, ...]]:
-    known = {each.get("name"): each for each in _objects(there.get("tool_definitions"))}
+    known = dict(tools_of(there))
     for name in facts.tools:
         yield name, str(known.get(name, {}).get("description") or "")
 

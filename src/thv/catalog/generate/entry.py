@@ -20,7 +20,7 @@ from thv.domain.errors import Code, FieldError, InvalidError
 from thv.domain.facts import Facts, facts_of
 from thv.domain.resources import GROUP
 from thv.domain.target import Container, NotRunnable, target_of
-from thv.formats.images import in_registry
+from thv.formats.images import digest_of, in_registry, is_reference
 from thv.formats.toolhive import Placed, as_version, placed_entry
 
 OWN = GROUP
@@ -62,10 +62,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def image_digest(value: JsonObject) -> str:
     """The digest of the image of a ToolHive entry: what was pinned, or what the reference names; else `""`."""
-    pinned = _object(_object(value.get("custom_metadata")).get(OWN)).get("image_digest")
-    if isinstance(pinned, str) and pinned:
-        return pinned
-    return str(value.get("image", "")).partition("@")[2]
+    own = _object(_object(value.get("custom_metadata")).get(OWN))
+    return digest_of(str(value.get("image", "")), own.get("image_digest"))
 
 
 def chosen_entry(
@@ -113,6 +111,11 @@ def chosen_entry(
 def _image_errors(index: int, choice: Choice, server: JsonObject) -> Iterator[FieldError]:
     target = target_of(server)
     if isinstance(target, Container):
+        if not choice.custom_image and not is_reference(target.reference):
+            message = (
+                "must be given: the image of the entry is no reference that a runtime can look for"
+            )
+            yield FieldError(configured(index, "custom_image"), message, target.reference)
         return
     for field, value in (
         ("custom_image", choice.custom_image),
@@ -129,12 +132,12 @@ def _with_image(
     """The digest stands beside the image: ToolHive's format has it in no reference."""
     if not isinstance(target_of(server), Container):
         return value
-    image, _, named = str(value["image"]).partition("@")
+    image = str(value["image"]).partition("@")[0]
     digest = choice.custom_image_digest
     if choice.custom_image:
         image = choice.custom_image
     else:
-        digest = digest or image_digest(value) or named
+        digest = digest or image_digest(value)
         if image_registry:
             image = mirrored(image, image_registry)
     return with_own({**value, "image": image}, image_digest=digest)
@@ -209,7 +212,7 @@ def _with_tools(value: JsonObject, choice: Choice, shown: dict[str, str]) -> Jso
         return value
     definitions = value.get("tool_definitions")
     given = definitions if isinstance(definitions, list) else []
-    by_name = {each.get("name"): each for each in given if isinstance(each, dict)}
+    by_name = {each["name"]: each for each in given if _is_named(each)}
     made = [
         definition
         for tool, name in shown.items()
@@ -218,6 +221,11 @@ def _with_tools(value: JsonObject, choice: Choice, shown: dict[str, str]) -> Jso
     bare = {key: field for key, field in value.items() if key != "tool_definitions"}
     new = {**bare, "tools": list(shown.values())}
     return {**new, "tool_definitions": made} if made else new
+
+
+def _is_named(each: object) -> bool:
+    """What publishers write stands where an object with a name is expected."""
+    return isinstance(each, dict) and isinstance(each.get("name"), str)
 
 
 def _definition(
@@ -255,7 +263,7 @@ def _with_variables(value: JsonObject, overrides: dict[str, str]) -> JsonObject:
         return value
     changed = [
         {**each, "default": overrides[each["name"]]}
-        if isinstance(each, dict) and each.get("name") in overrides
+        if _is_named(each) and each["name"] in overrides
         else each
         for each in value["env_vars"]
     ]
