@@ -84,6 +84,27 @@ async def test_while_the_first_is_answered_the_second_is_to_come_again() -> None
     assert (await counted.send()).status == 201
 
 
+async def test_of_two_that_come_together_one_is_carried_out() -> None:
+    counted = Counted()
+    found = await asyncio.gather(counted.send(), counted.send(), return_exceptions=True)
+    assert counted.done == 1
+    assert [getattr(each, "word", None) for each in found] == [None, Word.IDEMPOTENCY_IN_FLIGHT]
+
+
+async def test_a_client_that_gave_up_is_answered_when_it_comes_again() -> None:
+    counted = Counted()
+    counted.held = asyncio.Event()
+    first = asyncio.ensure_future(counted.send())
+    await counted.begun.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    assert await refusal(counted) is Word.IDEMPOTENCY_IN_FLIGHT
+    counted.held.set()
+    await asyncio.sleep(0)
+    again = await counted.send()
+    assert (again.status, counted.done) == (201, 1)
+
+
 async def test_a_refusal_is_not_remembered() -> None:
     counted = Counted()
 

@@ -6,10 +6,12 @@ answered by another process is told by what the first request made.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -20,6 +22,8 @@ KEPT_FOR = 24 * 3600.0
 MOST, MOST_BYTES = 1_000, 8 << 20
 _KEY = re.compile(r"[\x21-\x7e]{1,64}")
 _REPLAYED = (b"idempotency-replayed", b"true")
+Key: TypeAlias = tuple[str, str, str]
+"""Caller, what is asked for, and the key of the header."""
 
 
 class _Kept(msgspec.Struct):
@@ -42,8 +46,9 @@ class Idempotency:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._bytes = 0
+        self._working: set[asyncio.Task[Answer]] = set()
 
     async def once(
         self,
@@ -71,12 +76,14 @@ class Idempotency:
         known = self._kept.get(key)
         if known is not None:
             return _replayed(known, content, given)
-        return await self._made(key, content, make)
-
-    async def _made(
-        self, key: tuple[str, str, str], content: str, make: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
         kept = self._kept[key] = _Kept(content, self._clock())
+        # A client that gave up is the one that sends the key again: what it began goes on without it.
+        task = asyncio.ensure_future(self._made(key, kept, make))
+        self._working.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def _made(self, key: Key, kept: _Kept, make: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             answer = await make()
         except BaseException:
@@ -85,6 +92,12 @@ class Idempotency:
         kept.answer = answer
         self._bytes += kept.size
         return answer
+
+    def _ended(self, task: asyncio.Task[Answer]) -> None:
+        """An error that nobody waits for any more is no news."""
+        self._working.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     def _forget(self) -> None:
         while self._kept:
