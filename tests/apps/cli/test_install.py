@@ -315,3 +315,12 @@ def test_a_server_is_removed_with_the_tool_config_that_was_made_for_it(corp: Cli
         "mcpserver.toolhive.stacklok.io/more uninstalled\n"
     )
     assert corp.ok("get mcpservers,tc -o name").out == ""
+
+
+def test_a_server_of_another_namespace_is_not_the_one_of_that_name_here(corp: Cli) -> None:
+    corp.ok(f"{RUN} docs")
+    ran = corp("uninstall production/docs --yes")
+    assert (ran.code, "thv uninstall docs -n production" in ran.err) == (2, True)
+    assert corp.ok("list -o name").out == "mcpserver.toolhive.stacklok.io/docs\n"
+    corp.ok("uninstall default/docs --yes")
+    assert corp.ok("list -o name").out == ""

@@ -117,10 +117,10 @@ async def _shelves(session: Session) -> list[Shelf]:
 
 
 def _is_named(shelf: Shelf, fleet: Iterable[Installed]) -> bool:
-    return any(_came_from(each, shelf) for each in fleet)
+    return any(came_from(each, shelf) for each in fleet)
 
 
-def _came_from(installed: Installed, shelf: Shelf) -> bool:
+def came_from(installed: Installed, shelf: Shelf) -> bool:
     """A server that names no namespace came from its own, or from a file."""
     if is_from(installed, shelf.namespace, shelf.name):
         near = shelf.namespace in (installed.namespace, FILES)
@@ -143,7 +143,7 @@ async def _book(session: Session, shelf: Shelf) -> Book | None:
 
 def _compared(books: Sequence[Book], row: Standing) -> Standing:
     installed = row.installed
-    book = next((book for book in books if _came_from(installed, book.shelf)), None)
+    book = next((book for book in books if came_from(installed, book.shelf)), None)
     if book is None:
         return row
     server = _server(book, installed)

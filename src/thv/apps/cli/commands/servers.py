@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -12,7 +13,7 @@ from thv.apps.cli.command import OBJECTS, TABLES, command
 from thv.apps.cli.completion import installed_names, registry_names
 from thv.apps.cli.exits import CommandError
 from thv.apps.cli.finding import find_servers, object_of, text_of
-from thv.apps.cli.fleet import Standing, servers, standing
+from thv.apps.cli.fleet import Standing, came_from, servers, standing
 from thv.apps.cli.hiding import shown_resource
 from thv.apps.cli.installing import drop_tool_config
 from thv.apps.cli.manifest_files import title_of
@@ -22,10 +23,10 @@ from thv.apps.cli.picking import shelf_of
 from thv.apps.cli.reading import Book, require_book
 from thv.apps.cli.session import Session
 from thv.apps.cli.verbs import LINES
-from thv.catalog.installed import Drift, is_called, is_from
+from thv.catalog.installed import Drift, is_called
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
-from thv.domain.resources import uid_of
+from thv.domain.resources import SERVER_KINDS, uid_of
 from thv.stores.models.query import Where
 
 _DRIFT = {
@@ -173,7 +174,6 @@ _ENTRIES = Listing[JsonObject](
 
 async def _fleet(session: Session, book: Book, selector: str) -> list[Standing]:
     """The servers that came from it, in all namespaces that one may look into."""
-    shelf = book.shelf
     for namespace in (None, session.namespace):
         try:
             rows = await servers(session, namespace, selector)
@@ -182,7 +182,7 @@ async def _fleet(session: Session, book: Book, selector: str) -> list[Standing]:
                 raise
             session.console.detail(error.message)
             continue
-        return [row for row in rows if is_from(row.installed, shelf.namespace, shelf.name)]
+        return [row for row in rows if came_from(row.installed, book.shelf)]
     return []
 
 
@@ -213,12 +213,25 @@ async def uninstall(session: Session, *, names: tuple[str, ...]) -> None:
     NAME is the name that a server has here, which thv list shows first. Secrets stay.
     """
     rows = await servers(session, session.namespace)
-    wanted = dict.fromkeys(name.rpartition("/")[2] for name in names)
+    wanted = dict.fromkeys(_plain(session, name) for name in names)
     going = [_named(session, rows, name) for name in wanted]
     session.confirm(f"uninstall {', '.join(row.installed.name for row in going)}?")
     for row in going:
         await _delete(session, row)
     _print_gone(session, going)
+
+
+def _plain(session: Session, name: str) -> str:
+    """What `-o name` prints is accepted as a name; that of another namespace would mean another server here."""
+    before, _, last = name.rpartition("/")
+    words = {word for kind in SERVER_KINDS for word in kind.words}
+    if before.lower() in ("", session.namespace, *words):
+        return last
+    raise CommandError(
+        Code.INVALID,
+        f'"{name}" names another namespace than "{session.namespace}"',
+        tries=[f"{session.program} uninstall {shlex.quote(last)} -n {shlex.quote(before)}"],
+    )
 
 
 def _named(session: Session, rows: Sequence[Standing], name: str) -> Standing:
