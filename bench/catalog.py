@@ -112,16 +112,28 @@ class Registries:
         await self.put(BIG, "default", official(renamed(made[: arguments.entries], BIG)))
         for place in range(arguments.namespaces):
             own = [*renamed(made[place * 10 : place * 10 + 10], f"n{place}"), *made[:3]]
-            await self.put("team", f"n{place}", official(own))
+            await self.put_small("team", f"n{place}", official(own))
+
+    async def put_small(self, name: str, namespace: str, content: bytes) -> None:
+        """From a ConfigMap, which tells of its changes; a file is looked at every second."""
+        where = {"name": name, "namespace": namespace}
+        held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": where}
+        kept = {**held, "data": {"registry.json": content.decode()}}
+        await self.local.resources.apply(kept, manager="bench", force=True)
+        await self.register(where, {"type": "configmap", "configMap": {"name": name}})
 
     async def put(self, name: str, namespace: str, content: bytes, **spec: str) -> None:
         file = self.work / f"{namespace}.{name}.json"
         file.write_bytes(content)
+        source = {"type": "file", "file": {"path": str(file)}}
+        await self.register({"name": name, "namespace": namespace}, source, **spec)
+
+    async def register(self, where: dict[str, str], source: Any, **spec: str) -> None:
         manifest = {
             "apiVersion": "toolhive.stacklok.io/v1alpha1",
             "kind": "MCPRegistry",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {"source": {"type": "file", "file": {"path": str(file)}}, **spec},
+            "metadata": where,
+            "spec": {"source": source, **spec},
         }
         await self.local.resources.apply(manifest, manager="bench", force=True)
 
