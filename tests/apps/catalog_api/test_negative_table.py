@@ -10,6 +10,7 @@ import pytest
 from tests.apps.catalog_api.catalogs import Callers, CatalogSite, osv, rights
 from tests.builders import manifest
 from tests.stores.models.world import an_entry
+from thv.apps.catalog_api.settings import Settings
 from thv.domain.registry import load_registry
 from thv.domain.resources import MCP_REGISTRY
 
@@ -147,6 +148,14 @@ async def test_which_registry_to_sync_must_be_said(site: CatalogSite) -> None:
         assert (wrong.status, wrong.field) == (400, "wait")
     unknown = await client.ask("POST", f"{path}?registry=three")
     assert (unknown.status, unknown.code) == (404, "REGISTRY_NOT_FOUND")
+
+
+async def test_who_only_reads_asks_for_no_sync(site: CatalogSite) -> None:
+    await stored(site, "one")
+    client = site.client(settings=Settings(read_only=True))
+    for path in ("/api/v1/registries/ok/sync", "/api/v1/namespaces/ok/registries/one/sync"):
+        refused = await client.ask("POST", path)
+        assert (refused.status, refused.code) == (403, "READ_ONLY")
 
 
 async def test_a_reader_asks_for_no_sync(site: CatalogSite) -> None:

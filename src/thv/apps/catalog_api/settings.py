@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     anonymous_read: bool = True
     """Tell callers without a token of the registries that everybody may read; false on a cluster. THV_CATALOG_ANONYMOUS_READ."""
+    read_only: bool = False
+    """Take no requests for syncs; of `thv serve` alone. --read-only."""
     classes: Classes = Classes()
     """JSON file with what is told of the classes of servers, validated and community. THV_CATALOG_CLASSES."""
 

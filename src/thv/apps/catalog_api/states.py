@@ -245,6 +245,12 @@ def _in(catalog: Catalog, namespace: str) -> list[Served]:
 
 
 async def _request(catalog: Catalog, served: Served, order: Order) -> Answer:
+    if catalog.settings.read_only:
+        raise ProblemError(
+            Word.READ_ONLY,
+            "This service synchronizes nothing: it was started with --read-only.",
+            hint="Ask the one that keeps the data folder, or thv registry sync.",
+        )
     before = served.registry
     pending = _pending(before)
     value = pending or render_time(catalog.clock(), milliseconds=True)

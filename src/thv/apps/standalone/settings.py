@@ -102,7 +102,9 @@ def settings_of(
     return Settings(
         api=_api(read_api_settings(environ), **flags),
         engine=engine,
-        catalog=read_catalog_settings(environ, anonymous_read=True),
+        catalog=msgspec.structs.replace(
+            read_catalog_settings(environ, anonymous_read=True), read_only=read_only
+        ),
         only=(session.namespace, registry) if registry else None,
         files=tuple(Path(file) for file in files),
         read_only=read_only,
