@@ -64,6 +64,12 @@ SELECT s.name, s.key, s.short, v.stamp, s.updated, s.stars, s.pulls, s.place, s.
 FROM temp.changed c CROSS JOIN model.server s ON s.name = c.name AND s.born <= ?1 AND s.died > ?1
 CROSS JOIN model.version v ON v.id = s.item CROSS JOIN model.traits t ON t.id = s.traits ORDER BY c.rowid
 """
+_REGISTER = """
+INSERT INTO registry(namespace, name, uid, trust, standing, content) VALUES(?,?,?,?,?,?)
+ON CONFLICT(namespace, name) DO UPDATE SET
+    uid = excluded.uid, trust = excluded.trust, standing = excluded.standing, content = excluded.content
+RETURNING id
+"""
 # Of a name that one registry has, rank is 0 and stays so.
 _RANK = """
 UPDATE entry SET rank = ranked.rank FROM (
@@ -114,7 +120,7 @@ class Joiner:
         try:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                joined = self._registered(known, joining, model)
+                joined = self._registered(joining, model)
                 values = {"registry": joined.id, "generation": model.current.id}
                 await in_thread(_compare, connection, values, uses=connection)
                 await self._take_over(joined.id, model)
@@ -144,25 +150,14 @@ class Joiner:
         finally:
             _clean(connection)
 
-    def _registered(self, known: Joined | None, joining: Joining, model: Model) -> Joined:
+    def _registered(self, joining: Joining, model: Model) -> Joined:
         """The row of the registry, with the generation that this transaction sees."""
         model.refresh()
-        values = (*msgspec.structs.astuple(joining), model.current.content)
-        connection = self._connection
-        row = known.id if known else None
-        if row is None:
-            row = connection.execute(
-                "INSERT INTO registry(namespace, name, uid, trust, standing, content) "
-                "VALUES(?,?,?,?,?,?) RETURNING id",
-                values,
-            ).fetchone()[0]
-        else:
-            connection.execute(
-                "UPDATE registry SET namespace=?, name=?, uid=?, trust=?, standing=?, content=? "
-                "WHERE id=?",
-                (*values, row),
-            )
-        return Joined(id=row, content=model.current.content, **msgspec.structs.asdict(joining))
+        content = model.current.content
+        (row,) = self._connection.execute(
+            _REGISTER, (*msgspec.structs.astuple(joining), content)
+        ).fetchone()
+        return Joined(id=row, content=content, **msgspec.structs.asdict(joining))
 
     async def _take_over(self, registry: int, model: Model) -> None:
         for statement in _FORGET:
