@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -185,6 +189,7 @@ def test_generating_again_shows_what_is_different(kept: Cli, tmp_path: Path) -> 
         ("catalog generate -f nowhere.json", 5, "nowhere.json"),
         ("catalog generate --server notes --image-registry https://x", 2, "is no registry such as"),
         ("catalog export notes --output /nowhere/x", 5, "there is no folder"),
+        ("catalog generate --server notes --registry-name ../x --output out", 2, ""),
         ("catalog export notes --tool nope", 2, "must be a tool of the server: read, write"),
     ],
 )  # fmt: skip
@@ -197,3 +202,50 @@ def test_what_cannot_be_done_says_what_to_do(kept: Cli, line: str, code: int, sa
 def test_a_file_that_is_no_request_is_said_to_be_none(kept: Cli, content: str) -> None:
     ran = kept("catalog generate -f -", stdin=content)
     assert (ran.code, "is no request for a registry" in ran.err) == (1, True), ran.err
+
+
+@pytest.mark.requirement("OPS-01")
+def test_a_service_that_asks_nobody_who_they_are_synchronizes_for_nobody(away: Cli) -> None:
+    path = "/api/v1/registries/production/sync"
+    request = urllib.request.Request(away.environ["THV_SERVER"] + path, method="POST")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    with caught.value as refused:
+        assert (refused.code, json.load(refused)["error"]["code"]) == (403, "FORBIDDEN")
+
+
+class _Stranger(BaseHTTPRequestHandler):
+    """A service that answers as it likes."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        answer = {
+            "registry": {"name": "../../evil"},
+            "manifests": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}],
+            "images": [{"image": "ghcr.io/a/b:1"}, {"image": "a\nevil.example/x registry.corp/y"}],
+            "warnings": [],
+        }
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_service_decides_neither_where_files_are_written_nor_what_is_copied(
+    kept: Cli, tmp_path: Path
+) -> None:
+    folder = tmp_path / "deep" / "er" / "out"
+    with HTTPServer(("127.0.0.1", 0), _Stranger) as stranger:
+        thread = threading.Thread(target=stranger.handle_request)
+        thread.start()
+        user = replace(kept, environ={"THV_SERVER": f"http://127.0.0.1:{stranger.server_port}"})
+        user.ok("catalog", "generate", "--server", "x", "--registry-name", "mine", "--output", str(folder))  # fmt: skip
+        thread.join()
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
+        folder / "mine.yaml",
+        folder / "mine.images.txt",
+    }
+    assert (folder / "mine.images.txt").read_text() == "ghcr.io/a/b:1\n"

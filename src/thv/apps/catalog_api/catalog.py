@@ -33,6 +33,8 @@ class Around(msgspec.Struct, frozen=True):
     resources: ResourceStore
     clock: Callable[[], datetime]
     settings: Settings = Settings()
+    callers_are_known: bool = True
+    """Whether anybody is asked who they are; where nobody is, nobody may ask for anything but reading."""
 
 
 class Catalog:
@@ -52,6 +54,7 @@ class Catalog:
         self.clock = around.clock
         self.standing = standing
         self.settings = around.settings
+        self.callers_are_known = around.callers_are_known
         self.wishes = Wishes(load_vocabulary(data.read("search.json")))
         self._joins = joins
         self._visible = visible

@@ -251,6 +251,12 @@ async def _request(catalog: Catalog, served: Served, order: Order) -> Answer:
             "This service synchronizes nothing: it was started with --read-only.",
             hint="Ask the one that keeps the data folder, or thv registry sync.",
         )
+    if not catalog.callers_are_known:
+        raise ProblemError(
+            Word.FORBIDDEN,
+            "This service does not ask who anybody is, so nobody may have it synchronize.",
+            hint="Start it with --token-file, or on its machine: thv registry sync.",
+        )
     before = served.registry
     pending = _pending(before)
     value = pending or render_time(catalog.clock(), milliseconds=True)

@@ -55,7 +55,7 @@ def catalog(
         standing = Standing(settings.registry_order)
         joins = Joins(follower, standing, models.parent / "catalog")
         follower.tell(joins.moved)
-        around = Around(resources, clock, told)
+        around = Around(resources, clock, told, callers_are_known=authorization is not None)
         place = Catalog(follower, standing, joins, around, visible)
         rows = (*ROWS, *EXPORT_ROWS, *generation)
         shapes = (*SHAPES, *GENERATION_SHAPES)

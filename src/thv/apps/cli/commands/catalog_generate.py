@@ -20,7 +20,8 @@ from thv.apps.cli.catalogs.requests import merged, namespace_in, read_request
 from thv.apps.cli.command import command
 from thv.apps.cli.commands.catalog_save import image_registry_of
 from thv.apps.cli.completion import registry_names, server_names
-from thv.apps.cli.finding import object_of, objects_of, text_of
+from thv.apps.cli.exits import CommandError
+from thv.apps.cli.finding import objects_of, text_of
 from thv.apps.cli.manifest_files import read_manifests
 from thv.apps.cli.options import option
 from thv.apps.cli.output import counted, json_of, yaml_of
@@ -28,6 +29,9 @@ from thv.apps.cli.session import Session
 from thv.apps.cli.writing import STDOUT, require_writable, unwritable, write_file, write_out
 from thv.catalog.generate.files import documents
 from thv.domain.canonical import JsonObject
+from thv.domain.errors import Code
+from thv.domain.text import object_name
+from thv.formats.images import is_reference
 
 _REQUEST = ("metadata", "configuration", "servers", "filters")
 """Members of an export that a generation takes."""
@@ -165,18 +169,33 @@ async def generate(
         )
     manifests = objects_of(answer, "manifests")
     if folder:
-        _write(session, Path(folder), manifests, answer)
+        _write(session, Path(folder), _file_name(request), manifests, objects_of(answer, "images"))
     else:
         text = json_of(answer) if session.output == "json" else documents(manifests)
         write_out(session.console, STDOUT, [text.encode()])
     _warn(session, objects_of(answer, "warnings"))
 
 
+def _file_name(request: JsonObject) -> str:
+    """How files of the registry begin: as it was asked for, whatever a service answers."""
+    name = str(request["metadata"]["registry_name"])
+    if object_name(name) != name:
+        raise CommandError(
+            Code.INVALID,
+            f'"{name}" is no name that a registry can have',
+            tries=[f"--registry-name {object_name(name)}"],
+        )
+    return name
+
+
 def _write(
-    session: Session, folder: Path, manifests: Sequence[JsonObject], answer: JsonObject
+    session: Session,
+    folder: Path,
+    name: str,
+    manifests: Sequence[JsonObject],
+    images: Sequence[JsonObject],
 ) -> None:
     """Writes one file of the registry and one of its images; says what is different from what was there."""
-    name = text_of(object_of(answer, "registry"), "name")
     target = folder / f"{name}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +205,6 @@ def _write(
         [each.obj for each in read_manifests(session, [str(target)])] if target.exists() else []
     )
     write_file(target, [documents(manifests).encode()])
-    images = objects_of(answer, "images")
     write_file(folder / f"{name}.images.txt", [_image_list(images)])
     _show(session, difference(before, manifests), is_new=not before)
     session.console.step("ok", f"wrote {target}, {counted(len(images), 'image')} beside it")
@@ -195,10 +213,10 @@ def _write(
 
 
 def _image_list(images: Iterable[JsonObject]) -> bytes:
-    """One image a line, by its digest where that is known."""
+    """One image a line, by its digest where that is known; what is no reference is for nobody to copy."""
     parts = ((text_of(each, "image"), text_of(each, "digest")) for each in images)
     lines = {f"{image}@{digest}" if digest else image for image, digest in parts}
-    return "".join(f"{line}\n" for line in sorted(lines)).encode()
+    return "".join(f"{line}\n" for line in sorted(filter(is_reference, lines))).encode()
 
 
 def _show(session: Session, found: Iterable[Difference], *, is_new: bool) -> None:
