@@ -6,7 +6,7 @@ import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.registry_api.places import group
-from tests.stores.models.world import an_entry
+from tests.stores.models.world import World, an_entry
 from thv.apps.catalog_api.settings import Class, Classes, Settings
 
 pytestmark = pytest.mark.anyio
@@ -245,3 +245,22 @@ async def test_groups_of_all_registries(site: CatalogSite) -> None:
         ],
         "metadata": {"total_count": 1, "filtered_count": 1, "count": 1},
     }
+
+
+async def test_a_damaged_registry_holds_nobody_up_and_is_told_when_it_is_whole(
+    site: CatalogSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    await site.put("good", an_entry("com.example/x"))
+    bad = await site.add("bad", World(an_entry("com.example/y")))
+    (model,) = (site.root / "default" / "bad").rglob("*.db")
+    whole = model.read_bytes()
+    model.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    await site.moved(bad)
+    client = site.client()
+    found = await client.get("/api/v1/servers")
+    assert [each["name"] for each in found.json["servers"]] == ["com.example/x"]
+    assert "default/bad cannot be joined" in caplog.text
+    model.write_bytes(whole)
+    await site.moved(bad)
+    found = await client.get("/api/v1/servers")
+    assert [each["name"] for each in found.json["servers"]] == ["com.example/x", "com.example/y"]

@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.memory import release
@@ -30,9 +31,19 @@ log = logging.getLogger(__name__)
 RESULT_BYTES = 4 << 20
 """Memory for counts and results of all callers together."""
 _PAUSE = 1.0
+"""Seconds before what failed is tried again; each failure doubles them, up to `_LONGEST`."""
+_LONGEST = 300.0
 _NO_CACHE = Cache(0)
 _MUCH = 5_000
 """Servers whose joining leaves memory behind that is worth giving back."""
+
+
+class _Failure(NamedTuple):
+    """A registry that could not be joined."""
+
+    tries: int
+    due: float
+    """When it is tried again, by the clock of the loop."""
 
 
 class Joins:
@@ -45,6 +56,7 @@ class Joins:
         self._parent = parent
         self._joined: dict[Key, Joined] = {}
         self._moved: dict[Key, None] = {}
+        self._failed: dict[Key, _Failure] = {}
         self._woken = asyncio.Event()
         self._waiting: dict[Key, asyncio.Event] = {}
         self._shelf: Shelf | None = None
@@ -59,7 +71,7 @@ class Joins:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether everything that moved is joined."""
+        """Whether everything that moved is joined, but for what cannot be."""
         return self._shelf is not None and not (self._moved or self._is_joining)
 
     def moved(self, key: Key) -> None:
@@ -83,8 +95,7 @@ class Joins:
                 joiner = Joiner(writing)
                 self._shelf = Shelf(reading, Cache(RESULT_BYTES))
                 while True:
-                    await self._woken.wait()
-                    self._woken.clear()
+                    await self._wait()
                     await self._catch_up(joiner)
             finally:
                 self._shelf = None
@@ -92,28 +103,40 @@ class Joins:
                 reading.close()
                 writing.close()
 
+    async def _wait(self) -> None:
+        """Until something moves, or until what failed is due."""
+        due = min((failure.due for failure in self._failed.values()), default=None)
+        with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
+            async with asyncio.timeout_at(due):
+                await self._woken.wait()
+        self._woken.clear()
+
     async def _catch_up(self, joiner: Joiner) -> None:
-        for key in list(self._moved):
+        now = asyncio.get_running_loop().time()
+        due = [key for key, failure in self._failed.items() if failure.due <= now]
+        for key in dict.fromkeys((*self._moved, *due)):
             # What moves while it is joined is looked at once more.
-            del self._moved[key]
+            self._moved.pop(key, None)
             self._is_joining = True
             try:
                 await self._join(joiner, key)
             except (sqlite3.Error, OSError) as error:
-                log.warning("%s/%s cannot be joined: %s; trying again", *key, error)
-                self._moved[key] = None
+                self._fail(key, error)
             except Exception:
                 # One registry must not take the others with it; what it had stays until it moves again.
                 log.exception("%s/%s cannot be joined", *key)
+                self._failed.pop(key, None)
+            else:
+                self._failed.pop(key, None)
             finally:
                 self._is_joining = False
-        if self._moved:
-            with suppress(
-                TimeoutError
-            ):  # see `Controller`: asyncio.wait_for may lose a cancellation
-                async with asyncio.timeout(_PAUSE):
-                    await self._woken.wait()
-            self._woken.set()
+
+    def _fail(self, key: Key, error: Exception) -> None:
+        before = self._failed.get(key)
+        tries = before.tries + 1 if before else 0
+        pause = min(_PAUSE * 2 ** min(tries, 10), _LONGEST)
+        self._failed[key] = _Failure(tries, asyncio.get_running_loop().time() + pause)
+        log.warning("%s/%s cannot be joined: %s; trying again in %.0f s", *key, error, pause)
 
     async def _join(self, joiner: Joiner, key: Key) -> None:
         known, served = self._joined.get(key), self._registries.find(*key)
