@@ -37,6 +37,10 @@ READS = (
 )
 
 
+UNTAGGED = {"/api/v1/registries", "/api/v1/stats"}
+"""Who is there and how they are is never kept by anybody."""
+
+
 async def filled(site: CatalogSite) -> CatalogSite:
     """Two namespaces; the secret one has a better entry of what both have."""
     await site.put("shared", osv("0.1.0"), an_entry("com.example/plain"), namespace="team")
@@ -65,7 +69,8 @@ async def test_nothing_of_what_is_not_seen_is_told(site: CatalogSite) -> None:
         for word in (b"secret", b"vault", b"6.6.6"):
             assert word not in reply.body, (path, word)
         whole = await asked(client, "insider", path)
-        assert whole.headers.get("etag") != reply.headers.get("etag") or "etag" not in whole.headers
+        if path not in UNTAGGED:
+            assert whole.headers["etag"] != reply.headers["etag"], path
     assert (await asked(client, "outsider", "/api/v1/mcp_servers")).json["metadata"] == {
         "total_count": 2,
         "filtered_count": 2,
