@@ -33,7 +33,7 @@ def cluster(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     install_kinds(control_plane)
     optional = str(CRDS.parent / "optional")
     _done(control_plane, "apply", "--server-side", "-f", optional)
-    _done(control_plane, "wait", "--for=condition=Established", "-f", optional)
+    control_plane.await_kinds("-f", optional)
     for name in _NAMESPACES:
         control_plane.kubectl("create", "namespace", name)
     yield control_plane

@@ -43,7 +43,7 @@ async def client(control_plane: ControlPlane, anyio_backend: str) -> AsyncIterat
 async def optional_kinds(control_plane: ControlPlane, client: KubeClient) -> AsyncIterator[None]:
     """MCPServer and MCPToolConfig, as long as these tests run."""
     _kubectl(control_plane, "apply", "--server-side", "-f", str(OPTIONAL))
-    _kubectl(control_plane, "wait", "--for=condition=Established", "-f", str(OPTIONAL))
+    control_plane.await_kinds("-f", str(OPTIONAL))
     yield
     _kubectl(control_plane, "delete", "--wait=false", "-f", str(OPTIONAL))
 

@@ -24,9 +24,7 @@ def install_kinds(plane: ControlPlane, *folders: Path) -> None:
     named = [word for folder in folders or (CRDS,) for word in ("-f", str(folder))]
     done = plane.kubectl("apply", "--server-side", "--force-conflicts", *named)
     assert done.returncode == 0, done.stderr
-    wait = ("wait", "--for=condition=Established", "--timeout=30s", *named)
-    # kubectl fails on a kind that is so new that it has no conditions yet.
-    assert any(plane.kubectl(*wait).returncode == 0 for _ in range(10))
+    plane.await_kinds(*named)
 
 
 @contextmanager

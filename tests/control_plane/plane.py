@@ -116,6 +116,17 @@ class ControlPlane:
             timeout=120,
         )
 
+    def await_kinds(self, *named: str) -> None:
+        """Until kinds that were just applied are served; `-f FOLDER` or names, as kubectl takes them.
+
+        kubectl itself fails, instead of waiting, on a kind that is so new that it has no conditions yet.
+        """
+        for _ in range(10):
+            done = self.kubectl("wait", "--for=condition=Established", "--timeout=60s", *named)
+            if done.returncode == 0:
+                return
+        raise PlaneError(done.stderr)
+
     def request(self, method: str, path: str, body: Json | None = None) -> Json:
         """One request as cluster admin, without the cost of a process; fails unless it succeeds."""
         status, said = self._request(method, path, body)

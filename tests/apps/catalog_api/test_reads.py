@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from pathlib import Path
+
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.registry_api.places import group
 from tests.stores.models.world import World, an_entry
 from thv.apps.catalog_api.settings import Class, Classes, Settings
+from thv.stores.catalogs.join import Joined, Joiner
 
 pytestmark = pytest.mark.anyio
 
@@ -264,3 +269,27 @@ async def test_a_damaged_registry_holds_nobody_up_and_is_told_when_it_is_whole(
     await site.moved(bad)
     found = await client.get("/api/v1/servers")
     assert [each["name"] for each in found.json["servers"]] == ["com.example/x", "com.example/y"]
+
+
+async def test_a_catalog_that_is_stopped_while_it_joins_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joining = asyncio.Event()
+
+    async def interrupted(*_: object) -> Joined:
+        # As a rollback fails when the interrupt comes late, which happens once in some hundred times.
+        joining.set()
+        try:
+            return await asyncio.Future()
+        except asyncio.CancelledError as error:
+            raise sqlite3.OperationalError("interrupted") from error
+
+    monkeypatch.setattr(Joiner, "join", interrupted)
+    site = CatalogSite(tmp_path)
+    place = await site.add("team", World(an_entry("com.example/one")))
+    task = asyncio.ensure_future(site.joins.run())
+    site.joins.moved(place.served.owner)
+    await joining.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=30)
+    assert task.cancelled()

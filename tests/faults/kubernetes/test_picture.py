@@ -23,7 +23,7 @@ REGISTRIES = "/apis/toolhive.stacklok.io/v1alpha1/namespaces/{}/mcpregistries"
 @pytest.fixture
 def crds(control_plane: ControlPlane) -> None:
     control_plane.kubectl("apply", "--server-side", "-f", str(CRDS))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all")
+    control_plane.await_kinds("crd", "--all")
 
 
 def made(plane: ControlPlane, namespace: str, *, time: str, port: int = 8080) -> None:

@@ -121,6 +121,9 @@ class Joins:
             try:
                 await self._join(joiner, key)
             except (sqlite3.Error, OSError) as error:
+                # What was interrupted fails while it is taken back, in the place of the cancellation.
+                if _is_cancelled():
+                    raise asyncio.CancelledError from error
                 self._fail(key, error)
             except Exception:
                 # One registry must not take the others with it; what it had stays until it moves again.
@@ -170,6 +173,11 @@ class Joins:
             trust=self._standing.of(served)[0],
             standing=self._standing.text(served),
         )
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_as_joined(served: Served, joining: Joining, known: Joined) -> bool:

@@ -156,7 +156,7 @@ class Clinic:
     def install(self) -> None:
         """Everything that is shipped, with a pod that is said to run and a lease that it holds."""
         self.kubectl("apply", "--server-side", "-f", str(KINDS))
-        self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(KINDS))
+        self.plane.await_kinds("-f", str(KINDS))
         self.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "install.yaml"))
         self.kubectl(*("-n", SYSTEM, "wait", "--for=create", "pods", "-l", POD, "--timeout=60s"))
         self.pod_is(ready=True)

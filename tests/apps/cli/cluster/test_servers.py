@@ -74,7 +74,7 @@ def user(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Cli:
 def kinds(place: Place) -> Iterator[None]:
     """Our own kinds of servers, as they are installed where ToolHive is not; with them all servers go."""
     place.kubectl("apply", "--server-side", "-f", str(KINDS))
-    place.wait("condition=Established", "-f", str(KINDS))
+    place.cluster.plane.await_kinds("-f", str(KINDS))
     yield
     place.kubectl("delete", "-f", str(KINDS))
 
@@ -84,7 +84,7 @@ def toolhive_kind(place: Place) -> Iterator[None]:
     """A kind of servers that stands in for ToolHive's, which keeps whatever it is given."""
     definition = json.dumps(foreign_kind("v1beta1"))
     place.kubectl("apply", "-f", "-", stdin=definition)
-    place.wait("condition=Established", f"crd/{THEIRS}")
+    place.cluster.plane.await_kinds(f"crd/{THEIRS}")
     yield
     place.kubectl("delete", "-f", "-", stdin=definition)
 
