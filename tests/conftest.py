@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.control_plane.fixtures import cluster, control_plane, namespace, place, product
 from tests.requirements import NOT_YET, REQUIREMENTS
@@ -15,6 +16,11 @@ __all__ = ["cluster", "control_plane", "namespace", "place", "product"]
 _SHARED = {"cluster": "cluster", "product": "cluster", "control_plane": "control plane"}
 """What takes long to start, and the group of tests that one process runs so that it starts once."""
 _PROVES = "proves"
+# How long an example takes says nothing where machines are busy.
+settings.register_profile(
+    "any machine", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+)
+settings.load_profile("any machine")
 _MOST_SKIPS = "THV_MOST_SKIPS"
 
 
