@@ -16,12 +16,12 @@ from thv.domain.resources import PREFIX, annotations_of, namespace_of
 from thv.domain.roles import OPERATOR
 from thv.formats.admission import policies
 from thv.formats.crd import registry_crd
+from thv.formats.install_pods import confined, from_pod, pod, port
 from thv.formats.install_rights import beside_namespaces, everywhere, in_namespace, leading
 
 Scope: TypeAlias = Literal["cluster", "namespace"]
 
 PORT = 8081
-USER = 65532
 PART_OF = {"app.kubernetes.io/part-of": "toolhive-registry"}
 """On everything that belongs to an installation, and on nothing that the operator makes."""
 VERSION = "app.kubernetes.io/version"
@@ -129,52 +129,26 @@ def _deployment(installation: Installation) -> JsonObject:
 
 
 def _pod(installation: Installation) -> JsonObject:
-    """A pod that the restricted profile of pod security admits."""
-    secrets = [{"name": name} for name in installation.pull_secrets]
-    return {
-        "serviceAccountName": OPERATOR,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 30,
-        **({"imagePullSecrets": secrets} if secrets else {}),
-        **({"topologySpreadConstraints": _spread()} if installation.replicas > 1 else {}),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [_container(installation)],
-        "volumes": [
-            {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-        ],
-    }
+    made = pod(OPERATOR, _container(installation), installation.pull_secrets)
+    return {**made, "topologySpreadConstraints": _spread()} if installation.replicas > 1 else made
 
 
 def _container(installation: Installation) -> JsonObject:
     policy = installation.pull_policy
-    return {
-        "name": "operator",
-        "image": installation.image,
-        **({"imagePullPolicy": policy} if policy else {}),
-        "args": ["operator", "--listen-operations", f"$(POD_IP):{PORT}"],
-        "env": _environment(installation),
-        "ports": [{"name": "operations", "containerPort": PORT, "protocol": "TCP"}],
-        "startupProbe": _probe("/healthz", every=1, failures=60),
-        "livenessProbe": _probe("/healthz", every=10, failures=6),
-        "readinessProbe": _probe("/readyz", every=5, failures=3),
-        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
-        ],
-    }
+    return confined(
+        {
+            "name": "operator",
+            "image": installation.image,
+            **({"imagePullPolicy": policy} if policy else {}),
+            "args": ["operator", "--listen-operations", f"$(POD_IP):{PORT}"],
+            "env": _environment(installation),
+            "ports": [port("operations", PORT)],
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "64Mi"},
+                "limits": {"memory": "256Mi"},
+            },
+        }
+    )
 
 
 def _environment(installation: Installation) -> list[JsonObject]:
@@ -187,24 +161,11 @@ def _environment(installation: Installation) -> list[JsonObject]:
         **dict(installation.settings),
     }
     return [
-        _from_pod("POD_NAMESPACE", "metadata.namespace"),
-        _from_pod("POD_NAME", "metadata.name"),
-        _from_pod("POD_IP", "status.podIP"),
+        from_pod("POD_NAMESPACE", "metadata.namespace"),
+        from_pod("POD_NAME", "metadata.name"),
+        from_pod("POD_IP", "status.podIP"),
         *({"name": name, "value": value} for name, value in given.items() if value),
     ]
-
-
-def _from_pod(name: str, path: str) -> JsonObject:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
-
-
-def _probe(path: str, *, every: int, failures: int) -> JsonObject:
-    return {
-        "httpGet": {"path": path, "port": "operations"},
-        "periodSeconds": every,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
-    }
 
 
 # ---------------------------------------------------------------- several operators

@@ -11,7 +11,8 @@ from thv import __version__
 from thv.domain.canonical import JsonObject
 from thv.domain.roles import CATALOG, CATALOG_ROLE
 from thv.formats.admission import catalog_policy
-from thv.formats.install import PART_OF, USER, VERSION, Installation
+from thv.formats.install import PART_OF, VERSION, Installation
+from thv.formats.install_pods import confined, from_pod, pod, port
 from thv.formats.roles import account, cluster_binding, cluster_role
 
 SERVICE = "thv-catalog"
@@ -68,73 +69,31 @@ def _deployment(installation: Installation, settings: Settings) -> JsonObject:
 
 
 def _pod(installation: Installation, settings: Settings) -> JsonObject:
-    """A pod that the restricted profile of pod security admits."""
-    secrets = [{"name": name} for name in installation.pull_secrets]
-    return {
-        "serviceAccountName": CATALOG,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 30,
-        **({"imagePullSecrets": secrets} if secrets else {}),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [_container(installation, settings)],
-        "volumes": [
-            {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-        ],
-    }
+    return pod(CATALOG, _container(installation, settings), installation.pull_secrets)
 
 
 def _container(installation: Installation, settings: Settings) -> JsonObject:
     policy = installation.pull_policy
-    return {
-        "name": "catalog",
-        "image": installation.image,
-        **({"imagePullPolicy": policy} if policy else {}),
-        "args": ["catalog-api", "--listen", f"$(POD_IP):{PORT}"],
-        "env": [
-            _from_pod("POD_NAMESPACE", "metadata.namespace"),
-            _from_pod("POD_IP", "status.podIP"),
-            {"name": "THV_DATA", "value": "/data"},
-            {"name": "THV_LISTEN_OPERATIONS", "value": f"$(POD_IP):{OPERATIONS}"},
-            *({"name": name, "value": value} for name, value in settings),
-        ],
-        "ports": [
-            {"name": "http", "containerPort": PORT, "protocol": "TCP"},
-            {"name": "operations", "containerPort": OPERATIONS, "protocol": "TCP"},
-        ],
-        "startupProbe": _probe("/healthz", every=1, failures=60),
-        "livenessProbe": _probe("/healthz", every=10, failures=6),
-        "readinessProbe": _probe("/readyz", every=5, failures=3),
-        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
-        ],
-    }
-
-
-def _from_pod(name: str, path: str) -> JsonObject:
-    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
-
-
-def _probe(path: str, *, every: int, failures: int) -> JsonObject:
-    return {
-        "httpGet": {"path": path, "port": "operations"},
-        "periodSeconds": every,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
-    }
+    return confined(
+        {
+            "name": "catalog",
+            "image": installation.image,
+            **({"imagePullPolicy": policy} if policy else {}),
+            "args": ["catalog-api", "--listen", f"$(POD_IP):{PORT}"],
+            "env": [
+                from_pod("POD_NAMESPACE", "metadata.namespace"),
+                from_pod("POD_IP", "status.podIP"),
+                {"name": "THV_DATA", "value": "/data"},
+                {"name": "THV_LISTEN_OPERATIONS", "value": f"$(POD_IP):{OPERATIONS}"},
+                *({"name": name, "value": value} for name, value in settings),
+            ],
+            "ports": [port("http", PORT), port("operations", OPERATIONS)],
+            "resources": {
+                "requests": {"cpu": "50m", "memory": "96Mi"},
+                "limits": {"memory": "256Mi"},
+            },
+        }
+    )
 
 
 def _service(installation: Installation) -> JsonObject:

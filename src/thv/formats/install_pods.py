@@ -1,0 +1,73 @@
+"""The pods that are installed: what the operator's and the catalog's have in common, and nothing that one of them decides.
+
+In the flow: under `install` and `install_catalog`. The restricted profile of pod security admits what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from thv.domain.canonical import JsonObject
+
+USER = 65532
+
+
+def pod(account: str, container: JsonObject, pull_secrets: Sequence[str]) -> JsonObject:
+    """One container that writes to `/data` and `/tmp` alone, as nobody in particular."""
+    secrets = [{"name": name} for name in pull_secrets]
+    return {
+        "serviceAccountName": account,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 30,
+        **({"imagePullSecrets": secrets} if secrets else {}),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [
+            {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        ],
+    }
+
+
+def confined(container: JsonObject) -> JsonObject:
+    """The container with its probes, which ask the port `operations`, and with no more rights than it needs."""
+    return {
+        **container,
+        "startupProbe": _probe("/healthz", every=1, failures=60),
+        "livenessProbe": _probe("/healthz", every=10, failures=6),
+        "readinessProbe": _probe("/readyz", every=5, failures=3),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
+        ],
+    }
+
+
+def from_pod(name: str, path: str) -> JsonObject:
+    """A variable that says something about the pod."""
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def port(name: str, number: int) -> JsonObject:
+    """A port of a container."""
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def _probe(path: str, *, every: int, failures: int) -> JsonObject:
+    return {
+        "httpGet": {"path": path, "port": "operations"},
+        "periodSeconds": every,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
