@@ -258,9 +258,12 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     missed = 0
-    for part in parser.parse_args().parts or list(PARTS):
+    for part in parts:
         for what, value, bar, unit in PARTS[part]():
             over = bar is not None and value > bar
             missed += over
