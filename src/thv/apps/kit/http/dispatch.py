@@ -91,6 +91,14 @@ class Dispatcher:
         self._authorize = authorize
         self._hosts = hosts
 
+    def has(self, path: bytes) -> bool:
+        """Whether something answers at a raw path, by whatever method."""
+        try:
+            mount, rest = self._locate(path)
+        except ProblemError:
+            return True
+        return mount.routes.find(rest) is not None
+
     def answer(self, request: Request, context: Context) -> Answer | Awaitable[Answer]:
         """The answer, at once where it waits for nobody; raises ProblemError.
 
@@ -328,7 +336,7 @@ def _first_name(endpoint: Endpoint) -> str:
 
 
 def _offer(endpoint: Endpoint, request: Request) -> Offer:
-    if endpoint.family in (Family.OFFICIAL, Family.OPEN):
+    if endpoint.family in (Family.OFFICIAL, Family.OPEN, Family.PAGES):
         return endpoint.offers[0]
     accept = request.header(b"accept")
     if not accept or accept == "*/*":

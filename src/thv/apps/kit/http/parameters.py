@@ -83,7 +83,7 @@ class Table:
         for name, texts in _gathered(pairs).items():
             parameter = self.by_name.get(name)
             if parameter is None:
-                if family is not Family.OFFICIAL:
+                if family not in (Family.OFFICIAL, Family.PAGES):
                     culprits.append((_unknown(name, self.by_name), None))
                 continue
             try:

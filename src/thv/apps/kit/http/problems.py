@@ -31,6 +31,8 @@ class Family(StrEnum):
     OPEN = "open"
     """Documents that everybody may read from everywhere."""
     OPERATIONS = "operations"
+    PAGES = "pages"
+    """What people look at."""
 
 
 class Word(StrEnum):
@@ -69,6 +71,7 @@ class Word(StrEnum):
     POLICY_REFUSED = "POLICY_REFUSED"
     RATE_LIMITED = "RATE_LIMITED"
     HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
+    CSRF_FAILED = "CSRF_FAILED"
     INTERNAL = "INTERNAL"
     NOT_IMPLEMENTED = "NOT_IMPLEMENTED"
     SNAPSHOT_UNAVAILABLE = "SNAPSHOT_UNAVAILABLE"
@@ -98,6 +101,7 @@ STATUS: dict[Word, int] = {
     Word.PRECONDITION_REQUIRED: 428,
     Word.TOKEN_NOT_FORWARDABLE: 403,
     Word.READ_ONLY: 403,
+    Word.CSRF_FAILED: 403,
     Word.METHOD_NOT_ALLOWED: 405,
     Word.NOT_ACCEPTABLE: 406,
     Word.REQUEST_TIMEOUT: 408,

@@ -47,6 +47,10 @@ class Meter(Protocol):
     def ended(self, request: Request, context: Context, status: int, seconds: float, /) -> None: ...
 
 
+Explain: TypeAlias = Callable[[ProblemError, Request, Context], Answer]
+"""Says what is wrong to whoever asked."""
+
+
 class HttpServer:
     """Answers over a dispatcher: the responder of a connection, and an ASGI application."""
 
@@ -57,12 +61,14 @@ class HttpServer:
         cors: Cors,
         compressor: Compressor,
         meters: Sequence[Meter] = (),
+        explain: Explain | None = None,
     ) -> None:
-        """`meters` count."""
+        """`meters` count; `explain` is how errors are said, by default in the words of the family that was asked."""
         self._dispatcher = dispatcher
         self._cors = cors
         self._compressor = compressor
         self._meters = meters
+        self._explain = explain or _in_words
         vary = _VARY + b", Origin" if cors.origins else _VARY
         self._always = (*_ALWAYS, (b"vary", vary))
 
@@ -85,6 +91,15 @@ class HttpServer:
         finally:
             self.done(request, context, sent=sent)
 
+    def has(self, path: bytes) -> bool:
+        """Whether something answers at a raw path."""
+        return self._dispatcher.has(path)
+
+    async def ask(self, request: Request) -> Answer:
+        """The answer to a request from within the process, which is not counted; raises ProblemError, ThvError."""
+        found = self._dispatcher.answer(request, Context())
+        return found if isinstance(found, Answer) else await found
+
     # ------------------------------------------------------------ as a connection calls it
 
     def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
@@ -98,10 +113,10 @@ class HttpServer:
             else:
                 found = self._awaited(request, found)
         except (ProblemError, ThvError) as error:
-            found = _explained(error, request, context)
+            found = self._explained(error, request, context)
         except Exception:
             log.exception(_FAILED, request.id, request.method, request.path)
-            found = _explained(_unexpected(), request, context)
+            found = self._explained(_unexpected(), request, context)
         if isinstance(found, Answer):
             return self._reply(found, request, context)
         return self._later(found, request, context)
@@ -115,12 +130,12 @@ class HttpServer:
             async with asyncio.timeout(context.seconds):
                 made = await answer
         except TimeoutError:
-            made = _explained(_too_slow(context.seconds), request, context)
+            made = self._explained(_too_slow(context.seconds), request, context)
         except (ProblemError, ThvError) as error:
-            made = _explained(error, request, context)
+            made = self._explained(error, request, context)
         except Exception:
             log.exception(_FAILED, request.id, request.method, request.path)
-            made = _explained(_unexpected(), request, context)
+            made = self._explained(_unexpected(), request, context)
         return self._reply(made, request, context)
 
     def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
@@ -128,7 +143,7 @@ class HttpServer:
         for meter in self._meters:
             meter.begun()
         context.family = family_of(request.path)
-        return self._reply(_explained(problem, request, context), request, context)
+        return self._reply(self._explained(problem, request, context), request, context)
 
     def done(self, request: Request, context: Context, *, sent: bool) -> None:
         """Tells those who count."""
@@ -140,6 +155,12 @@ class HttpServer:
         if b"accept-encoding" not in request.headers:
             return answer
         return self._compressor.compressed(request, answer)
+
+    def _explained(
+        self, error: ProblemError | ThvError, request: Request, context: Context
+    ) -> Answer:
+        problem = error if isinstance(error, ProblemError) else problem_of(error)
+        return self._explain(problem, request, context)
 
     def _reply(self, answer: Answer, request: Request, context: Context) -> Reply:
         body = answer.body
@@ -183,9 +204,9 @@ def _too_slow(seconds: float) -> ProblemError:
     return ProblemError(Word.TIMEOUT, f"There was no answer within {seconds:g} s; come again.")
 
 
-def _explained(error: ProblemError | ThvError, request: Request, context: Context) -> Answer:
+def _in_words(problem: ProblemError, request: Request, context: Context) -> Answer:
     return render(
-        error if isinstance(error, ProblemError) else problem_of(error),
+        problem,
         context.family,
         path=request.path.decode("latin-1"),
         request_id=request.id,
