@@ -1,0 +1,95 @@
+"""The pages in front of an API: one responder that gives each request to who answers it.
+
+In the flow: a process that serves many registries puts this between its connections and its API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+
+from thv.apps.dashboard.assets import Assets
+from thv.apps.dashboard.desk import Desk, problem_headers
+from thv.apps.dashboard.pages import rows
+from thv.apps.dashboard.rendering import Renderer
+from thv.apps.dashboard.sessions import MemorySessions, Sessions
+from thv.apps.kit.http.compression import Compressor
+from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.cors import Cors
+from thv.apps.kit.http.dispatch import Context, Dispatcher, Mount
+from thv.apps.kit.http.endpoints import Endpoint, routes_of
+from thv.apps.kit.http.message import Answer, Reply, Request
+from thv.apps.kit.http.negotiation import parse_accept
+from thv.apps.kit.http.problems import Family, ProblemError
+from thv.apps.kit.http.server import HttpServer, Meter
+
+_OF_PROGRAMS = (b"/api/", b"/v0/", b"/v0.1/", b"/r/")
+
+
+def with_pages(
+    api: HttpServer,
+    *,
+    has_sign_in: bool,
+    hosts: frozenset[str] | None = None,
+    meters: Sequence[Meter] = (),
+    sessions: Sessions | None = None,
+) -> Responder:
+    """The API with pages in front of it.
+
+    `has_sign_in` says whether the API asks callers who they are; `hosts` are the names that are ours, None for any.
+    """
+    assets = Assets()
+    renderer = Renderer(assets)
+    desk = Desk(api.ask, sessions or MemorySessions(), renderer, has_sign_in=has_sign_in)
+    static = Endpoint(
+        id="static",
+        template="/static/{digest}/{file}",
+        family=Family.PAGES,
+        handle=assets.answer,
+        summary="",
+        public=True,
+    )
+    routes = routes_of((*rows(desk), static))
+    mount = Mount(base="", routes=routes, place=None, hint=lambda: "Start at the overview.")
+    cors = Cors()
+    dispatcher = Dispatcher(lambda path: (mount, path), cors=cors, hosts=hosts)
+
+    def explain(problem: ProblemError, request: Request, _: Context) -> Answer:
+        values = {"problem": problem, "request_id": request.id}
+        return renderer.bare("problem.html", problem.status, values, *problem_headers(problem))
+
+    pages = HttpServer(
+        dispatcher, cors=cors, compressor=Compressor(), meters=meters, explain=explain
+    )
+    return Front(pages, api)
+
+
+class Front:
+    """Gives requests for pages to the pages, and all others to the API."""
+
+    def __init__(self, pages: HttpServer, api: HttpServer) -> None:
+        self._pages = pages
+        self._api = api
+
+    def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
+        """The answer, at once where it waits for nobody."""
+        return self._who(request).respond(request, context)
+
+    def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
+        """What is said where there is no time for an answer, or no request."""
+        return self._api.refuse(request, context, problem)
+
+    def done(self, request: Request, context: Context, *, sent: bool) -> None:
+        """The answer was sent as a whole, or the client went before."""
+        self._api.done(request, context, sent=sent)
+
+    def _who(self, request: Request) -> HttpServer:
+        if self._pages.has(request.path):
+            return self._pages
+        is_lost = not (request.path.startswith(_OF_PROGRAMS) or self._api.has(request.path))
+        return self._pages if is_lost and _is_looked_at(request) else self._api
+
+
+def _is_looked_at(request: Request) -> bool:
+    """Whether the client says that it shows pages."""
+    accept = request.header(b"accept")
+    return any(each.type == "text/html" for each in parse_accept(accept))

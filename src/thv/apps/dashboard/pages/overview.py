@@ -1,0 +1,49 @@
+"""`/`: what there is, and what is in trouble.
+
+In the flow: where everybody begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.visits import Visit
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.message import Answer
+
+MOST = 12
+"""Registries in trouble, and registries that are fine, that are shown here."""
+
+
+class Overview:
+    """The first page."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def rows(self) -> tuple[Endpoint, ...]:
+        """Its rows."""
+        return (self._desk.row("/", self.show),)
+
+    async def show(self, visit: Visit) -> Answer:
+        """Counts, and registries with those in trouble first."""
+        listed, counts = await asyncio.gather(
+            visit.api.get("/api/v1/registries"), visit.api.get("/api/v1/stats")
+        )
+        registries = sorted(listed["registries"], key=by_trouble)
+        troubled = [each for each in registries if not each["ready"]]
+        return self._desk.renderer.page(
+            visit,
+            "overview.html",
+            counts=counts,
+            registries=registries[: max(MOST, len(troubled[: 4 * MOST]))],
+            total=len(registries),
+            troubled=len(troubled),
+        )
+
+
+def by_trouble(registry: dict[str, Any]) -> tuple[bool, str, str]:
+    """Sorts those in trouble first."""
+    return registry["ready"], registry["namespace"], registry["name"]

@@ -1,0 +1,147 @@
+"""`/servers`: the servers of all registries, narrowed down by facets and words.
+
+In the flow: its address is the query of the API's list, so that every view can be sent to somebody, or to a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from thv.apps.dashboard.asking import query_of
+from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.visits import Visit
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.message import Answer
+
+ROWS = 25
+_SHOWN = 12
+"""Values of a facet that are shown before one asks for more."""
+_MEMBERS = (
+    "display_name,description,transport,tools,tags,metadata,tier,status,version,functional_category,category,"
+    "registry_info,image,url,packages"
+)
+TITLES = {
+    "trust_level": "Trust",
+    "functional_category": "Category",
+    "tier": "Tier",
+    "transport": "Transport",
+    "kind": "Run as",
+    "status": "Status",
+    "registry": "Registry",
+    "tags": "Tag",
+}
+_FILTERS = (*TITLES, "category", "tools", "namespace", "signed", "labelSelector")
+SORTS = {"relevance": "Best match", "name": "Name", "-updated": "Updated", "-stars": "Stars"}
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A value of a facet."""
+
+    value: str
+    count: int
+    is_chosen: bool
+
+
+class Facet(msgspec.Struct, frozen=True):
+    """An attribute by which the list is narrowed down."""
+
+    name: str
+    title: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def shown(self) -> tuple[Choice, ...]:
+        """The first of them, and every one that is chosen."""
+        chosen = tuple(each for each in self.choices[_SHOWN:] if each.is_chosen)
+        return self.choices[:_SHOWN] + chosen
+
+    @property
+    def more(self) -> tuple[Choice, ...]:
+        """The rest."""
+        return tuple(each for each in self.choices[_SHOWN:] if not each.is_chosen)
+
+
+class Servers:
+    """The list."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def rows(self) -> tuple[Endpoint, ...]:
+        """Its rows."""
+        return (self._desk.row("/servers", self.show),)
+
+    async def show(self, visit: Visit) -> Answer:
+        """A page of the list with its facets."""
+        asked = asked_of(visit)
+        found = await visit.api.get(
+            "/api/v1/mcp_servers", facets=True, limit=ROWS, fields=_MEMBERS, **asked
+        )
+        metadata = found["metadata"]
+        chosen = {name: values for name, values in asked.items() if name in _FILTERS}
+        return self._desk.renderer.page(
+            visit,
+            "servers.html",
+            servers=found["servers"],
+            metadata=metadata,
+            facets=facets_of(metadata.get("facets", {}), chosen),
+            chosen=[(name, value) for name, values in chosen.items() for value in values],
+            titles=TITLES,
+            asked=asked,
+            sorts=_sorts(asked),
+            twin=f"/api/v1/mcp_servers?{query_of(asked)}",
+            next_page=_next_page(asked, metadata.get("next_cursor")),
+            without=lambda name, value: _without(asked, name, value),
+        )
+
+
+def asked_of(visit: Visit) -> dict[str, Any]:
+    """The parameters of the API's list that the address has."""
+    asked = visit.values(*_FILTERS)
+    for name in ("search", "sort", "cursor"):
+        value = visit.value(name).strip()
+        if value:
+            asked[name] = value
+    if asked.get("sort") == "relevance" and "search" not in asked:
+        del asked["sort"]
+    return asked
+
+
+def facets_of(
+    counts: Mapping[str, Mapping[str, int]], chosen: Mapping[str, list[str]]
+) -> list[Facet]:
+    """The facets in the order of the page; what was chosen stays, also where nothing has it."""
+    return [
+        Facet(name, title, tuple(_choices(counts.get(name, {}), chosen.get(name, []))))
+        for name, title in TITLES.items()
+        if counts.get(name) or chosen.get(name)
+    ]
+
+
+def _choices(counts: Mapping[str, int], chosen: list[str]) -> Iterable[Choice]:
+    for value, count in counts.items():
+        yield Choice(value, count, value in chosen)
+    for value in chosen:
+        if value not in counts:
+            yield Choice(value, 0, is_chosen=True)
+
+
+def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
+    return SORTS if "search" in asked else {k: v for k, v in SORTS.items() if k != "relevance"}
+
+
+def _next_page(asked: Mapping[str, Any], cursor: str | None) -> str:
+    return f"/servers?{query_of({**asked, 'cursor': cursor})}" if cursor else ""
+
+
+def _without(asked: Mapping[str, Any], name: str, value: str) -> str:
+    """The address without one filter."""
+    left = {key: values for key, values in asked.items() if key != "cursor"}
+    if name in left:
+        values = left[name] if isinstance(left[name], list) else [left[name]]
+        left[name] = [each for each in values if each != value]
+    query = query_of(left)
+    return f"/servers?{query}" if query else "/servers"

@@ -1,0 +1,70 @@
+"""`/signin` and `/signout`: a token is shown once and stays here.
+
+In the flow: where the desk sends whoever is not known.
+"""
+
+from __future__ import annotations
+
+from thv.apps.dashboard.desk import Desk, see_other, session_cookie
+from thv.apps.dashboard.forms import first
+from thv.apps.dashboard.visits import Visit
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.message import Answer
+from thv.apps.kit.http.problems import ProblemError, Word
+
+_FORGET = (b"clear-site-data", b'"cookies", "storage"')
+_REFUSALS = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
+
+
+class SigningIn:
+    """Coming and going."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def rows(self) -> tuple[Endpoint, ...]:
+        """Its rows."""
+        row = self._desk.row
+        return (
+            row("/signin", self.show, open_=True),
+            row("/signin", self.sign_in, method="POST", open_=True),
+            row("/signout", self.sign_out, method="POST", open_=True),
+        )
+
+    async def show(self, visit: Visit) -> Answer:
+        """The form."""
+        return self._form(visit, own_path(visit.value("next")))
+
+    async def sign_in(self, visit: Visit) -> Answer:
+        """Takes a token that the API knows; the number of the browser is a new one afterwards."""
+        wanted, token = own_path(first(visit.form, "next")), first(visit.form, "token")
+        try:
+            who = await visit.api.signed(token).get("/api/v1/me")
+        except ProblemError as problem:
+            if problem.word not in _REFUSALS:
+                raise
+            return self._form(visit, wanted, problem)
+        await self._desk.sessions.end(visit.number)
+        number = await self._desk.sessions.begin(token, who["user"])
+        return see_other(wanted, session_cookie(visit.request, number))
+
+    async def sign_out(self, visit: Visit) -> Answer:
+        """Forgets the session here and everything of us there."""
+        await self._desk.sessions.end(visit.number)
+        return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
+
+    def _form(self, visit: Visit, wanted: str, problem: ProblemError | None = None) -> Answer:
+        return self._desk.renderer.page(
+            visit,
+            "signin.html",
+            status=problem.status if problem else 200,
+            problem=problem,
+            wanted=wanted,
+            has_ended=visit.value("ended") == "true",
+        )
+
+
+def own_path(text: str) -> str:
+    """The path if it is one of ours, else the overview: nobody is sent elsewhere by a link to us."""
+    is_own = text.startswith("/") and not text.startswith(("//", "/\\", "/signin", "/signout"))
+    return text if is_own and text.isprintable() and "\\" not in text else "/"

@@ -1,0 +1,87 @@
+"""Who is signed in: the token stays here, the browser gets a number.
+
+In the flow: `desk` asks for each page. A number that is known to nobody is a visitor's, which is good for telling their
+forms from those of others and for nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+LONGEST = 8 * 3600.0
+IDLE = 3600.0
+_MOST = 10_000
+"""Sessions of one process; the one that was idle longest ends."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Somebody who is signed in."""
+
+    token: str
+    user: str
+    began: float
+    seen: float
+    """Both in Unix seconds."""
+
+    def has_ended(self, now: float) -> bool:
+        """Whether it is too old, or was left."""
+        return now - self.began > LONGEST or now - self.seen > IDLE
+
+
+class Sessions(Protocol):
+    """Where sessions are kept."""
+
+    async def find(self, number: str, /) -> Session | None:
+        """The session of a number, which is seen now; None where there is none any more."""
+        ...
+
+    async def begin(self, token: str, user: str, /) -> str:
+        """Its number."""
+        ...
+
+    async def end(self, number: str, /) -> None:
+        """There is none afterwards."""
+        ...
+
+
+def new_number() -> str:
+    """A number that nobody guesses."""
+    return secrets.token_urlsafe(32)
+
+
+class MemorySessions:
+    """Those of one process."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._kept: OrderedDict[bytes, Session] = OrderedDict()
+        """By the digest of the number: whoever reads memory learns none that is good."""
+
+    async def find(self, number: str) -> Session | None:
+        key, now = _key(number), self._now()
+        found = self._kept.pop(key, None)
+        if found is None or found.has_ended(now):
+            return None
+        self._kept[key] = msgspec.structs.replace(found, seen=now)
+        return found
+
+    async def begin(self, token: str, user: str) -> str:
+        number, now = new_number(), self._now()
+        self._kept[_key(number)] = Session(token, user, now, now)
+        if len(self._kept) > _MOST:
+            self._kept.popitem(last=False)
+        return number
+
+    async def end(self, number: str) -> None:
+        self._kept.pop(_key(number), None)
+
+
+def _key(number: str) -> bytes:
+    return hashlib.sha256(number.encode()).digest()

@@ -1,0 +1,54 @@
+// What pages do beyond forms and links; each of them works without.
+const root = document.documentElement;
+root.classList.add("script");
+
+const isDark = () => root.dataset.theme
+  ? root.dataset.theme === "dark"
+  : matchMedia("(prefers-color-scheme: dark)").matches;
+
+function prepare(part) {
+  for (const each of part.querySelectorAll("[data-copy], [data-theme-switch]")) each.hidden = false;
+  if (matchMedia("(max-width: 60rem)").matches) {
+    for (const each of part.querySelectorAll("details[data-open-wide]")) each.open = false;
+  }
+}
+
+async function copy(button) {
+  const code = button.parentElement.querySelector("code");
+  const label = button.querySelector("span");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    label.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    label.textContent = "Selected";
+  }
+  setTimeout(() => { label.textContent = "Copy"; }, 2000);
+}
+
+document.addEventListener("click", event => {
+  const button = event.target.closest("button");
+  if (button?.matches("[data-copy]")) copy(button);
+  if (button?.matches("[data-theme-switch]")) {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this page alone */ }
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", event => {
+  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  }
+  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  const field = document.querySelector("[data-search-key]");
+  event.preventDefault();
+  if (field) { field.focus(); field.select(); } else location.assign("/servers");
+});
+
+document.addEventListener("htmx:after:swap", event => prepare(event.target ?? document));
+prepare(document);

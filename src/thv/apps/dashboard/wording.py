@@ -1,0 +1,83 @@
+"""How values are written for people: ages, sizes, and texts that may try to look like something else.
+
+In the flow: filters of the templates.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+"""What is not seen, or changes how what follows is seen; selectors of a picture's variant count, too."""
+_STEPS = ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 60, "d"), (86400 * 730, "mo"))
+_DIVISORS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "mo": 86400 * 30}
+_YEAR = 86400 * 365
+
+
+def visible(text: str) -> str:
+    """The text with everything shown that would not be seen: `⟨U+202E⟩`."""
+    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+def hidden_in(text: str) -> list[str]:
+    """The names of the characters of a text that would not be seen, each once."""
+    found = dict.fromkeys(_HIDDEN.findall(text))
+    return [f"U+{ord(each):04X} {unicodedata.name(each, 'control character')}" for each in found]
+
+
+def age(moment: str | None, now: datetime | None = None) -> str:
+    """How long ago a time of RFC 3339 was, as `kubectl` has it but for blanks; `""` for none."""
+    if not moment:
+        return ""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    seconds = int(((now or datetime.now(UTC)) - then).total_seconds())
+    if seconds < 0:
+        return f"in {_span(-seconds)}"
+    return f"{_span(seconds)} ago" if seconds else "now"
+
+
+def _span(seconds: int) -> str:
+    for limit, unit in _STEPS:
+        if seconds < limit:
+            return f"{seconds // _DIVISORS[unit]} {unit}"
+    return f"{seconds // _YEAR} y"
+
+
+def link(address: object) -> str:
+    """The address if a browser may go there: http or https with a host; else `""`."""
+    if not isinstance(address, str) or _HIDDEN.search(address) or " " in address:
+        return ""
+    try:
+        parts = urlsplit(address)
+        return address if parts.scheme.lower() in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def short_digest(digest: str | None) -> str:
+    """The algorithm and the first characters of a digest."""
+    if not digest:
+        return ""
+    kind, _, rest = digest.rpartition(":")
+    return f"{kind}:{rest[:12]}…" if len(rest) > 12 else digest
+
+
+def number(value: float) -> str:
+    """A number with its thousands apart."""
+    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else f"{value:g}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
