@@ -19,8 +19,10 @@ from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
+from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.http.access_log import AccessLog
+from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.http.server import Meter
@@ -77,7 +79,10 @@ async def _running(
     door = _door(local, settings, figures, callers)
     clients = settings.api.clients
     server = door_of(
-        door.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
+        _front(door, settings, figures, callers),
+        tls=tls,
+        limits=clients.limits,
+        trusted_proxies=clients.trusted_proxies,
     )
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(each) for each in (door.follow(), callers.follow())]
@@ -145,6 +150,18 @@ def _operations(
     if settings.operations is None:
         return nullcontext()
     return told(settings.operations, lambda: True, figures.metrics, tls=tls)
+
+
+def _front(door: Door, settings: Settings, figures: Figures, callers: Callers) -> Responder:
+    """What connections talk to: pages in front of the catalog, one registry as it is."""
+    if settings.only is not None:
+        return door.app
+    return with_pages(
+        door.app,
+        has_sign_in=callers.authorization is not None,
+        hosts=settings.api.hosts,
+        meters=_meters(settings, figures),
+    )
 
 
 def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
