@@ -15,10 +15,13 @@ from tests.apps.registry_api.places import Place, Site
 from tests.stores.models.world import NOW, World, an_entry
 from thv.apps.catalog_api.catalog import Around, Catalog
 from thv.apps.catalog_api.endpoints import ROWS
+from thv.apps.catalog_api.generation_schemas import GENERATION_SHAPES
 from thv.apps.catalog_api.joins import Joins
 from thv.apps.catalog_api.schemas import SHAPES
 from thv.apps.catalog_api.settings import Settings
 from thv.apps.kit.authorization import Advice, Authorization
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.server import HttpServer
 from thv.apps.kit.reviews import Identity
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, Root, many
@@ -93,6 +96,12 @@ class CatalogSite(Site):
         return Guard(self.find, authorization, lambda: True, anonymous_read=anonymous_read)
 
     def client(self, guard: Guard | None = None, **options: Any) -> Client:
+        return Client(self.door(guard, **options))
+
+    def door(
+        self, guard: Guard | None = None, *, more: tuple[Endpoint, ...] = (), **options: Any
+    ) -> HttpServer:
+        """The application; `more` are rows beside those that read."""
         settings = options.pop("settings", Settings())
         aggregate = Aggregate(
             self.every,
@@ -105,8 +114,8 @@ class CatalogSite(Site):
         catalog = Catalog(self, self.standing, self.joins, around, visible)
         if guard is not None:
             options = {"authorize": guard.authorize, **options}
-        root = Root(catalog, ROWS, SHAPES)
-        return Client(many(self, aggregate, Options(**options), lambda: NOW, root))
+        root = Root(catalog, (*ROWS, *more), (*SHAPES, *GENERATION_SHAPES))
+        return many(self, aggregate, Options(**options), lambda: NOW, root)
 
 
 def osv(version: str = "0.1.3", **block: Any) -> Any:

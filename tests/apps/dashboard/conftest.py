@@ -1,0 +1,77 @@
+"""The pages in front of a catalog, in this process: real read models, a real access file, no network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.apps.catalog_api.catalogs import CatalogSite, moment
+from tests.apps.dashboard.browsing import Browser
+from tests.apps.kit.access_files import ADMIN, USER, Written, a_token
+from thv.apps.catalog_api.export import EXPORT_ROWS
+from thv.apps.catalog_api.generation_wiring import on_machine
+from thv.apps.dashboard.door import with_pages
+from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.connection import Responder
+from thv.apps.registry_api.guard import Guard
+from thv.apps.standalone.access import ON_ONE_MACHINE
+from thv.domain.permissions import ways
+
+CATALOG_USER = "toolhive-catalog-user"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[CatalogSite]:
+    """An empty catalog: fill it with `put`."""
+    async with CatalogSite(tmp_path).running() as made:
+        yield made
+
+
+@pytest.fixture
+def browser(site: CatalogSite) -> Browser:
+    """Somebody at a catalog that asks nobody who they are."""
+    return Browser(open_pages(site))
+
+
+def open_pages(site: CatalogSite) -> Responder:
+    """Pages for everybody, as `thv dev` has them."""
+    generation = on_machine(site.resources, None, address=address, clock=moment)
+    return with_pages(site.door(more=(*EXPORT_ROWS, *generation)), has_sign_in=False)
+
+
+def guarded_pages(site: CatalogSite, folder: Path) -> Responder:
+    """Pages for those whom an access file knows.
+
+    Tokens: `admin` of everything; `reader` reads everything; `maker` reads `tools` and makes registries in `production`.
+    """
+    access = Written(
+        folder / "tokens.yaml",
+        a_token("admin", "ada", ADMIN),
+        a_token("reader", "rob", USER),
+        a_token("maker", "mia", f"{CATALOG_USER}@production", f"{USER}@tools"),
+    )
+    authorization = Authorization(access.reviews, ON_ONE_MACHINE, ways=ways)
+    guard = Guard(site.find, authorization, lambda: True)
+    generation = on_machine(site.resources, authorization, address=address, clock=moment)
+    door = site.door(guard, more=(*EXPORT_ROWS, *generation), authorization=authorization)
+    return with_pages(door, has_sign_in=True)
+
+
+def address(namespace: str, name: str) -> str:
+    """Where the API of a registry would be."""
+    return f"http://{name}-api.{namespace}.svc:8080"
+
+
+async def signed_in(pages: Responder, token: str) -> Browser:
+    """Somebody who has shown a token."""
+    browser = Browser(pages)
+    form = (await browser.open("/signin")).form("/signin")
+    await browser.send(form, token=token)
+    return browser
