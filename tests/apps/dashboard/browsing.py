@@ -207,6 +207,8 @@ class _Reader(HTMLParser):
                 self._select[2].append((told.get("value", ""), "selected" in told))
             case "textarea":
                 self._area = (self._of(told), told.get("name", ""), len(self._words))
+            case _:
+                pass
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Such as those of SVG, which have nothing in them."""
@@ -242,18 +244,20 @@ class _Reader(HTMLParser):
             case "title":
                 self._page.title = self._page.title or _joined(self._words[-1:])
             case "select" if self._select is not None:
-                form, name, options = self._select
+                to, name, options = self._select
                 chosen = [value for value, is_set in options if is_set] or [
                     value for value, _ in options[:1]
                 ]
-                if form is not None:
-                    form.fields += [(name, value) for value in chosen]
+                if to is not None:
+                    to.fields += [(name, value) for value in chosen]
                 self._select = None
             case "textarea" if self._area is not None:
-                form, name, since = self._area
-                if form is not None:
-                    form.fields.append((name, "".join(self._words[since:])))
+                to, name, since = self._area
+                if to is not None:
+                    to.fields.append((name, "".join(self._words[since:])))
                 self._area = None
+            case _:
+                pass
 
     def handle_data(self, data: str) -> None:
         self._words.append(data)
