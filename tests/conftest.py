@@ -13,7 +13,12 @@ from tests.requirements import NOT_YET, REQUIREMENTS
 
 __all__ = ["cluster", "control_plane", "namespace", "place", "product"]
 
-_SHARED = {"cluster": "cluster", "product": "cluster", "control_plane": "control plane"}
+_SHARED = {
+    "cluster": "cluster",
+    "product": "cluster",
+    "control_plane": "control plane",
+    "browser": "browser",
+}
 """What takes long to start, and the group of tests that one process runs so that it starts once."""
 _PROVES = "proves"
 # How long an example takes says nothing where machines are busy.
@@ -70,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asked = getattr(item, "fixturenames", ())
         group = next((_SHARED[name] for name in _SHARED if name in asked), None)
         if group is not None:
-            item.add_marker("e2e")  # nothing that is quick starts a cluster
+            item.add_marker("e2e")  # nothing that is quick starts a cluster or a browser
             item.add_marker(pytest.mark.xdist_group(group))
         for requirement in _requirements(item):
             if requirement not in REQUIREMENTS:

@@ -1,0 +1,34 @@
+"""Every page, and the states of it that are looked at.
+
+`test_places` holds the list against the rows of the dashboard: whoever adds a page adds it here, and it is judged.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+BROKEN = "warehouse"
+"""A registry whose source answers nobody."""
+
+
+class Place(NamedTuple):
+    """An address, and what is asked of it."""
+
+    name: str
+    """Of its pictures."""
+    template: str
+    """Of its row; `""` where none answers."""
+    path: str
+    status: int = 200
+    selected: tuple[str, ...] = ()
+    """Servers that were put aside before: `namespace/registry/name`."""
+
+
+PLACES = (
+    Place("overview", "/", "/"),
+    Place("servers", "/servers", "/servers"),
+    Place("servers-found", "/servers", "/servers?search=postgres&tier=Community"),
+    Place("servers-none", "/servers", "/servers?search=qqqq&tier=Official"),
+    Place("signin", "/signin", "/signin?ended=true&next=%2Fservers"),
+    Place("nowhere", "", "/nowhere", 404),
+)

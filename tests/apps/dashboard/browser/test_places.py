@@ -1,0 +1,51 @@
+"""Every page in both schemes and three widths: accessible, as wide as its window, quiet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.apps.dashboard.browser.looking import (
+    HEIGHT,
+    SCHEMES,
+    WIDTHS,
+    ZOOMED,
+    Looking,
+    judge,
+    overflowing,
+)
+from tests.apps.dashboard.browser.places import PLACES, Place
+from thv.apps.dashboard.assets import Assets
+from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.pages import rows
+from thv.apps.dashboard.rendering import Renderer
+from thv.apps.dashboard.sessions import MemorySessions
+from thv.apps.kit.http.message import Answer, Request
+
+
+def test_no_page_is_left_out() -> None:
+    async def nobody(_: Request) -> Answer:
+        raise AssertionError
+
+    desk = Desk(nobody, MemorySessions(), Renderer(Assets()), has_sign_in=True)
+    shown = {row.template for row in rows(desk) if row.method == "GET"}
+    assert shown == {place.template for place in PLACES} - {""}
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_page_is_good_to_look_at(place: Place, looking: Looking, pictures: Path) -> None:
+    page = looking.page()
+    looking.open(page, place.path, place.status)
+    wrong = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            found = [*judge(page), *overflowing(page)]
+            wrong += [f"{scheme} {width}: {each}" for each in found]
+            picture = pictures / f"{place.name}-{width}-{scheme}.png"
+            page.screenshot(path=picture, full_page=True)
+    page.set_viewport_size({"width": ZOOMED, "height": HEIGHT})
+    wrong += [f"{ZOOMED}: {each}" for each in overflowing(page)]
+    assert not wrong, "\n".join(wrong)
