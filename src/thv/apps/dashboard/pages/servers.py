@@ -34,7 +34,8 @@ TITLES = {
     "tags": "Tag",
 }
 _FILTERS = (*TITLES, "category", "tools", "namespace", "signed", "labelSelector")
-SORTS = {"relevance": "Best match", "name": "Name", "-updated": "Updated", "-stars": "Stars"}
+_DEFAULT = ""
+SORTS = {"name": "Name", "-updated": "Updated", "-stars": "Stars"}
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ class Servers:
         )
         metadata = found["metadata"]
         chosen = {name: values for name, values in asked.items() if name in _FILTERS}
-        return self._desk.renderer.page(
+        answer = self._desk.renderer.page(
             visit,
             "servers.html",
             servers=found["servers"],
@@ -92,10 +93,12 @@ class Servers:
             titles=TITLES,
             asked=asked,
             sorts=_sorts(asked),
+            sort=asked.get("sort", _DEFAULT),
             twin=f"/api/v1/mcp_servers?{query_of(asked)}",
             next_page=_next_page(asked, metadata.get("next_cursor")),
             without=lambda name, value: _without(asked, name, value),
         )
+        return answer.with_headers([(b"hx-push-url", _address(asked).encode())])
 
 
 def asked_of(visit: Visit) -> dict[str, Any]:
@@ -105,8 +108,8 @@ def asked_of(visit: Visit) -> dict[str, Any]:
         value = visit.value(name).strip()
         if value:
             asked[name] = value
-    if asked.get("sort") == "relevance" and "search" not in asked:
-        del asked["sort"]
+    if asked.get("sort") == "relevance" or (asked.get("sort") == "name" and "search" not in asked):
+        del asked["sort"]  # what is done unasked
     return asked
 
 
@@ -130,11 +133,14 @@ def _choices(counts: Mapping[str, int], chosen: list[str]) -> Iterable[Choice]:
 
 
 def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
-    return SORTS if "search" in asked else {k: v for k, v in SORTS.items() if k != "relevance"}
+    """The first one is what is done unasked, so that it is not sent along when a search begins or ends."""
+    if "search" in asked:
+        return {_DEFAULT: "Best match", **SORTS}
+    return {_DEFAULT: "Name", **{value: label for value, label in SORTS.items() if value != "name"}}
 
 
 def _next_page(asked: Mapping[str, Any], cursor: str | None) -> str:
-    return f"/servers?{query_of({**asked, 'cursor': cursor})}" if cursor else ""
+    return _address({**asked, "cursor": cursor}) if cursor else ""
 
 
 def _without(asked: Mapping[str, Any], name: str, value: str) -> str:
@@ -143,5 +149,9 @@ def _without(asked: Mapping[str, Any], name: str, value: str) -> str:
     if name in left:
         values = left[name] if isinstance(left[name], list) else [left[name]]
         left[name] = [each for each in values if each != value]
-    query = query_of(left)
+    return _address(left)
+
+
+def _address(asked: Mapping[str, Any]) -> str:
+    query = query_of(asked)
     return f"/servers?{query}" if query else "/servers"
