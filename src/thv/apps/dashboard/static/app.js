@@ -6,10 +6,15 @@ const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark"
   : matchMedia("(prefers-color-scheme: dark)").matches;
 
+const left = new Map();
+let focused = "";
+
 function prepare(part) {
   for (const each of part.querySelectorAll("[data-copy], [data-theme-switch]")) each.hidden = false;
-  if (matchMedia("(max-width: 60rem)").matches) {
-    for (const each of part.querySelectorAll("details[data-open-wide]")) each.open = false;
+  const isNarrow = matchMedia("(max-width: 60rem)").matches;
+  for (const each of part.querySelectorAll("details[data-open-wide], details[id]")) {
+    const isOpen = left.get(each.id) ?? (each.open && !(isNarrow && "openWide" in each.dataset));
+    if (each.open !== isOpen) each.open = isOpen;
   }
 }
 
@@ -50,5 +55,13 @@ document.addEventListener("keydown", event => {
   if (field) { field.focus(); field.select(); } else location.assign("/servers");
 });
 
-document.addEventListener("htmx:after:swap", event => prepare(event.target ?? document));
+// What is put in place of something leaves open what was open, and the focus where it was.
+document.addEventListener("htmx:before:swap", () => {
+  for (const each of document.querySelectorAll("details[id]")) left.set(each.id, each.open);
+  focused = document.activeElement?.id;
+});
+document.addEventListener("htmx:after:swap", event => {
+  prepare(event.target ?? document);
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+});
 prepare(document);
