@@ -17,7 +17,7 @@ _SHARED = {
     "cluster": "cluster",
     "product": "cluster",
     "control_plane": "control plane",
-    "browser": "browser",
+    "chromium": "chromium",
 }
 """What takes long to start, and the group of tests that one process runs so that it starts once."""
 _PROVES = "proves"

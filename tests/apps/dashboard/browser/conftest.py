@@ -17,16 +17,16 @@ from tests.apps.dashboard.browser.looking import Looking
 from tests.apps.dashboard.browser.places import BROKEN
 from tests.apps.standalone.process import Process, run
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
+def chromium() -> Iterator[Browser]:
+    if not PROGRAM:
         pytest.skip("chromium is not installed (Debian, Ubuntu: apt-get install chromium)")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        started = playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
         yield started
         started.close()
 
@@ -52,9 +52,9 @@ def _fails(process: Process) -> bool:
 
 
 @pytest.fixture
-def looking(browser: Browser, service: Process) -> Iterator[Looking]:
+def looking(chromium: Browser, service: Process) -> Iterator[Looking]:
     """Pages of the open service; what they do that they must not fails the test."""
-    looking = Looking(browser, f"http://127.0.0.1:{service.port}")
+    looking = Looking(chromium, f"http://127.0.0.1:{service.port}")
     yield looking
     noted = looking.end()
     assert not noted, "\n".join(noted)

@@ -1,0 +1,66 @@
+"""Everything without a mouse, and the focus is seen at every step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.apps.dashboard.browser.looking import Focus, Looking, focused
+
+MOST = 150
+"""Times that one presses Tab before one gives up."""
+
+
+def tab_to(page: Page, wanted: Callable[[Focus], bool]) -> Focus:
+    """Goes on until the focus is on something; whatever had it on the way must have been seen to have it."""
+    passed = []
+    for _ in range(MOST):
+        page.keyboard.press("Tab")
+        now = focused(page)
+        assert now.tag == "body" or now.is_seen, f"nobody sees that the focus is on {now}"
+        if wanted(now):
+            return now
+        passed.append(now.text[:40])
+    raise AssertionError(f"not reached by Tab: {passed}")
+
+
+def says(words: str) -> Callable[[Focus], bool]:
+    return lambda focus: words in focus.text
+
+
+def test_first_of_all_one_can_skip_to_the_content(looking: Looking) -> None:
+    page = looking.page()
+    looking.open(page, "/servers")
+    page.keyboard.press("Tab")
+    first = focused(page)
+    assert (first.text, first.is_seen) == ("Skip to the content", True)
+    page.keyboard.press("Enter")
+    tab_to(page, lambda focus: focus.id == "q")
+
+
+def test_a_slash_leads_to_the_search(looking: Looking) -> None:
+    page = looking.page()
+    looking.open(page, "/servers?search=postgres")
+    page.keyboard.press("/")
+    box = page.get_by_role("searchbox")
+    expect(box).to_be_focused()
+    page.keyboard.type("a/b")
+    expect(box).to_have_value("a/b")
+    looking.open(page, "/signin")
+    page.get_by_role("textbox").blur()
+    page.keyboard.press("/")
+    expect(page).to_have_url(re.compile("/servers$"))
+
+
+def test_the_focus_stays_on_the_filter_that_was_set(looking: Looking) -> None:
+    page = looking.page(width=360)
+    looking.open(page, "/servers")
+    tab_to(page, lambda focus: focus.tag == "summary" and "Filters" in focus.text)
+    page.keyboard.press("Enter")
+    tab_to(page, lambda focus: focus.id == "tier-Official")
+    page.keyboard.press("Space")
+    expect(page).to_have_url(re.compile(r"/servers\?tier=Official$"))
+    expect(page.locator("#tier-Official")).to_be_focused()
+    assert focused(page).is_seen
