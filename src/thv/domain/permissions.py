@@ -74,9 +74,10 @@ BREAK_GLASS = _decision("Let a server in without its gates, for a while.", "brea
 WAIVE = _decision("Waive a gate.", "policy")
 SET_POLICY = _decision("Set trust level, policy and enforcement.", "policy", "update")
 AUDIT = _decision("Read the audit trail.", "audit", "get")
-MAKE_REGISTRY = Permission(act="Generate a registry.", verb="create")
+MAKE_REGISTRY = Permission(act="Make a registry, or generate one.", verb="create")
 CHANGE_REGISTRY = Permission(
-    act="Complete a registry that is generated, and generate it anew.", verb="update"
+    act="Suspend and resume a registry; complete one that is generated, and generate it anew.",
+    verb="update",
 )
 MAKE_CONTENT = Permission(
     act="Generate the content of a registry.", verb="create", resource="configmaps", group=""

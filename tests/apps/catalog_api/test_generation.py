@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.apps.catalog_api.machine import (
     DIGEST,
     Machine,
     document,
-    machine_in,
     osv,
     request,
     wanted,
@@ -30,12 +28,6 @@ pytestmark = [pytest.mark.flows, pytest.mark.xdist_group("catalog-machine")]
 
 MADE = "/api/v1/registries/production"
 RENDER = f"{MADE}/render"
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with machine_in(tmp_path_factory.mktemp("machine")) as running:
-        yield running
 
 
 def shaped(body: Any, shape: type[Any]) -> None:

@@ -14,10 +14,15 @@ from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.generation_candidates import resolved
 from thv.apps.catalog_api.generation_problems import told
 from thv.apps.catalog_api.generation_ready import until_ready
-from thv.apps.catalog_api.generation_writers import Writers, require_known
+from thv.apps.catalog_api.generation_writers import (
+    Writers,
+    access_of,
+    require_known,
+    require_writable,
+)
 from thv.apps.kit.authorization import Authorization, Known
 from thv.apps.kit.http.body import read_value
-from thv.apps.kit.http.dispatch import Access, check_labels
+from thv.apps.kit.http.dispatch import check_labels
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.idempotency import Idempotency
 from thv.apps.kit.http.message import NO_STORE, Answer, Header, json_answer
@@ -63,7 +68,7 @@ class Generations:
 
     async def render(self, call: Call) -> Answer:
         """The manifests, and nothing is written."""
-        self._require_writable()
+        require_writable(read_only=self._read_only)
         made = await self._generation(call, await self._body(call))
         if call.offer.type == YAML_TYPE:
             return _file(documents(made.manifests).encode(), YAML_TYPE)
@@ -78,9 +83,9 @@ class Generations:
 
     async def create(self, call: Call) -> Answer:
         """The registry, made with the rights of the caller."""
-        self._require_writable()
+        require_writable(read_only=self._read_only)
         authorization = require_known(self._authorization)
-        caller = await authorization.caller(call.request, _access(call))
+        caller = await authorization.caller(call.request, access_of(call))
         body = await self._body(call)
 
         async def make() -> Answer:
@@ -106,9 +111,9 @@ class Generations:
 
     async def replace(self, call: Call) -> Answer:
         """The registry as the request says now."""
-        self._require_writable()
+        require_writable(read_only=self._read_only)
         authorization = require_known(self._authorization)
-        caller = await authorization.caller(call.request, _access(call))
+        caller = await authorization.caller(call.request, access_of(call))
         body = await self._body(call)
         made = await self._generation(call, body, registry=call.names["registry"])
         await self._require(caller, made, CHANGE_TOOL_CONFIG)
@@ -122,14 +127,6 @@ class Generations:
             return await self._written(call, store, made, written, status=200)
 
     # ------------------------------------------------------------ steps
-
-    def _require_writable(self) -> None:
-        if self._read_only:
-            raise ProblemError(
-                Word.READ_ONLY,
-                "This server was started with --read-only.",
-                hint="Send it to the one that synchronizes.",
-            )
 
     async def _body(self, call: Call) -> JsonObject:
         check_labels(call.names)
@@ -151,7 +148,7 @@ class Generations:
         """Lists show what may be listed; of what is taken over, each registry must be one that may be read."""
         if self._authorization is None or b"authorization" not in call.request.headers:
             return
-        caller = await self._authorization.caller(call.request, _access(call))
+        caller = await self._authorization.caller(call.request, access_of(call))
         catalog = catalog_of(call)
         for path in dict.fromkeys(each.origin.path for each in candidates):
             namespace, _, name = path.partition("/")
@@ -212,14 +209,6 @@ class Generations:
         if "images" in include:
             body["images"] = made.images
         return {**body, "warnings": list(map(_warning, warnings)), "dry_run": False}
-
-
-def _access(call: Call) -> Access:
-    """What the dispatcher has asked, to learn once more who it was."""
-    names, endpoint = call.names, call.endpoint
-    return Access(
-        names["namespace"], names.get("registry", ""), endpoint.needs, forwards=endpoint.forwards
-    )
 
 
 def _warning(error: FieldError) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Generation on a cluster, with everything it needs: callers write with their own tokens.
+"""What writes registries on a cluster, with everything it needs: callers write with their own tokens.
 
 In the flow: a process that serves the catalog of a cluster adds these rows to it.
 """
@@ -13,6 +13,8 @@ import msgspec
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.catalog_api.manifest_rows import manifest_rows
+from thv.apps.catalog_api.manifests import Manifests
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.clients.kube.config import Access, connect
@@ -35,7 +37,8 @@ def on_cluster(
 
     writers = OfCluster(connected)
     generations = Generations(authorization, writers, address=in_cluster, clock=clock)
-    return generation_rows(generations)
+    manifests = Manifests(authorization, writers, address=in_cluster)
+    return (*generation_rows(generations), *manifest_rows(manifests))
 
 
 def in_cluster(namespace: str, name: str) -> str:

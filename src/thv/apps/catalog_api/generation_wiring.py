@@ -1,4 +1,4 @@
-"""Generation on one machine, with everything it needs.
+"""What writes registries on one machine, with everything it needs.
 
 In the flow: a process that serves the catalog adds these rows to it.
 """
@@ -11,6 +11,8 @@ from datetime import datetime
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import Acting, OfMachine
+from thv.apps.catalog_api.manifest_rows import manifest_rows
+from thv.apps.catalog_api.manifests import Manifests
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.endpoints import Endpoint
 
@@ -31,4 +33,5 @@ def on_machine(
     generations = Generations(
         authorization, writers, address=address, clock=clock, read_only=read_only
     )
-    return generation_rows(generations)
+    manifests = Manifests(authorization, writers, address=address, read_only=read_only)
+    return (*generation_rows(generations), *manifest_rows(manifests))

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from thv.apps.kit.authorization import Authorization, Known
 from thv.apps.kit.http.bearer import bearer_token
+from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.access import Caller
@@ -71,4 +72,22 @@ def require_known(authorization: Authorization | None) -> Authorization:
         Word.FORBIDDEN,
         "This server does not ask who anybody is, so nobody may write: it renders manifests alone.",
         hint="Start it with --token-file, or apply what .../render answers.",
+    )
+
+
+def require_writable(*, read_only: bool) -> None:
+    """Raises READ_ONLY where the process writes nothing."""
+    if read_only:
+        raise ProblemError(
+            Word.READ_ONLY,
+            "This server was started with --read-only.",
+            hint="Send it to the one that synchronizes.",
+        )
+
+
+def access_of(call: Call) -> Access:
+    """What the dispatcher has asked, to learn once more who it was."""
+    names, endpoint = call.names, call.endpoint
+    return Access(
+        names["namespace"], names.get("registry", ""), endpoint.needs, forwards=endpoint.forwards
     )

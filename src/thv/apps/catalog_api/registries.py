@@ -98,6 +98,7 @@ def described(served: Served) -> JsonObject:
         "enforce_servers": spec.enforce_servers,
         "phase": (status.phase or Phase.PENDING).value,
         "ready": is_ready(registry),
+        "suspended": not spec.sync_policy.enabled,
         "server_count": status.server_count,
         "managed_by": registry.labels.get(MANAGED_BY),
         "created_at": registry.created_at or None,

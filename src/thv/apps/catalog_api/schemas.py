@@ -41,6 +41,7 @@ class DescribedRegistry(msgspec.Struct, omit_defaults=True):
     enforce_servers: bool
     phase: str
     ready: bool
+    suspended: bool
     server_count: int
     managed_by: str | None
     created_at: str | None
@@ -319,6 +320,7 @@ class ServerCounts(msgspec.Struct):
     removed: int
     filtered: int
     invalid: int
+    lossy: int
     conversion_ratio: float
 
 
