@@ -98,6 +98,10 @@ class Browser:
             return await self.open(urljoin(action, page.headers["location"]))
         return page
 
+    async def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Page:
+        """Whatever else a client could send."""
+        return await self._ask(method, target, body, headers)
+
     async def _ask(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Page:
         path, _, query = target.partition("#")[0].partition("?")
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -151,7 +155,7 @@ async def _page(address: str, reply: Reply) -> Page:
         status=reply.status,
         headers=headers,
         set_cookies=[v.decode() for name, v in reply.headers if name == b"set-cookie"],
-        html=raw.decode(),
+        html=raw.decode(errors="replace"),
     )
     if "html" in headers.get("content-type", ""):
         _Reader(page).feed(page.html)

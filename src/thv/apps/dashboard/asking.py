@@ -73,6 +73,14 @@ class Api:
         content = await _whole(await self._ask(made))
         return _decode(content) if content else None
 
+    async def written(
+        self, path: str, body: Mapping[str, Any], /, accept: str, **query: Any
+    ) -> bytes:
+        """What the API answers to a POST that wants something else than JSON, as it is."""
+        content = msgspec.json.encode(body)
+        made = self._made("POST", path, query_of(query), accept=accept, body=content)
+        return await _whole(await self._ask(made))
+
     def _made(
         self, method: str, path: str, query: str, *, accept: str = "", body: bytes | None = None
     ) -> Request:

@@ -93,6 +93,7 @@ class Desk:
             number=number or new_number(),
             user=session.user if session else "",
             has_sign_in=self._has_sign_in,
+            can_sign_in=self._has_sign_in,
             selection=selected(cookies.get(SELECTION, "")),
         )
 

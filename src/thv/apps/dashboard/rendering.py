@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from thv.apps.dashboard import wording
 from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.forgery import FIELD, form_token
+from thv.apps.dashboard.selection import anchor
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.message import Answer, Header
 
@@ -52,9 +53,11 @@ class Renderer:
             digest=wording.short_digest,
             number=wording.number,
             hidden=wording.hidden_in,
+            anchor=anchor,
+            exact=_exact,
         )
         environment.globals["plural"] = wording.plural
-        for shared in ("bits", "cards"):
+        for shared in ("bits", "cards", "fields"):
             environment.globals[shared] = environment.get_template(f"parts/{shared}.html").module
         self._environment = environment
 
@@ -83,6 +86,11 @@ def _headers() -> tuple[Header, ...]:
 def _hidden_field(visit: Visit) -> Markup:
     value = form_token(visit.number)
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, value)
+
+
+def _exact(value: Any) -> Markup:
+    """A text that a form sends back, to the character; escaped as all are."""
+    return escape(value)
 
 
 def _finalized(value: Any) -> Any:

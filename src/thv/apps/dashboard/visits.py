@@ -27,6 +27,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Who is signed in, `""` for nobody."""
     has_sign_in: bool = False
     """Whether anybody is asked who they are."""
+    can_sign_in: bool = False
+    """Whether there is a way to sign in."""
     form: Form = {}  # msgspec makes a new one for each
     selection: tuple[str, ...] = ()
     """Servers that were put aside for a registry of one's own: `namespace/registry/name`."""

@@ -29,6 +29,8 @@ PLACES = (
     Place("servers", "/servers", "/servers"),
     Place("servers-found", "/servers", "/servers?search=postgres&tier=Community"),
     Place("servers-none", "/servers", "/servers?search=qqqq&tier=Official"),
+    Place("generate-first", "/generate", "/generate"),
+    Place("generate", "/generate", "/generate", selected=("default/essentials/github",)),
     Place("signin", "/signin", "/signin?ended=true&next=%2Fservers"),
     Place("nowhere", "", "/nowhere", 404),
 )

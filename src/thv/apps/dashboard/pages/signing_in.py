@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk, see_other, session_cookie
 from thv.apps.dashboard.forms import first
+from thv.apps.dashboard.places import own_path
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
@@ -62,9 +63,3 @@ class SigningIn:
             wanted=wanted,
             has_ended=visit.value("ended") == "true",
         )
-
-
-def own_path(text: str) -> str:
-    """The path if it is one of ours, else the overview: nobody is sent elsewhere by a link to us."""
-    is_own = text.startswith("/") and not text.startswith(("//", "/\\", "/signin", "/signout"))
-    return text if is_own and text.isprintable() and "\\" not in text else "/"
