@@ -15,6 +15,8 @@ from thv.apps.kit.http.message import Reply, Request, new_request_id
 
 HOST = "catalog.test"
 _VOID = frozenset({"input", "link", "meta", "br", "hr", "img", "use", "path", "circle", "rect"})
+_ASIDE = frozenset({"p", "li", "dt", "dd", "td", "th", "h1", "h2", "h3", "h4", "div", "summary"})
+"""What stands apart from what follows it."""
 _BLANKS = re.compile(r"\s+")
 
 
@@ -45,8 +47,9 @@ class Page(msgspec.Struct, kw_only=True):
     forms: list[Form] = []
 
     def place(self, label: str) -> str:
-        """Where the first link with these words in it leads."""
-        found = [place for words, place in self.links if label in words]
+        """Where the link with these words leads, else the first that has them among others."""
+        found = [place for words, place in self.links if label == words]
+        found += [place for words, place in self.links if label in words]
         assert found, f"no link says {label!r}: {[words for words, _ in self.links]}"
         return found[0]
 
@@ -234,6 +237,8 @@ class _Reader(HTMLParser):
             return
         assert self._open[-1:] == [tag], f"</{tag}> closes {self._open[-3:]}"
         self._open.pop()
+        if tag in _ASIDE:
+            self._words.append(" ")
         match tag:
             case "form":
                 self._form = None

@@ -57,7 +57,7 @@ class Renderer:
             exact=_exact,
         )
         environment.globals["plural"] = wording.plural
-        for shared in ("bits", "cards", "fields"):
+        for shared in ("bits", "cards", "fields", "tables"):
             environment.globals[shared] = environment.get_template(f"parts/{shared}.html").module
         self._environment = environment
 

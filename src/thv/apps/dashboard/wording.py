@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
 from urllib.parse import urlsplit
 
 _HIDDEN = re.compile(
@@ -29,6 +32,28 @@ def hidden_in(text: str) -> list[str]:
     """The names of the characters of a text that would not be seen, each once."""
     found = dict.fromkeys(_HIDDEN.findall(text))
     return [f"U+{ord(each):04X} {unicodedata.name(each, 'control character')}" for each in found]
+
+
+def hidden_places(value: Any, most: int = 50) -> list[tuple[str, list[str]]]:
+    """Where in a document there are such characters, as JSON pointers, and which; no more than `most`."""
+    return list(islice(_hidden_places(value, ""), most))
+
+
+def _hidden_places(value: Any, place: str) -> Iterator[tuple[str, list[str]]]:
+    match value:
+        case str():
+            found = [] if value.isascii() and value.isprintable() else hidden_in(value)
+            if found:
+                yield place, found
+        case dict():
+            for key, each in value.items():
+                yield from _hidden_places(key, f"{place}/{key} (name)")
+                yield from _hidden_places(each, f"{place}/{key}")
+        case list():
+            for number, each in enumerate(value):
+                yield from _hidden_places(each, f"{place}/{number}")
+        case _:
+            return
 
 
 def age(moment: str | None, now: datetime | None = None) -> str:

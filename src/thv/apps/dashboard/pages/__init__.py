@@ -6,14 +6,17 @@ In the flow: `door` makes routes of them.
 from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.pages.categories import Categories
 from thv.apps.dashboard.pages.generate import Generate
 from thv.apps.dashboard.pages.overview import Overview
+from thv.apps.dashboard.pages.server import Server
 from thv.apps.dashboard.pages.servers import Servers
 from thv.apps.dashboard.pages.signing_in import SigningIn
+from thv.apps.dashboard.pages.tools import Tools
 from thv.apps.kit.http.endpoints import Endpoint
 
 
 def rows(desk: Desk) -> tuple[Endpoint, ...]:
     """All of them."""
-    pages = (Overview, Servers, Generate, SigningIn)
+    pages = (Overview, Servers, Server, Tools, Categories, Generate, SigningIn)
     return tuple(row for page in pages for row in page(desk).rows())

@@ -96,9 +96,9 @@ class Servers:
             sort=asked.get("sort", _DEFAULT),
             twin=f"/api/v1/mcp_servers?{query_of(asked)}",
             next_page=_next_page(asked, metadata.get("next_cursor")),
-            without=lambda name, value: _without(asked, name, value),
+            without=lambda name, value: address_without("/servers", asked, name, value),
         )
-        return answer.with_headers([(b"hx-push-url", _address(asked).encode())])
+        return answer.with_headers([(b"hx-push-url", address_of("/servers", asked).encode())])
 
 
 def asked_of(visit: Visit) -> dict[str, Any]:
@@ -140,18 +140,19 @@ def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _next_page(asked: Mapping[str, Any], cursor: str | None) -> str:
-    return _address({**asked, "cursor": cursor}) if cursor else ""
+    return address_of("/servers", {**asked, "cursor": cursor}) if cursor else ""
 
 
-def _without(asked: Mapping[str, Any], name: str, value: str) -> str:
-    """The address without one filter."""
+def address_without(page: str, asked: Mapping[str, Any], name: str, value: str) -> str:
+    """The address of a list without one filter."""
     left = {key: values for key, values in asked.items() if key != "cursor"}
     if name in left:
         values = left[name] if isinstance(left[name], list) else [left[name]]
         left[name] = [each for each in values if each != value]
-    return _address(left)
+    return address_of(page, left)
 
 
-def _address(asked: Mapping[str, Any]) -> str:
+def address_of(page: str, asked: Mapping[str, Any]) -> str:
+    """The address of a list with these parameters."""
     query = query_of(asked)
-    return f"/servers?{query}" if query else "/servers"
+    return f"{page}?{query}" if query else page

@@ -1,0 +1,185 @@
+"""What a server may reach, in plain words; pure.
+
+In the flow: from the permissions of an entry, which a stranger wrote, to the page of a server. A field of another type
+than it should be counts as absent; what has no words of its own is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+Members: TypeAlias = Mapping[str, Any]
+
+_KNOWN = ("network", "read", "write", "privileged", "name")
+_MOST = 50
+"""Hosts or paths that are shown."""
+_PORTS = {80: "HTTP", 443: "HTTPS", 22: "SSH", 25: "SMTP", 53: "DNS", 587: "SMTP"}
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One thing that a server may or may not do."""
+
+    tone: str
+    """`good`, `calm`, `warn` or `bad`."""
+    icon: str
+    title: str
+    meaning: str
+    items: tuple[str, ...] = ()
+    more: int = 0
+    """Items that are not shown."""
+
+
+def statements(server: Members) -> list[Statement]:
+    """Everything that a person should know of where a server reaches, the network first."""
+    permissions = server.get("permissions")
+    declared = permissions if isinstance(permissions, dict) else {}
+    url = server.get("url")
+    if isinstance(url, str):
+        return [_elsewhere(url), *(_declared(declared) if declared else ())]
+    return list(_declared(declared)) if declared else [_NOTHING]
+
+
+_NOTHING = Statement(
+    "warn",
+    "problem",
+    "Nothing is declared",
+    "The entry does not say which hosts or files the server needs. It may reach whatever it is let where it runs: give it "
+    "as little as it works with.",
+)
+
+
+def _elsewhere(url: str) -> Statement:
+    try:
+        host = urlsplit(url).hostname or url
+    except ValueError:
+        host = url
+    return Statement(
+        "warn",
+        "globe",
+        "Runs somewhere else",
+        "Nothing is installed here. What a client sends to its tools goes to this host, and what happens with it there "
+        "cannot be limited from here.",
+        (host,),
+    )
+
+
+def _declared(permissions: Members) -> Iterator[Statement]:
+    network = _members(permissions.get("network"))
+    yield from _outbound(_members(network.get("outbound")))
+    yield from _inbound(_members(network.get("inbound")))
+    yield from _files(_texts(permissions.get("read")), _texts(permissions.get("write")))
+    if permissions.get("privileged") is True:
+        yield Statement(
+            "bad",
+            "problem",
+            "Asks to be privileged",
+            "A privileged container can do on its machine whatever the machine's administrator can. Nothing here grants it.",
+        )
+    others = sorted(key for key, value in permissions.items() if key not in _KNOWN and value)
+    if others:
+        yield Statement(
+            "warn",
+            "hint",
+            "Asks for more that has no words here",
+            "Look at the raw entry for what these mean.",
+            tuple(others[:_MOST]),
+            max(0, len(others) - _MOST),
+        )
+
+
+def _outbound(outbound: Members) -> Iterator[Statement]:
+    hosts, ports = _texts(outbound.get("allow_host")), _ports(outbound.get("allow_port"))
+    on_ports = f" on {_joined(ports)}" if ports else ""
+    if outbound.get("insecure_allow_all") is True:
+        yield Statement(
+            "warn",
+            "globe",
+            "May reach any host",
+            f"It may connect to everything on the internet and, where it runs, in your network{_declares(ports)}. What it is "
+            "given to work with can be sent anywhere.",
+        )
+    elif hosts:
+        yield Statement(
+            "calm",
+            "globe",
+            f"May reach {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
+            "What it is given to work with can be sent there. A name that begins with a dot stands for every host below it.",
+            tuple(hosts[:_MOST]),
+            max(0, len(hosts) - _MOST),
+        )
+    elif ports:
+        yield Statement(
+            "warn",
+            "globe",
+            f"May reach any host{on_ports}",
+            "Ports are limited, hosts are not: what it is given to work with can be sent anywhere.",
+        )
+    else:
+        yield Statement(
+            "good", "ok", "No network", "It declares no host that it connects to, so it needs none."
+        )
+
+
+def _declares(ports: list[str]) -> str:
+    return f"; it names {_joined(ports)}" if ports else ""
+
+
+def _inbound(inbound: Members) -> Iterator[Statement]:
+    hosts = _texts(inbound.get("allow_host"))
+    if hosts:
+        yield Statement(
+            "calm",
+            "globe",
+            "Takes connections of these hosts",
+            "Others are refused.",
+            tuple(hosts[:_MOST]),
+            max(0, len(hosts) - _MOST),
+        )
+
+
+def _files(read: list[str], write: list[str]) -> Iterator[Statement]:
+    if write:
+        yield Statement(
+            "warn",
+            "folder",
+            "Writes files",
+            "It may change and delete what is there. Mount nothing there that must stay as it is.",
+            tuple(write[:_MOST]),
+            max(0, len(write) - _MOST),
+        )
+    only_read = [path for path in read if path not in write]
+    if only_read:
+        yield Statement(
+            "calm",
+            "folder",
+            "Reads files",
+            "It sees what is there and changes nothing. With a network, it may send it.",
+            tuple(only_read[:_MOST]),
+            max(0, len(only_read) - _MOST),
+        )
+    if not (read or write):
+        yield Statement("good", "ok", "No files", "It asks for no path of the machine it runs on.")
+
+
+# Entries come from strangers: a field of another type is an absent one ---------------------------------------
+
+
+def _members(value: Any) -> Members:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _ports(value: Any) -> list[str]:
+    numbers = [each for each in value if type(each) is int] if isinstance(value, list) else []
+    return [f"port {each}{f' ({_PORTS[each]})' if each in _PORTS else ''}" for each in numbers[:8]]
+
+
+def _joined(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
