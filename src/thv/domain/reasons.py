@@ -176,7 +176,10 @@ REASONS: tuple[Reason, ...] = (
         (
             "AddressDenied",
             "The source has a private address, or speaks plain http, and nobody opened it.",
-            "Open it for the operator by `settings.allow` (`THV_ALLOW`), as host:port.",
+            (
+                "Open it, if you trust it: `settings.allow` of the operator (`THV_ALLOW`), as host:port; on one machine "
+                "`thv config set allow HOST:PORT`."
+            ),
         ),
         (
             "HostNotAllowed",
@@ -186,7 +189,7 @@ REASONS: tuple[Reason, ...] = (
         (
             "SecretNotFound",
             "There is no such Secret in the namespace, or it lacks the key.",
-            "Create it; it is looked for every minute.",
+            "Create it, on one machine by `thv secret create NAME --from-stdin`; it is looked for every minute.",
         ),
         (
             "SecretForbidden",

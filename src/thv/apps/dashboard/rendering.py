@@ -55,6 +55,8 @@ class Renderer:
             hidden=wording.hidden_in,
             anchor=anchor,
             exact=_exact,
+            pieces=wording.pieces,
+            sentence=wording.sentence,
         )
         environment.globals["plural"] = wording.plural
         for shared in ("bits", "cards", "fields", "tables"):

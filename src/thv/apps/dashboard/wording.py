@@ -106,3 +106,14 @@ def number(value: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """A count with its noun."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """Parts of a text in which backticks set apart what is typed, each with whether it is that."""
+    parts = text.split("`")
+    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its head, unless it begins with an address or a name in quotes."""
+    return text if text.startswith(("http", "/")) else text[:1].upper() + text[1:]

@@ -6,9 +6,14 @@ In the flow: `door` makes routes of them.
 from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.pages.access import Access
 from thv.apps.dashboard.pages.categories import Categories
+from thv.apps.dashboard.pages.deployments import Deployments
 from thv.apps.dashboard.pages.generate import Generate
+from thv.apps.dashboard.pages.new_registry import NewRegistry
 from thv.apps.dashboard.pages.overview import Overview
+from thv.apps.dashboard.pages.registries import Registries
+from thv.apps.dashboard.pages.registry import OneRegistry
 from thv.apps.dashboard.pages.server import Server
 from thv.apps.dashboard.pages.servers import Servers
 from thv.apps.dashboard.pages.signing_in import SigningIn
@@ -18,5 +23,18 @@ from thv.apps.kit.http.endpoints import Endpoint
 
 def rows(desk: Desk) -> tuple[Endpoint, ...]:
     """All of them."""
-    pages = (Overview, Servers, Server, Tools, Categories, Generate, SigningIn)
+    pages = (
+        Overview,
+        Servers,
+        Server,
+        Tools,
+        Categories,
+        Registries,
+        NewRegistry,
+        OneRegistry,
+        Deployments,
+        Generate,
+        Access,
+        SigningIn,
+    )
     return tuple(row for page in pages for row in page(desk).rows())

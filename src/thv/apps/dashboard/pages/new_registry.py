@@ -1,0 +1,166 @@
+"""`/registries/new`: a registry, described step by step; nothing is kept here between the steps.
+
+In the flow: the form carries what was typed along, the API says what is wrong with it. Whoever may apply it does so here;
+everybody else takes the manifest home.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from thv.apps.dashboard import drafts
+from thv.apps.dashboard.asking import path, query_of
+from thv.apps.dashboard.desk import Desk, see_other
+from thv.apps.dashboard.drafts import STEPS, Values
+from thv.apps.dashboard.forms import first
+from thv.apps.dashboard.rights import REGISTRIES, may, who
+from thv.apps.dashboard.visits import Visit
+from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.message import NO_STORE, Answer
+from thv.apps.kit.http.problems import ProblemError, Word
+
+REVIEW = len(STEPS) - 1
+_PLACE = "/registries/new"
+_PATIENCE = 10
+Wrong: TypeAlias = dict[str, list[str]]
+"""What is said of each field."""
+_SAID_AT_FIELDS = (Word.INVALID_REQUEST, Word.REGISTRY_EXISTS)
+
+
+class NewRegistry:
+    """The form."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def rows(self) -> tuple[Endpoint, ...]:
+        """Its rows."""
+        return (
+            self._desk.row(_PLACE, self.show),
+            self._desk.row(_PLACE, self.go_on, method="POST"),
+        )
+
+    async def show(self, visit: Visit) -> Answer:
+        """The first step."""
+        me = await who(visit)
+        spaces = me.spaces("create") or me.spaces("get")
+        namespace = visit.value("namespace") or (spaces[0] if len(spaces) == 1 else "")
+        values = {**drafts.DEFAULTS, "namespace": namespace}
+        return await self._page(visit, 0, values)
+
+    async def go_on(self, visit: Visit) -> Answer:
+        """Where the button leads, unless something is wrong before it."""
+        values = drafts.values_of(visit.form)
+        here, wanted = _number(first(visit.form, "step")), first(visit.form, "to")
+        if wanted == "yaml" or visit.is_fragment:
+            return await self._page(visit, here, values)
+        if wanted == "download":
+            return _file(values)
+        to = REVIEW if wanted == "apply" else _number(wanted)
+        if to < here:
+            return await self._page(visit, to, values)
+        errors, problem = await _errors(visit, values, reviewing=to == REVIEW)
+        if errors or problem:
+            step = min(drafts.step_of(errors), to) if errors else here
+            if step < to or problem:
+                return await self._page(visit, step, values, errors, problem)
+            errors = {}
+        if wanted == "apply":
+            return await self._applied(visit, values)
+        return await self._page(visit, to, values)
+
+    async def _applied(self, visit: Visit, values: Values) -> Answer:
+        place = path("/api/v1/namespaces/{}/registries", values["namespace"])
+        try:
+            await visit.api.post(place, drafts.manifest_of(values), wait=_PATIENCE)
+        except ProblemError as problem:
+            errors = _at_fields(problem)
+            step = drafts.step_of(errors) if errors else REVIEW
+            return await self._page(visit, step, values, errors, problem)
+        made = path("/registries/{}/{}", values["namespace"], values["name"])
+        return see_other(f"{made}?{query_of({'done': 'made'})}")
+
+    async def _page(
+        self,
+        visit: Visit,
+        step: int,
+        values: Values,
+        errors: Wrong | None = None,
+        problem: ProblemError | None = None,
+    ) -> Answer:
+        me = await who(visit)
+        namespace = values.get("namespace", "")
+        may_apply = step == REVIEW and await may(visit, "create", REGISTRIES, namespace)
+        status = problem.status if problem else 400 if errors else 200
+        types = {k: v for k, v in drafts.TYPES.items() if k != "file" or me.is_machine}
+        return self._desk.renderer.page(
+            visit,
+            "registry_new.html",
+            status=status,
+            steps=STEPS,
+            step=step,
+            values=values,
+            errors=errors or {},
+            problem=problem,
+            types=types,
+            carried=[(k, v) for k, v in values.items() if v and k not in STEPS[step].fields],
+            spaces=me.spaces("create") or me.spaces("get"),
+            me=me,
+            may_apply=may_apply,
+            yaml=drafts.yaml_of(drafts.manifest_of(values)),
+        )
+
+
+def _number(text: str) -> int:
+    return int(text) if text in {str(number) for number in range(len(STEPS))} else 0
+
+
+def _file(values: Values) -> Answer:
+    text = drafts.yaml_of(drafts.manifest_of(values))
+    kind = (b"content-type", b"application/yaml")
+    name = (b"content-disposition", b'attachment; filename="registry.yaml"')
+    return Answer(200, (kind, NO_STORE, name), text.encode())
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+async def _errors(
+    visit: Visit, values: Values, *, reviewing: bool
+) -> tuple[Wrong, ProblemError | None]:
+    """By field; and the refusal that is about none."""
+    lacking = drafts.missing(values)
+    if lacking:
+        return {name: [said] for name, said in lacking.items()}, None
+    try:
+        await _tried(visit, values, reviewing=reviewing)
+    except ProblemError as problem:
+        errors = _at_fields(problem)
+        return errors, None if errors else problem
+    return {}, None
+
+
+async def _tried(visit: Visit, values: Values, *, reviewing: bool) -> None:
+    """Raises what the API refuses: by the rules, and at the end also where it would be written."""
+    namespace, manifest = values["namespace"], drafts.manifest_of(values)
+    await visit.api.post(path("/api/v1/registries/{}/validate", namespace), manifest)
+    if reviewing and await may(visit, "create", REGISTRIES, namespace):
+        place = path("/api/v1/namespaces/{}/registries", namespace)
+        await visit.api.post(place, manifest, dry_run=True)
+
+
+def _at_fields(problem: ProblemError) -> Wrong:
+    """What is said of each field; empty where something concerns none of them."""
+    if problem.word not in _SAID_AT_FIELDS:
+        return {}
+    found: Wrong = {}
+    for culprit in problem.culprits:
+        field = drafts.field_of(culprit)
+        if not field:
+            return {}
+        found.setdefault(field, []).append(_sentence(culprit.message))
+    return found
+
+
+def _sentence(text: Any) -> str:
+    return f"{str(text)[:1].upper()}{str(text)[1:].rstrip('.')}."

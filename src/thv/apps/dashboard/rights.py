@@ -1,0 +1,51 @@
+"""What whoever looks may do, as the API says: pages show no way to what would be refused.
+
+In the flow: asked while a page is made. The API decides again when a form is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from thv.apps.dashboard.visits import Visit
+
+REGISTRIES = "mcpregistries"
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Somebody, and what they may do to registries by namespace."""
+
+    user: str
+    groups: list[str]
+    method: str
+    """Who says so: `none` where nobody is asked."""
+    namespaces: list[dict[str, Any]]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is asked who they are, so that nobody writes."""
+        return self.method == "none"
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether an access file says so, or nobody does, because there is no cluster."""
+        return self.method in ("none", "token-file", "oidc")
+
+    def spaces(self, verb: str) -> list[str]:
+        """The namespaces with registries in which they may do it."""
+        return [each["name"] for each in self.namespaces if verb in each["verbs"]]
+
+
+async def who(visit: Visit) -> Who:
+    """Who looks."""
+    return msgspec.convert(await visit.api.get("/api/v1/me"), Who)
+
+
+async def may(visit: Visit, verb: str, resource: str, namespace: str = "", name: str = "") -> bool:
+    """Whether whoever looks may do that; an empty namespace is all of them."""
+    found = await visit.api.get(
+        "/api/v1/me/can-i", verb=verb, resource=resource, namespace=namespace, name=name
+    )
+    return bool(found["allowed"])
