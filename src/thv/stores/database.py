@@ -6,12 +6,14 @@ a writer; schema steps in one transaction each, counted in `user_version`; error
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from thv.domain.errors import Code, ThvError
+from thv.stores.threads import in_thread
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -21,7 +23,11 @@ _PRAGMAS = (
     "PRAGMA cache_size=-4096",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA journal_size_limit=8388608",
+    # A commit never waits for the disk: what it leaves in the log is written back by `settle`.
+    "PRAGMA wal_autocheckpoint=0",
 )
+_LOG_LIMIT = 4 << 20
+"""Bytes of a log that may wait to be written back."""
 
 
 def open_derived(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection:
@@ -59,6 +65,28 @@ def open_database(path: Path | None, steps: Sequence[str]) -> sqlite3.Connection
             connection.close()
             raise
     return connection
+
+
+async def settle(path: Path | None) -> None:
+    """Lets others have their turn, and the disk, where much was committed: whoever writes waits, the process does not."""
+    if path is None or _log_size(path) <= _LOG_LIMIT:
+        await asyncio.sleep(0)
+    else:
+        await in_thread(_write_back, path)
+
+
+def _log_size(path: Path) -> int:
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def _write_back(path: Path) -> None:
+    """Empties the log, unless somebody reads what is in it; the next time will do."""
+    with translated(path), closing(sqlite3.connect(path, timeout=0)) as connection:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path | None, steps: Sequence[str]) -> None:

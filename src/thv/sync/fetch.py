@@ -29,6 +29,7 @@ from thv.formats.documents import (
 from thv.formats.folder import UnreadableFileError, parse_file
 from thv.sources.base import Document, Known, Page, Pages, Part, Source, Unchanged
 from thv.stores.mirrors.base import Mirror, MirrorRun, Problem
+from thv.stores.threads import in_thread
 
 T = TypeVar("T")
 
@@ -123,20 +124,19 @@ async def _read_pages(pages: Pages, look: Look) -> None:
     async with _closing(pages.pages) as every:
         with run_of(resumed=pages.resumed) as run:
             async for page in every:
-                _stage(held, run)
+                await in_thread(_stage, held, run)
                 held = None if page.known.cursor else page
                 if held is None:
-                    _stage(page, run)
+                    await in_thread(_stage, page, run)
                 known = page.known
                 look.report(_page_progress(page, run, held))
+                await look.mirror.settle()
             found, problems = _parted(_items(held, run))
-            run.finish(
-                dump_known(known),
-                look.now(),
-                format_=Format.UPSTREAM.value,
-                entries=found,
-                problems=problems,
+            finish = partial(
+                run.finish, format_=Format.UPSTREAM.value, entries=found, problems=problems
             )
+            await in_thread(finish, dump_known(known), look.now())
+            await look.mirror.settle()
 
 
 def _stage(page: Page | None, run: MirrorRun) -> None:
@@ -167,16 +167,18 @@ async def _read_document(document: Document, look: Look, *, remote: bool) -> Non
         with look.mirror.run(complete=True, document=True) as run:
             async for batch in _batches(items):
                 entries += sum(isinstance(item, Found) for item in batch)
-                run.stage(*_parted(batch), dump_known(look.known))
+                await in_thread(run.stage, *_parted(batch), dump_known(look.known))
                 look.report(Progress(entries=entries, done=reading.done()))
-                await asyncio.sleep(0)
+                await look.mirror.settle()
             if not entries:
                 raise ThvError(
                     Code.EMPTY,
                     "the document holds no entries",
                     hint="An empty document never replaces content; delete the registry if that is meant.",
                 )
-            run.finish(dump_known(document.known), look.now(), format_=reading.format)
+            finish = partial(run.finish, format_=reading.format)
+            await in_thread(finish, dump_known(document.known), look.now())
+            await look.mirror.settle()
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ from thv.stores.mirrors.base import (
     Selections,
     Totals,
 )
+from thv.stores.threads import in_thread
 from thv.sync.choose import Moment, Rules, Verdict, choose, policy_predicate, selected_of
 from thv.sync.fetch import Look, Progress, Report, fetch, load_known
 from thv.sync.write import Written, fold, read_snapshot, write_all, write_changes
@@ -233,7 +234,9 @@ class _Making:
         else:
             await self._recover(self._before)
             snapshot = await self._next(self._before)
-        return self._outcome(snapshot, self._selection.totals(SUMMARY_LIMIT))
+        await self._selection.settle()
+        totals = await in_thread(self._selection.totals, SUMMARY_LIMIT)
+        return self._outcome(snapshot, totals)
 
     def _outcome(self, snapshot: SnapshotRef, totals: Totals | None) -> Outcome:
         return Outcome(
@@ -359,15 +362,15 @@ class _Making:
     ) -> SnapshotRef:
         """Makes the selection durable; returns the pointer to the new snapshot, or the old one if it is equal."""
         if written.folded:
-            edit.all_in_base()
+            await in_thread(edit.all_in_base)
         digest = await self._digest()
-        edit.keep(msgspec.structs.replace(self._basis, snapshot=digest))
+        await in_thread(edit.keep, msgspec.structs.replace(self._basis, snapshot=digest))
         unchanged = (
             before is not None and before.digest == digest and before.chunks == written.chunks
         )
         if before is not None and unchanged and before.spec_digest == self._basis.spec_digest:
             return before
-        totals = self._selection.totals(0)
+        totals = await in_thread(self._selection.totals, 0)
         return SnapshotRef(
             digest=digest,
             entries=totals.versions + totals.tombstones,
@@ -392,7 +395,8 @@ class _Making:
                     batch.clear()
                     await asyncio.sleep(0)
             edit.put(batch)
-            edit.keep(Basis(snapshot=before.digest))
+            await in_thread(edit.keep, Basis(snapshot=before.digest))
+        await self._selection.settle()
 
     def _refresh_due(self, before: SnapshotRef) -> bool:
         """Volatile values follow once a day even when nothing else changes."""

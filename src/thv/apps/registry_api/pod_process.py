@@ -28,6 +28,7 @@ from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import KeyPair, shown
 from thv.apps.kit.traces import Tracer, sending
+from thv.apps.kit.turns import short_turns
 from thv.apps.registry_api.pod import Pod
 from thv.apps.registry_api.pod_settings import PodSettings
 from thv.apps.registry_api.ports import sockets
@@ -94,6 +95,7 @@ async def run_process(settings: ProcessSettings, make: Callable[[KubeClient], Pr
     """Serves until it is told to stop; raises INVALID for what it cannot work with."""
     log_lines(settings.log_level, settings.log_format)
     keep_buffers()
+    short_turns()
     allow_open_files()
     client = _client(settings)
     pod = make(client)

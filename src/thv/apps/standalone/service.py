@@ -30,6 +30,7 @@ from thv.apps.kit.memory import keep_buffers
 from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
+from thv.apps.kit.turns import short_turns
 from thv.apps.registry_api.wiring import Door, registries
 from thv.apps.standalone.access import Callers, callers_of
 from thv.apps.standalone.figures import Figures
@@ -66,6 +67,7 @@ async def _running(
 ) -> AsyncIterator[asyncio.Future[list[None]]]:
     callers = callers_of(settings)
     keep_buffers()
+    short_turns()
     allow_open_files()
     if not settings.read_only:
         _take_lock(local, settings)

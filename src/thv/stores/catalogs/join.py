@@ -16,8 +16,8 @@ from thv.stores.catalogs.rows import Found, Made, made_of
 from thv.stores.models.folder import DATABASE
 from thv.stores.models.query import Form
 from thv.stores.models.rows import Traits
-from thv.stores.models.threads import in_thread
 from thv.stores.models.view import Model
+from thv.stores.threads import in_thread
 
 _BREATH = 20
 """Entries that are made without giving way to others."""
@@ -127,7 +127,7 @@ class Joiner:
                 if known is not None and known.standing != joined.standing:
                     _touch_all(connection, joined.id)
                 await in_thread(_rank, connection, uses=connection)
-                connection.execute("COMMIT")
+                await in_thread(connection.execute, "COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
                 self._traits.clear()
@@ -143,7 +143,7 @@ class Joiner:
         connection.execute("BEGIN IMMEDIATE")
         try:
             await in_thread(_drop, connection, known.id, uses=connection)
-            connection.execute("COMMIT")
+            await in_thread(connection.execute, "COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise

@@ -103,6 +103,10 @@ class Mirror(Protocol):
         """Every version of every name, in byte order of the names."""
         ...
 
+    async def settle(self) -> None:
+        """Lets others have their turn; called again and again by whoever writes much."""
+        ...
+
     def close(self) -> None:
         """Lets go of the file."""
         ...
@@ -238,6 +242,10 @@ class Selection(Protocol):
 
     def edit(self) -> AbstractContextManager[SelectionEdit]:
         """Changes that become visible together; not at all when the block ends without `keep`."""
+        ...
+
+    async def settle(self) -> None:
+        """Lets others have their turn; called after an edit."""
         ...
 
     def close(self) -> None:

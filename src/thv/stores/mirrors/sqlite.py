@@ -22,7 +22,13 @@ import msgspec
 from thv.domain.entry import Entry
 from thv.domain.snapshot import Key
 from thv.formats.documents import combined
-from thv.stores.database import open_derived, remove_database, transaction, translated
+from thv.stores.database import (
+    open_derived,
+    remove_database,
+    settle,
+    transaction,
+    translated,
+)
 from thv.stores.mirrors.base import (
     Basis,
     Excluded,
@@ -149,6 +155,10 @@ class SqliteMirror:
                 rows.append(row)
         if rows:
             yield rows
+
+    async def settle(self) -> None:
+        """Lets others have their turn, and the disk."""
+        await settle(self._path)
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -459,6 +469,10 @@ class SqliteSelection:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+
+    async def settle(self) -> None:
+        """Lets others have their turn, and the disk."""
+        await settle(self._path)
 
     def close(self) -> None:
         """Lets go of the file."""

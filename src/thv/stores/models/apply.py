@@ -23,8 +23,8 @@ from thv.stores.models.lineage import UnknownLineageError
 from thv.stores.models.prune import prune
 from thv.stores.models.publish import content_tag
 from thv.stores.models.tables import EDITION
-from thv.stores.models.threads import in_thread
 from thv.stores.models.work import Fetch, Moment, Work
+from thv.stores.threads import in_thread
 
 _LEAST_WASTE = 16 << 20
 

@@ -7,7 +7,6 @@ in the order of its row ids.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +19,10 @@ from thv.stores.models.feed import Pace, names
 from thv.stores.models.publish import publish
 from thv.stores.models.rows import FOREVER, Key, Row
 from thv.stores.models.tables import INDEXES, TABLES, add_words
-from thv.stores.models.threads import in_thread
 from thv.stores.models.tooling import count_all
 from thv.stores.models.work import Work
 from thv.stores.models.writer import Writer
+from thv.stores.threads import in_thread
 
 _WORDS_BATCH = 50
 
@@ -76,7 +75,7 @@ async def _rows(writer: Writer, work: Work, comparison: Comparison | None) -> li
     except BaseException:
         writer.abandon()
         raise
-    writer.close()
+    await in_thread(writer.close)
     if comparison is not None:
         comparison.finish()
     if digest.value() != work.ref.digest:
@@ -112,8 +111,7 @@ async def _words(connection: sqlite3.Connection) -> None:
         "SELECT s.id, w.words FROM server s CROSS JOIN wording w ON w.id = s.wording ORDER BY s.id"
     )
     while batch := rows.fetchmany(_WORDS_BATCH):
-        add_words(connection, batch)
-        await asyncio.sleep(0)
+        await in_thread(add_words, connection, batch, uses=connection)
 
 
 def _settle(connection: sqlite3.Connection) -> None:

@@ -23,10 +23,10 @@ from thv.stores.models.lineage import Found, UnknownLineageError, find
 from thv.stores.models.publish import living_digest, publish
 from thv.stores.models.rows import FOREVER, Key, Line, opened
 from thv.stores.models.tables import add_words
-from thv.stores.models.threads import in_thread
 from thv.stores.models.tooling import count_again
 from thv.stores.models.work import Work
 from thv.stores.models.writer import Writer
+from thv.stores.threads import in_thread
 
 
 class _Living(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from thv.stores.models.threads import in_thread
+from thv.stores.threads import in_thread
 
 pytestmark = pytest.mark.anyio
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
