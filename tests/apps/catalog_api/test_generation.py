@@ -463,5 +463,5 @@ def test_where_nobody_is_known_manifests_are_rendered_and_nothing_is_written(
         body = named("x", wanted("osv"))
         assert alone.ask("POST", RENDER, body).status == 200
         refused = alone.ask("POST", MADE, body)
-        assert code(refused) == (403, "FORBIDDEN")
-        assert "--token-file" in refused.json["error"]["details"]["hint"]
+        assert code(refused) == (401, "UNAUTHENTICATED")
+        assert "thv dashboard" in refused.json["error"]["details"]["hint"]

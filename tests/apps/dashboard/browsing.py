@@ -195,7 +195,8 @@ class _Reader(HTMLParser):
             self._page.ids.add(told["id"])
         match tag:
             case "form":
-                self._form = self._named.setdefault(told.get("id", str(id(told))), Form("", ""))
+                name = told.get("id", f" {len(self._page.forms)}")
+                self._form = self._named.setdefault(name, Form("", ""))
                 self._form.action = told.get("action", self._page.address)
                 self._form.method = told.get("method", "get").lower()
                 self._page.forms.append(self._form)

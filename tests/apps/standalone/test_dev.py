@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.apps.catalog_api.machine import Machine
 from tests.apps.standalone.process import SCRIPT, Process, names, run
 
 pytestmark = pytest.mark.e2e
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.e2e
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
-@pytest.mark.requirement("REG-11", "REG-03", "API-02", "API-03", "OPS-05")
+@pytest.mark.requirement("REG-11", "REG-03", "API-02", "API-03", "OPS-01", "OPS-05")
 @needs_git
 def test_one_command_gives_a_filled_service(tmp_path: Path) -> None:
     with Process(tmp_path, "dev", "--port", "0") as dev:
@@ -36,6 +37,27 @@ def test_one_command_gives_a_filled_service(tmp_path: Path) -> None:
             assert len(own.json["servers"]) == len(official.json["servers"]) > 0
         everything = dev.get("/v0.1/servers?limit=100").json["servers"]
         assert len(everything) > 30
+        _check_owner(dev, tmp_path)
+    gone = run(tmp_path, "dashboard", "--no-open")
+    assert gone.returncode == 5
+    assert "no service runs" in gone.stderr
+
+
+def _check_owner(dev: Process, home: Path) -> None:
+    """Whoever started it signs in by a link, once each; others look."""
+    [first] = [line.split()[1] for line in dev.said.splitlines() if "signin/once" in line]
+    made = run(home, "dashboard", "--no-open")
+    assert made.returncode == 0, made.stderr
+    for link in (first, made.stdout.strip()):
+        path = link.partition(str(dev.port))[2]
+        signed = dev.get(path)
+        assert (signed.status, signed.headers["location"]) == (303, "/")
+        cookie = signed.headers["set-cookie"].partition(";")[0]
+        assert b"Signed in as" in dev.get("/", cookie=cookie).body
+        assert dev.get(path).status == 404
+    assert b"Signed in as" not in dev.get("/").body
+    sync = "/api/v1/namespaces/default/registries/community/sync"
+    assert Machine(dev, home).ask("POST", sync).status == 401
 
 
 @needs_git

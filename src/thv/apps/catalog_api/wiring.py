@@ -40,6 +40,7 @@ def catalog(
     settings: Settings,
     clock: Callable[[], datetime],
     authorization: Authorization | None = None,
+    owner: Authorization | None = None,
     watched: Watched = lambda authorize: authorize,
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
@@ -56,7 +57,7 @@ def catalog(
         standing = Standing(settings.registry_order)
         joins = Joins(follower, standing, models.parent / "catalog")
         follower.tell(joins.moved)
-        around = Around(resources, clock, told, callers_are_known=authorization is not None)
+        around = Around(resources, clock, told, callers_are_known=bool(authorization or owner))
         place = Catalog(follower, standing, joins, around, visible)
         rows = (*ROWS, *EXPORT_ROWS, *generation)
         shapes = (*SHAPES, *GENERATION_SHAPES, *MANIFEST_SHAPES)
@@ -70,6 +71,7 @@ def catalog(
         settings=settings,
         clock=clock,
         authorization=authorization,
+        owner=owner,
         watched=watched,
         meters=meters,
         updated=updated,

@@ -103,6 +103,7 @@ _COMMANDS = {
     "explain": Lazy(_AT + "explain:explain", "What the fields of a resource mean."),
     "dev": Lazy(_AT + "serve:dev", "Try everything out: a filled service in one process."),
     "serve": Lazy(_AT + "serve:serve", "Keep registries in sync and serve them."),
+    "dashboard": Lazy(_AT + "dashboard:dashboard", "Open the dashboard of a running service."),
     "operator": Lazy("thv.apps.cli.main:operator", "The operator: have a cluster keep registries."),
     "catalog-api": Lazy(
         _AT + "catalog_api:catalog_api", "Serve the catalog of a cluster.", hidden=True

@@ -6,7 +6,6 @@ In the flow: around each page's function, so that such a function is about its p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -18,7 +17,14 @@ from thv.apps.dashboard.forms import Form, first, read_form
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.selection import COOKIE as SELECTION
 from thv.apps.dashboard.selection import selected
-from thv.apps.dashboard.sessions import Session, Sessions, new_number
+from thv.apps.dashboard.sessions import (
+    LONGEST,
+    Session,
+    Sessions,
+    is_number,
+    is_of_session,
+    visitors_number,
+)
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.addresses import is_loopback
 from thv.apps.kit.http.endpoints import Call, Endpoint
@@ -28,6 +34,9 @@ from thv.domain.errors import ThvError
 
 Page: TypeAlias = Callable[[Visit], Awaitable[Answer]]
 """A page's function."""
+Take: TypeAlias = Callable[[str], str]
+"""The token that a code of a one-time link stands for, `""` for none; it stands for none afterwards."""
+Cookies: TypeAlias = dict[str, list[str]]
 _UNKNOWN = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
 
 
@@ -35,13 +44,28 @@ class Desk:
     """Lets visitors in."""
 
     def __init__(
-        self, ask: Ask, sessions: Sessions, renderer: Renderer, *, has_sign_in: bool
+        self,
+        ask: Ask,
+        sessions: Sessions,
+        renderer: Renderer,
+        *,
+        has_sign_in: bool,
+        take: Take | None = None,
     ) -> None:
-        """`has_sign_in`: whoever is not signed in sees nothing but the page where one does."""
+        """`has_sign_in`: whoever is not signed in sees nothing but the page where one does.
+
+        `take` gives the token that a one-time link stands for.
+        """
         self._ask = ask
         self.sessions = sessions
         self.renderer = renderer
+        self.take = take
         self._has_sign_in = has_sign_in
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether there is a way to sign in."""
+        return self._has_sign_in or self.take is not None
 
     def row(
         self, template: str, page: Page, *, method: str = "GET", open_: bool = False
@@ -63,38 +87,43 @@ class Desk:
 
     async def _answered(self, call: Call, page: Page, *, open_: bool) -> Answer:
         cookies = cookies_of(call.request)
-        number = cookies.get(cookie_name(call.request), "")
-        session = await self.sessions.find(number) if number else None
-        visit = self._visit(call, cookies, number, session)
+        number = _number(call.request, cookies)
+        session = await self.sessions.find(number) if is_of_session(number) else None
+        has_ended = session is None and is_of_session(number)
+        visit = self._visit(call, cookies, "" if has_ended else number, session)
         try:
             if call.request.method == "POST":
                 form = await read_form(call.request)
-                check_form(call.request, number, first(form, FIELD))
+                check_form(call.request, number, first(form, FIELD), has_ended=has_ended)
                 visit = _with_form(visit, form)
             if self._has_sign_in and session is None and not open_:
-                return _to_sign_in(visit)
-            answer = await page(visit)
+                answer = _to_sign_in(visit, has_ended=has_ended)
+            else:
+                answer = await page(visit)
         except (ProblemError, ThvError) as error:
-            problem = error if isinstance(error, ProblemError) else problem_of(error)
-            if problem.word in _UNKNOWN and self._has_sign_in and not open_:
-                await self.sessions.end(number)
-                return _to_sign_in(visit, has_ended=session is not None)
-            answer = self.problem_page(visit, problem)
-        if not number:
-            answer = answer.with_headers([session_cookie(call.request, visit.number)])
-        return answer
+            answer = await self._refused(visit, error, session, open_=open_)
+        return _with_number(answer, visit, number)
 
-    def _visit(
-        self, call: Call, cookies: dict[str, str], number: str, session: Session | None
-    ) -> Visit:
+    async def _refused(
+        self, visit: Visit, error: ProblemError | ThvError, session: Session | None, *, open_: bool
+    ) -> Answer:
+        """What becomes of an error: whoever is not known, or not any more, is asked to sign in."""
+        problem = error if isinstance(error, ProblemError) else problem_of(error)
+        if problem.word not in _UNKNOWN or open_ or not self.can_sign_in:
+            return self.problem_page(visit, problem)
+        if session is not None:
+            await self.sessions.end(visit.number)
+        return _to_sign_in(visit, has_ended=session is not None)
+
+    def _visit(self, call: Call, cookies: Cookies, number: str, session: Session | None) -> Visit:
         return Visit(
             call=call,
             api=Api(self._ask, call.request, session.token if session else ""),
-            number=number or new_number(),
+            number=number or visitors_number(),
             user=session.user if session else "",
             has_sign_in=self._has_sign_in,
-            can_sign_in=self._has_sign_in,
-            selection=selected(cookies.get(SELECTION, "")),
+            can_sign_in=self.can_sign_in,
+            selection=selected(first(cookies, SELECTION)),
         )
 
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
@@ -141,13 +170,31 @@ def _without_fragment(visit: Visit) -> Visit:
 # ---------------------------------------------------------------- cookies
 
 
-def cookies_of(request: Request) -> dict[str, str]:
-    """The cookies of a request; none where they cannot be read."""
-    try:
-        jar = SimpleCookie(request.header(b"cookie"))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+def cookies_of(request: Request) -> Cookies:
+    """The cookies of a request, as often as they were sent; what cannot be read is left out."""
+    found: Cookies = {}
+    for part in request.header(b"cookie").split(";"):
+        name, is_cookie, value = part.strip().partition("=")
+        if is_cookie:
+            found.setdefault(name, []).append(value.strip('"'))
+    return found
+
+
+def _number(request: Request, cookies: Cookies) -> str:
+    """The number of the browser; `""` where it has none, or several: one of them was put there by somebody else."""
+    given = cookies.get(cookie_name(request), [])
+    return given[0] if len(given) == 1 and is_number(given[0]) else ""
+
+
+def _with_number(answer: Answer, visit: Visit, number: str) -> Answer:
+    """Gives the browser the number of this visit, unless it has it, or the page gave it another one."""
+    ours = cookie_name(visit.request).encode() + b"="
+    is_given = any(
+        name == b"set-cookie" and value.startswith(ours) for name, value in answer.headers
+    )
+    if is_given or visit.number == number:
+        return answer
+    return answer.with_headers([session_cookie(visit.request, visit.number)])
 
 
 def cookie_name(request: Request) -> str:
@@ -157,7 +204,7 @@ def cookie_name(request: Request) -> str:
 
 def session_cookie(request: Request, number: str, *, ends: bool = False) -> Header:
     """Gives the browser a number, or takes it back."""
-    return cookie(request, cookie_name(request), number, seconds=0 if ends else 8 * 3600)
+    return cookie(request, cookie_name(request), number, seconds=0 if ends else int(LONGEST))
 
 
 def cookie(request: Request, name: str, value: str, *, seconds: int) -> Header:

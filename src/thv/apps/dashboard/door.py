@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 
 from thv.apps.dashboard.assets import Assets
-from thv.apps.dashboard.desk import Desk, problem_headers
+from thv.apps.dashboard.desk import Desk, Take, problem_headers
 from thv.apps.dashboard.pages import rows
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.sessions import MemorySessions, Sessions
@@ -32,14 +32,17 @@ def with_pages(
     hosts: frozenset[str] | None = None,
     meters: Sequence[Meter] = (),
     sessions: Sessions | None = None,
+    take: Take | None = None,
 ) -> Responder:
     """The API with pages in front of it.
 
-    `has_sign_in` says whether the API asks callers who they are; `hosts` are the names that are ours, None for any.
+    `has_sign_in` says whether the API asks callers who they are; `hosts` are the names that are ours, None for any;
+    `take` gives the token that a one-time link stands for, where there are such links.
     """
     assets = Assets()
     renderer = Renderer(assets)
-    desk = Desk(api.ask, sessions or MemorySessions(), renderer, has_sign_in=has_sign_in)
+    kept = sessions or MemorySessions()
+    desk = Desk(api.ask, kept, renderer, has_sign_in=has_sign_in, take=take)
     static = Endpoint(
         id="static",
         template="/static/{digest}/{file}",

@@ -26,33 +26,42 @@ def form_token(number: str) -> str:
     return base64.urlsafe_b64encode(mask + _xor(mask, _secret(number))).decode().rstrip("=")
 
 
-def check_form(request: Request, number: str, given: str) -> None:
+def check_form(request: Request, number: str, given: str, *, has_ended: bool = False) -> None:
     """Raises CSRF_FAILED; `number` is that of the cookie, `""` without one, `given` the hidden field."""
     if not _is_from_here(request):
         raise _refused("The form was sent from another site.")
+    if has_ended:
+        raise _refused("Your session has ended.", "Sign in again, and send the form anew.")
+    if not number:
+        raise _refused("Your browser did not send the cookie that belongs to the form.", _COOKIES)
     sent = given or request.header(_HEADER)
-    if not number or not hmac.compare_digest(_unmasked(sent), _secret(number)):
+    if not hmac.compare_digest(_unmasked(sent), _secret(number)):
         raise _refused("The form is not the one that this page gave you, or it is too old.")
 
 
-def _refused(message: str) -> ProblemError:
-    return ProblemError(
-        Word.CSRF_FAILED,
-        f"{message} Nothing was done.",
-        hint="Go back, load the page anew, and send the form again.",
-    )
+_AGAIN = "Go back, load the page anew, and send the form again."
+_COOKIES = (
+    "Allow cookies for this site, and open it over https, or over http on this machine alone: browsers keep them nowhere "
+    "else. `thv dashboard` opens the catalog of a cluster."
+)
+
+
+def _refused(message: str, hint: str = _AGAIN) -> ProblemError:
+    return ProblemError(Word.CSRF_FAILED, f"{message} Nothing was done.", hint=hint)
 
 
 def _is_from_here(request: Request) -> bool:
+    """As the browser says; an older one names the page, which may be encrypted where a proxy takes that off."""
     site = request.header(b"sec-fetch-site")
     if site:
         return site == "same-origin"
     origin = request.header(b"origin") or request.header(b"referer")
-    parts = urlsplit(origin)
-    return bool(origin) and (parts.scheme, parts.netloc.lower()) == (
-        request.scheme,
-        request.header(b"host").lower(),
-    )
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    is_own_host = parts.netloc.lower() == request.header(b"host").lower()
+    return bool(origin) and is_own_host and parts.scheme in ("https", request.scheme)
 
 
 def _secret(number: str) -> bytes:

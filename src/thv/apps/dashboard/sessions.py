@@ -1,12 +1,13 @@
 """Who is signed in: the token stays here, the browser gets a number.
 
-In the flow: `desk` asks for each page. A number that is known to nobody is a visitor's, which is good for telling their
-forms from those of others and for nothing else.
+In the flow: `desk` asks for each page. Visitors have numbers too, of another kind, which are good for telling their forms
+from those of others and for nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -51,9 +52,28 @@ class Sessions(Protocol):
         ...
 
 
+_OF_SESSION, _OF_VISITOR = "s", "v"
+_NUMBER = re.compile(r"[sv][A-Za-z0-9_-]{43}", re.ASCII)
+
+
+def is_number(text: str) -> bool:
+    """Whether it may be one."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def is_of_session(number: str) -> bool:
+    """Whether it was given to somebody who signed in: where there is no such session any more, it has ended."""
+    return number.startswith(_OF_SESSION)
+
+
+def visitors_number() -> str:
+    """A number for somebody who is not signed in."""
+    return _OF_VISITOR + secrets.token_urlsafe(32)
+
+
 def new_number() -> str:
-    """A number that nobody guesses."""
-    return secrets.token_urlsafe(32)
+    """A number of a session, which nobody guesses."""
+    return _OF_SESSION + secrets.token_urlsafe(32)
 
 
 class MemorySessions:
@@ -75,7 +95,7 @@ class MemorySessions:
     async def begin(self, token: str, user: str) -> str:
         number, now = new_number(), self._now()
         self._kept[_key(number)] = Session(token, user, now, now)
-        if len(self._kept) > _MOST:
+        while len(self._kept) > _MOST or next(iter(self._kept.values())).has_ended(now):
             self._kept.popitem(last=False)
         return number
 

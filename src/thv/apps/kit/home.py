@@ -84,6 +84,16 @@ class Home(msgspec.Struct, frozen=True):
         """The access file: whose tokens are good, and for what. Not derived, and part of a backup."""
         return self.root / "tokens.yaml"
 
+    @property
+    def codes(self) -> Path:
+        """Codes of one use for signing in to the dashboard."""
+        return self.root / "signin"
+
+    @property
+    def address(self) -> Path:
+        """Where the dashboard of the process that serves the folder is, while it runs."""
+        return self.root / "dashboard"
+
     def import_of(self, namespace: str, name: str) -> Path:
         """The document of one registry among the imports."""
         return self.root / import_path(namespace, name)

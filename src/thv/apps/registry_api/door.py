@@ -67,6 +67,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Names whoever was let in."""
     authorization: Authorization | None = None
     """Tells callers who they are; None where nobody is asked."""
+    is_open: bool = False
+    """Everybody may read everything; who one is matters for the rest alone."""
     cors_origins: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
     """Host names that are ours; None: any."""
@@ -101,7 +103,7 @@ def singles(
 
     `more` stands beside each of them.
     """
-    guarded = options.authorize is not None
+    guarded = options.authorize is not None and not options.is_open
     rows = registry_rows(clock, _me(registries, options), *more, guarded=guarded)
     routes = routes_of((*rows, *endpoints.operations(is_ready)))
     compressor = Compressor(options.compressed_bytes)
@@ -121,7 +123,7 @@ def many(
     beside: Root = Root(),  # noqa: B008 # a frozen value
 ) -> HttpServer:
     """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root and what is `beside` it."""
-    guarded = options.authorize is not None
+    guarded = options.authorize is not None and not options.is_open
     own = (_me(registries, options), _right(options))
     rows = (*endpoints.official_rows(aggregate), *beside.rows, *own)
     documents = endpoints.documents(_documents_of(rows, guarded=guarded, shapes=beside.shapes))
@@ -146,11 +148,13 @@ def _me(registries: Registries, options: Options) -> Endpoint:
     def namespaces() -> Iterable[str]:
         return (served.owner[0] for served in registries.every())
 
-    return endpoints.identity(me.read_me(options.authorization, namespaces))
+    return endpoints.identity(
+        me.read_me(options.authorization, namespaces, is_open=options.is_open)
+    )
 
 
 def _right(options: Options) -> Endpoint:
-    return endpoints.right(me.read_right(options.authorization))
+    return endpoints.right(me.read_right(options.authorization, is_open=options.is_open))
 
 
 def _documents_of(

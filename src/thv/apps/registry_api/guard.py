@@ -12,7 +12,7 @@ import msgspec
 
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.bearer import bearer_token
-from thv.apps.kit.http.dispatch import Access, Verdict
+from thv.apps.kit.http.dispatch import Access, Authorize, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.served import Served
@@ -80,6 +80,22 @@ class Guard:
         return {each.namespace for each in await self._authorization.allowed(caller, actions)}
 
 
+def owned(owner: Authorization | None) -> Authorize | None:
+    """What stands before registries that everybody may read: whoever wants more is asked who they are; None: nothing.
+
+    `owner` knows those who may do more.
+    """
+    if owner is None:
+        return None
+
+    def authorize(request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
+        is_reading = all(each.verb in _READING for each in access.needs)
+        return None if is_reading else owner.authorize(request, access)
+
+    return authorize
+
+
+_READING = ("get", "list", "watch")
 EVERYWHERE = Access("", "")
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from thv.apps.kit.authorization import Authorization, Known
+from thv.apps.kit.http.bearer import bearer_token
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.endpoints import Call, Handler
 from thv.apps.kit.http.message import Answer, json_answer
@@ -27,11 +28,13 @@ Namespaces = Callable[[], Iterable[str]]
 """Those that have a registry here."""
 
 
-def read_me(authorization: Authorization | None, namespaces: Namespaces) -> Handler:
-    """The handler; without authorization everybody is one user, who reads."""
+def read_me(
+    authorization: Authorization | None, namespaces: Namespaces, *, is_open: bool = False
+) -> Handler:
+    """The handler; without authorization everybody is one user, who reads; so is a stranger where it `is_open`."""
 
     async def handler(call: Call) -> Answer:
-        if authorization is None:
+        if authorization is None or (is_open and bearer_token(call.request) is None):
             spaces = [{"name": name, "verbs": READING} for name in sorted(set(namespaces()))]
             return _answer(EVERYBODY, "", (), "none", spaces)
         caller = await authorization.caller(call.request, Access(*(call.owner or ("", "")), ()))
@@ -45,12 +48,12 @@ def read_me(authorization: Authorization | None, namespaces: Namespaces) -> Hand
     return handler
 
 
-def read_right(authorization: Authorization | None) -> Handler:
+def read_right(authorization: Authorization | None, *, is_open: bool = False) -> Handler:
     """The handler that tells whether the caller may do one thing."""
 
     async def handler(call: Call) -> Answer:
         action = _action(call)
-        if authorization is None:
+        if authorization is None or (is_open and bearer_token(call.request) is None):
             reads = action.verb in READING and action.resource == REGISTRIES
             return json_answer({"allowed": reads and action.group == GROUP})
         caller = await authorization.caller(call.request, Access(*(call.owner or ("", "")), ()))

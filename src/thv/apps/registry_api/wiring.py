@@ -19,7 +19,7 @@ from thv.apps.kit.loop import View, observed
 from thv.apps.registry_api.aggregate import Aggregate, Visible
 from thv.apps.registry_api.door import Options, Root, many, single
 from thv.apps.registry_api.follow import Follower, Key, Updated
-from thv.apps.registry_api.guard import Guard
+from thv.apps.registry_api.guard import Guard, owned
 from thv.apps.registry_api.settings import Settings
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
@@ -112,6 +112,7 @@ def registries(
     clock: Callable[[], datetime],
     only: Key | None = None,
     authorization: Authorization | None = None,
+    owner: Authorization | None = None,
     watched: Watched = lambda authorize: authorize,
     meters: tuple[Meter, ...] = (),
     updated: Updated = lambda *_: None,
@@ -121,7 +122,7 @@ def registries(
     """The door over these stores; `models` is the folder for read models.
 
     `only` is the one registry that is served, at the root; None serves all of them below it. Without `authorization`
-    everybody reads everything. `meters` count requests, `updated` is told of snapshots that take the place of others.
+    everybody reads everything; `owner` then knows who may do more. `meters` count requests, `updated` is told of snapshots that take the place of others.
     `anonymous_read` tells callers whom nobody knows of several registries together, as far as those are open.
     """
     follower = Follower(
@@ -142,10 +143,11 @@ def registries(
             anonymous_read=anonymous_read,
         )
     options = Options(
-        authorize=watched(guard.authorize) if guard else None,
+        authorize=watched(guard.authorize) if guard else owned(owner),
         user_of=guard.user_of if guard else lambda *_: "",
         limiter=Limiter(settings.clients.rates),
-        authorization=authorization,
+        authorization=authorization or owner,
+        is_open=guard is None,
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
         meters=meters,

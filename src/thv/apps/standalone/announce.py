@@ -20,8 +20,8 @@ _MOST = 20
 """Registries that are listed when a server starts."""
 
 
-async def announce(session: Session, settings: Settings) -> None:
-    """Where the registries of a data folder answer."""
+async def announce(session: Session, settings: Settings, dashboard: str) -> None:
+    """Where the registries of a data folder answer; `dashboard` is where people look, `""` for nowhere."""
     console = session.console
     listed = (await session.local.resources.list(MCP_REGISTRY)).items
     found = [load_registry(obj) for obj in listed]
@@ -35,6 +35,8 @@ async def announce(session: Session, settings: Settings) -> None:
     console.step(
         "begin", f"serving {counted(len(found), 'registry', 'registries')} on {settings.base_url}"
     )
+    if dashboard:
+        console.step("begin", f"  dashboard     {dashboard}")
     for registry in found[:_MOST]:
         console.step(
             "begin", f"  {settings.url_of(registry.namespace, registry.name)}/api/v1/servers"
@@ -57,12 +59,13 @@ async def announce(session: Session, settings: Settings) -> None:
         )
 
 
-def tour(session: Session, settings: Settings) -> None:
-    """The addresses of the sandbox and some commands worth trying."""
+def tour(session: Session, settings: Settings, dashboard: str) -> None:
+    """The addresses of the sandbox and some commands worth trying; `dashboard` signs its owner in."""
     base = settings.base_url
     thv = _command(session)
     lines = [
         "",
+        f"Dashboard         {dashboard}   (once, within 5 minutes; afterwards: thv dashboard)",
         f"Catalog API       {base}/api/v1/mcp_servers   (all registries)",
         f"Registry API      {base}/r/default/community/api/v1/servers",
         f"One server        {base}/r/default/essentials/api/v1/servers/github",

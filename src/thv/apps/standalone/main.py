@@ -26,6 +26,7 @@ from thv.apps.cli.wiring import Local
 from thv.apps.kit.home import Home
 from thv.apps.standalone.announce import announce, tour
 from thv.apps.standalone.content import sample_content
+from thv.apps.standalone.links import dashboard_of
 from thv.apps.standalone.ports import bound
 from thv.apps.standalone.report import Reporter
 from thv.apps.standalone.samples import MANAGER, sample_registries
@@ -47,7 +48,7 @@ async def run_serve(session: Session, asked: Settings) -> None:
         with _bound(chosen, "thv serve") as (listener, settings):
             async with running(served.local, settings, listener) as work:
                 with _told_to_stop() as stop:
-                    await announce(served, settings)
+                    await announce(served, settings, dashboard_of(served.local.home, settings))
                     reporter = Reporter(served.local.resources, served.console)
                     await _until_stopped(stop, work, reporter)
 
@@ -83,7 +84,7 @@ async def _play(sandbox: Session, settings: Settings, listener: socket.socket) -
         shown = listing(sandbox, namespaces=False)
         print_list(shown, await every(sandbox), "table", sandbox.console)
         with _told_to_stop() as stop:
-            tour(sandbox, settings)
+            tour(sandbox, settings, dashboard_of(sandbox.local.home, settings))
             reporter = Reporter(sandbox.local.resources, sandbox.console)
             await _until_stopped(stop, work, reporter)
 

@@ -20,6 +20,7 @@ from thv.apps.catalog_api.wiring import catalog
 from thv.apps.cli.engine import Engine
 from thv.apps.cli.wiring import Local
 from thv.apps.dashboard.door import with_pages
+from thv.apps.kit.codes import Codes
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
@@ -34,6 +35,7 @@ from thv.apps.kit.turns import short_turns
 from thv.apps.registry_api.wiring import Door, registries
 from thv.apps.standalone.access import Callers, callers_of
 from thv.apps.standalone.figures import Figures
+from thv.apps.standalone.links import told_where
 from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
@@ -65,7 +67,8 @@ async def running(
 async def _running(
     local: Local, settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None
 ) -> AsyncIterator[asyncio.Future[list[None]]]:
-    callers = callers_of(settings)
+    codes = Codes(local.home.codes)
+    callers = callers_of(settings, codes)
     keep_buffers()
     short_turns()
     allow_open_files()
@@ -92,8 +95,9 @@ async def _running(
         work.append(asyncio.ensure_future(_synchronize(local, settings, engine, figures)))
     together = asyncio.gather(serving, *work)
     try:
-        async with _operations(settings, figures, tls):
-            yield together
+        with told_where(local.home, settings):
+            async with _operations(settings, figures, tls):
+                yield together
     finally:
         server.should_exit = True
         for task in work:
@@ -163,6 +167,7 @@ def _front(door: Door, settings: Settings, figures: Figures, callers: Callers) -
         has_sign_in=callers.authorization is not None,
         hosts=settings.api.hosts,
         meters=_meters(settings, figures),
+        take=callers.take,
     )
 
 
@@ -181,6 +186,7 @@ def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) 
         settings=settings.api,
         clock=local.clock,
         authorization=callers.authorization,
+        owner=callers.owner,
         watched=figures.requests.watched,
         meters=_meters(settings, figures),
         updated=figures.updates.applied,
@@ -191,7 +197,7 @@ def _generation(local: Local, settings: Settings, callers: Callers) -> tuple[End
     """What makes registries of the catalog's servers, for whoever may."""
     return on_machine(
         local.resources,
-        callers.authorization,
+        callers.authorization or callers.owner,
         address=settings.url_of,
         clock=local.clock,
         read_only=settings.read_only,

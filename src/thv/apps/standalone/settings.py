@@ -52,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not (is_loopback(self.api.host) or self.anonymous_read)
 
     @property
+    def has_owner(self) -> bool:
+        """Whether everybody may read, and whoever started the process may do more by a link of one use."""
+        return not (self.access_file or self.is_guarded or self.read_only)
+
+    @property
     def base_url(self) -> str:
         """Where the process answers, seen from this machine."""
         host = self.api.host if is_loopback(self.api.host) else "127.0.0.1"

@@ -1,4 +1,4 @@
-"""`/signin` and `/signout`: a token is shown once and stays here.
+"""`/signin` and `/signout`: a token is shown once and stays here; a link of one use stands for one.
 
 In the flow: where the desk sends whoever is not known.
 """
@@ -29,37 +29,66 @@ class SigningIn:
         return (
             row("/signin", self.show, open_=True),
             row("/signin", self.sign_in, method="POST", open_=True),
+            row("/signin/once/{code}", self.once, open_=True),
             row("/signout", self.sign_out, method="POST", open_=True),
         )
 
     async def show(self, visit: Visit) -> Answer:
-        """The form."""
-        return self._form(visit, own_path(visit.value("next")))
+        """How one signs in here."""
+        if not visit.can_sign_in:
+            return see_other("/")
+        return await self._form(visit, own_path(visit.value("next")))
 
     async def sign_in(self, visit: Visit) -> Answer:
         """Takes a token that the API knows; the number of the browser is a new one afterwards."""
         wanted, token = own_path(first(visit.form, "next")), first(visit.form, "token")
+        if not visit.can_sign_in:
+            return see_other("/")
         try:
-            who = await visit.api.signed(token).get("/api/v1/me")
+            return await self._let_in(visit, token, wanted)
         except ProblemError as problem:
             if problem.word not in _REFUSALS:
                 raise
-            return self._form(visit, wanted, problem)
-        await self._desk.sessions.end(visit.number)
-        number = await self._desk.sessions.begin(token, who["user"])
-        return see_other(wanted, session_cookie(visit.request, number))
+            return await self._form(visit, wanted, problem)
+
+    async def once(self, visit: Visit) -> Answer:
+        """Signs in by a link; who is signed in already may open it again. Whoever only looks ahead uses nothing up."""
+        if visit.user:
+            return see_other("/")
+        take, is_opened = self._desk.take, visit.request.method == "GET"
+        token = take(visit.names["code"]) if take and is_opened else ""
+        if token:
+            return await self._let_in(visit, token, "/")
+        return self._desk.renderer.page(visit, "signin_once.html", 404)
 
     async def sign_out(self, visit: Visit) -> Answer:
         """Forgets the session here and everything of us there."""
         await self._desk.sessions.end(visit.number)
         return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
 
-    def _form(self, visit: Visit, wanted: str, problem: ProblemError | None = None) -> Answer:
+    async def _let_in(self, visit: Visit, token: str, place: str) -> Answer:
+        """A new session; raises ProblemError for a token that the API does not know."""
+        who = await visit.api.signed(token).get("/api/v1/me")
+        await self._desk.sessions.end(visit.number)
+        number = await self._desk.sessions.begin(token, who["user"])
+        return see_other(place, session_cookie(visit.request, number))
+
+    async def _form(self, visit: Visit, wanted: str, problem: ProblemError | None = None) -> Answer:
         return self._desk.renderer.page(
             visit,
             "signin.html",
             status=problem.status if problem else 200,
             problem=problem,
+            command=problem.hint if problem else await _command(visit),
             wanted=wanted,
             has_ended=visit.value("ended") == "true",
         )
+
+
+async def _command(visit: Visit) -> str:
+    """What makes a token, as the API tells whoever comes without one."""
+    try:
+        await visit.api.signed("").get("/api/v1/me")
+    except ProblemError as problem:
+        return problem.hint
+    return ""
