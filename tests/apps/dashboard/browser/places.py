@@ -32,7 +32,6 @@ PLACES = (
     Place("generate-first", "/generate", "/generate"),
     Place("generate", "/generate", "/generate", selected=("default/essentials/github",)),
     Place("signin", "/signin", "/signin?ended=true&next=%2Fservers"),
-    Place("signin-by-link", "/signin", "/signin?next=%2Fservers"),
     Place("signin-once", "/signin/once/{code}", "/signin/once/used-before", 404),
     Place("nowhere", "", "/nowhere", 404),
 )
