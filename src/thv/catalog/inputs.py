@@ -39,7 +39,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 def inputs_of(key: str, there: JsonObject, choices: Choices) -> Inputs:
     """Every variable with its value; raises ChoiceError for one that is missing, twice there, or a bare secret."""
-    declared = {each.name: each for each in _variables(there)}
+    declared = {each.name: each for each in declared_variables(there)}
     secrets = _secret_variables(key, declared, choices)
     _require_no_bare_secret(key, declared, choices.env)
     twice = sorted(choices.env.keys() & secrets.keys())
@@ -72,7 +72,8 @@ def _is_missing(variable: Variable, value: str, choices: Choices) -> bool:
     return variable.required and not value and variable.name not in choices.env
 
 
-def _variables(there: JsonObject) -> list[Variable]:
+def declared_variables(there: JsonObject) -> list[Variable]:
+    """The variables that an entry declares, as far as they can be read."""
     return [
         Variable(
             name=each["name"],

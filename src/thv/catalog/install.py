@@ -172,11 +172,16 @@ def _resources(there: JsonObject) -> JsonObject:
     )
 
 
+def open_arguments(there: JsonObject) -> list[str]:
+    """The arguments of an entry, if only a user can complete them."""
+    arguments = _texts(there.get("args"))
+    return arguments if any(map(_OPEN_ARGUMENT.fullmatch, arguments)) else []
+
+
 def _arguments(key: str, there: JsonObject, choices: Choices) -> list[str]:
     """Those of the user in place of the entry's."""
     arguments = list(choices.args) or _texts(there.get("args"))
-    missing = [] if choices.args else [each for each in arguments if _OPEN_ARGUMENT.fullmatch(each)]
-    if missing:
+    if not choices.args and open_arguments(there):
         words = " ".join(arguments)
         raise ChoiceError(
             Choice.ARGS, f'"{key}" wants arguments that only you know: {words}', arguments

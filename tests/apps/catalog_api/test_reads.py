@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
+from tests.apps.registry_api.asking import Client
 from tests.apps.registry_api.places import group
 from tests.stores.models.world import World, an_entry
+from thv.apps.catalog_api.offers import OFFER_ROWS
 from thv.apps.catalog_api.settings import Class, Classes, Settings
 from thv.stores.catalogs.join import Joined, Joiner
 
@@ -294,3 +296,49 @@ async def test_a_catalog_that_is_stopped_while_it_joins_ends(
     task.cancel()
     await asyncio.wait({task}, timeout=30)
     assert task.cancelled()
+
+
+@pytest.mark.requirement("CLI-05")
+async def test_how_a_server_is_installed(site: CatalogSite) -> None:
+    client = Client((await filled(site)).door(more=OFFER_ROWS))
+    path = "/api/v1/servers/osv-scanner/install"
+    reply = await client.get(f"{path}?namespace=team")
+    body = reply.json
+    assert list(body) == [
+        "name", "version", "commands", "manifest", "obstacle", "client", "notes"
+    ]  # fmt: skip
+    assert (body["name"], body["version"]) == ("osv-scanner", "0.1.3")
+    assert body["commands"][0] == {
+        "title": "Install it",
+        "command": "thv install osv-scanner@0.1.3 --registry production/curated -n team",
+    }
+    assert "toolhive.stacklok.io/category: security" in body["manifest"]
+    assert (body["obstacle"], body["client"]) == (None, None)
+    older = (await client.get(f"{path}?registry=default/community")).json
+    assert (
+        "osv-scanner@0.1.0 --registry default/community -n default"
+        in (older["commands"][0]["command"])
+    )
+    manifest = await client.get(f"{path}?namespace=team", accept="application/yaml")
+    assert manifest.body.decode() == body["manifest"]
+    theirs = await client.get(f"{path}?api_version=toolhive.stacklok.dev/v1beta1")
+    assert theirs.json["manifest"].startswith(
+        "---\napiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer"
+    )
+
+
+async def test_what_cannot_be_installed_says_why(site: CatalogSite) -> None:
+    client = Client((await filled(site)).door(more=OFFER_ROWS))
+    path = "/api/v1/mcp_servers/gofetch/install"  # a package of npm
+    body = (await client.get(path)).json
+    assert body["manifest"] is None
+    assert "a cluster runs container images" in body["obstacle"]["message"]
+    assert body["client"]["mcpServers"]["gofetch"]["command"] == "npx"
+    refused = await client.get(path, accept="application/yaml")
+    assert (refused.status, refused.code) == (422, "POLICY_REFUSED")
+    wrong = await client.get(f"{path}?namespace=Caps")
+    assert (wrong.status, wrong.field) == (400, "namespace")
+    unknown = await client.get(f"{path}?api_version=v1")
+    assert (unknown.status, unknown.field) == (400, "api_version")
+    missing = await client.get("/api/v1/servers/nope/install")
+    assert (missing.status, missing.code) == (404, "SERVER_NOT_FOUND")

@@ -218,6 +218,32 @@ class CatalogServer(msgspec.Struct, omit_defaults=True):
     approval: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
+class InstallCommand(msgspec.Struct):
+    """A line to type; VALUE and FILE stand for what only a user knows."""
+
+    title: str
+    command: str
+
+
+class InstallObstacle(msgspec.Struct):
+    """Why there is nothing to install, and what to do instead."""
+
+    message: str
+    hint: str
+
+
+class InstallOffer(msgspec.Struct):
+    """How a server is installed."""
+
+    name: str
+    version: str
+    commands: list[InstallCommand]
+    manifest: str | None
+    obstacle: InstallObstacle | None
+    client: dict[str, Any] | None
+    notes: list[str]
+
+
 # ---------------------------------------------------------------- categories, tools, groups
 
 
@@ -455,6 +481,7 @@ SHAPES: tuple[type, ...] = (
     RegistryList,
     CatalogServerList,
     CatalogServer,
+    InstallOffer,
     CategoryList,
     CatalogTool,
     CatalogGroupList,

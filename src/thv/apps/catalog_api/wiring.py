@@ -15,6 +15,7 @@ from thv.apps.catalog_api.export import EXPORT_ROWS
 from thv.apps.catalog_api.generation_schemas import GENERATION_SHAPES
 from thv.apps.catalog_api.joins import Joins
 from thv.apps.catalog_api.manifest_schemas import MANIFEST_SHAPES
+from thv.apps.catalog_api.offers import OFFER_ROWS
 from thv.apps.catalog_api.schemas import SHAPES
 from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.kit.authorization import Authorization
@@ -59,7 +60,7 @@ def catalog(
         follower.tell(joins.moved)
         around = Around(resources, clock, told, callers_are_known=bool(authorization or owner))
         place = Catalog(follower, standing, joins, around, visible)
-        rows = (*ROWS, *EXPORT_ROWS, *generation)
+        rows = (*ROWS, *EXPORT_ROWS, *OFFER_ROWS, *generation)
         shapes = (*SHAPES, *GENERATION_SHAPES, *MANIFEST_SHAPES)
         return Root(place, rows, shapes, joins.run, lambda: joins.is_at_rest)
 

@@ -19,6 +19,8 @@ from thv.apps.registry_api.words import (
 )
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import SourceType, TrustLevel
+from thv.domain.resources import MCP_SERVER, SERVER_KINDS
+from thv.domain.selectors import dns_label_problem
 from thv.stores.catalogs.query import CLASSES
 from thv.stores.models.query import Sort
 
@@ -63,6 +65,16 @@ SEARCH = row(
 
 def _sort() -> tuple[Parse, JsonObject]:
     return one_of(*(spelled for each in Sort for spelled in (each.value, f"-{each.value}")))
+
+
+def _namespace() -> tuple[Parse, JsonObject]:
+    def parse(value: str) -> str:
+        problem = dns_label_problem(value)
+        if problem:
+            raise ValueError(problem)
+        return value
+
+    return parse, {"type": "string", "maxLength": 63}
 
 
 SERVERS = (
@@ -119,6 +131,17 @@ DIFFERENCE = (
     row("base", text(255), "Version to compare with.", required=True),
     REGISTRY,
     row("base_registry", text(318), "Registry of the base, where it is another one."),
+)
+INSTALL = (
+    REGISTRY,
+    VERSION,
+    row("namespace", _namespace(), "Namespace of the server that is to be; that of the registry."),
+    row(
+        "api_version",
+        one_of(*(kind.api_version for kind in SERVER_KINDS)),
+        "Group and version of MCPServer on the cluster.",
+        default=MCP_SERVER.api_version,
+    ),
 )
 TOOLS = (
     row("search", text(SEARCH_LIMIT), "Words that must all begin a word of name or description."),
