@@ -12,6 +12,7 @@ from tests.apps.dashboard.browsing import Browser
 from tests.apps.kit.access_files import ADMIN, USER, Written, a_token
 from thv.apps.catalog_api.export import EXPORT_ROWS
 from thv.apps.catalog_api.generation_wiring import on_machine
+from thv.apps.catalog_api.offers import OFFER_ROWS
 from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.connection import Responder
@@ -43,7 +44,7 @@ def browser(site: CatalogSite) -> Browser:
 def open_pages(site: CatalogSite) -> Responder:
     """Pages for everybody, as `thv dev` has them."""
     generation = on_machine(site.resources, None, address=address, clock=moment)
-    return with_pages(site.door(more=(*EXPORT_ROWS, *generation)), has_sign_in=False)
+    return with_pages(site.door(more=(*EXPORT_ROWS, *OFFER_ROWS, *generation)), has_sign_in=False)
 
 
 def guarded_pages(site: CatalogSite, folder: Path) -> Responder:
@@ -60,7 +61,9 @@ def guarded_pages(site: CatalogSite, folder: Path) -> Responder:
     authorization = Authorization(access.reviews, ON_ONE_MACHINE, ways=ways)
     guard = Guard(site.find, authorization, lambda: True)
     generation = on_machine(site.resources, authorization, address=address, clock=moment)
-    door = site.door(guard, more=(*EXPORT_ROWS, *generation), authorization=authorization)
+    door = site.door(
+        guard, more=(*EXPORT_ROWS, *OFFER_ROWS, *generation), authorization=authorization
+    )
     return with_pages(door, has_sign_in=True)
 
 

@@ -9,20 +9,22 @@ import pytest
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser
 from tests.stores.models.world import an_entry
+from thv.apps.dashboard.permissions import statements
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
 
 OSV = "/servers/production/curated/osv-scanner"
 
 
-def container(**block: Any) -> Any:
-    """A container about which `block` is said."""
+def container(*variables: Any, version: str = "1.0.0", **block: Any) -> Any:
+    """A container about which `block` is said, with these variables."""
     package = {
         "registryType": "oci",
-        "identifier": "ghcr.io/example/files:1.0.0",
+        "identifier": f"ghcr.io/example/files:{version}",
         "transport": {"type": "stdio"},
+        "environmentVariables": list(variables),
     }
-    return an_entry("io.github.stacklok/files", packages=[package], block=block)
+    return an_entry("io.github.stacklok/files", version, packages=[package], block=block)
 
 
 async def shown(site: CatalogSite, browser: Browser, **block: Any) -> str:
@@ -88,10 +90,9 @@ async def test_each_version_has_its_page(site: CatalogSite, browser: Browser) ->
         ({"read": "all", "network": [1], "write": [3, "/x"]}, "Writes files"),
     ],
 )  # fmt: skip
-async def test_permissions_are_said_plainly(
-    site: CatalogSite, browser: Browser, permissions: Any, words: str
-) -> None:
-    assert words in await shown(site, browser, permissions=permissions)
+def test_permissions_are_said_plainly(permissions: Any, words: str) -> None:
+    said = statements({"permissions": permissions})
+    assert any(words in each.title for each in said), said
 
 
 async def test_what_tools_do_is_said_where_it_is_declared(
@@ -151,3 +152,108 @@ async def test_the_largest_entry_fits_a_page(site: CatalogSite, browser: Browser
     page = await browser.open("/servers/default/main/files")
     assert "40 parameters and more" in page.text
     assert int(page.headers["content-length"]) < 60_000
+
+
+# ---------------------------------------------------------------- comparing
+
+
+async def two_versions(site: CatalogSite) -> None:
+    """The newer one reaches further, offers more and needs more."""
+    old = container(
+        {"name": "OLD"},
+        tools=["read", "list"],
+        permissions={"network": {"outbound": {"allow_host": ["a.example"]}}, "read": ["/data"]},
+    )
+    new = container(
+        {"name": "KEY", "isRequired": True, "isSecret": True},
+        version="1.1.0",
+        tools=["read", "wipe"],
+        permissions={"network": {"outbound": {"insecure_allow_all": True}}, "write": ["/data"]},
+    )
+    await site.put("main", old, new)
+    await site.put("other", old, namespace="elsewhere", trustLevel="trusted")
+
+
+async def test_what_a_newer_version_means_comes_first(site: CatalogSite, browser: Browser) -> None:
+    await two_versions(site)
+    page = await browser.open("/servers/default/main/files/compare")
+    head, _, fields = page.text.partition("Field by field")
+    for words in (
+        "Look closely: what it may do differs",
+        "Network wider: may now reach any host (1 named before)",
+        "May now write at /data",
+        "Tools added wipe",
+        "Tools removed: who uses them finds them no more list",
+        "Variables that must be set now KEY",
+        "Variables that are no longer taken OLD",
+        "Another image ghcr.io/example/files:1.0.0 → ghcr.io/example/files:1.1.0",
+    ):
+        assert words in head, words
+    assert head.index("Network wider") < head.index("Tools added") < head.index("Another image")
+    assert "/permissions/write added none" in fields
+    assert "ghcr.io/example/files:1.0.0 ghcr.io/example/files:1.1.0" in fields
+
+
+async def test_versions_are_picked_by_a_form(site: CatalogSite, browser: Browser) -> None:
+    await two_versions(site)
+    place = "/servers/default/main/files/compare"
+    form = (await browser.open(place)).form(place)
+    assert form.fields == [("a", "1.0.0"), ("base_registry", "default/main"), ("b", "1.1.0")]
+    same = await browser.send(form, a="1.1.0")
+    assert "Nothing differs" in same.text
+    assert "one and the same version" in same.text
+    back = await browser.send(form, a="1.1.0", b="1.0.0")
+    assert "Network narrower: may no longer reach any host" in back.text
+    gone = await browser.send(form, a="9.9.9")
+    assert gone.status == 404
+
+
+async def test_registries_are_compared(site: CatalogSite, browser: Browser) -> None:
+    await two_versions(site)
+    place = "/servers/default/main/files/compare"
+    other = f"{place}?a=1.0.0&b=1.0.0&base_registry=elsewhere/other"
+    assert "Nothing differs" in (await browser.open(other)).text
+    missing = await browser.open(f"{place}?a=1.1.0&base_registry=elsewhere/other")
+    assert "elsewhere/other has no version 1.1.0. Shown is its latest." in missing.text
+    only = await browser.open("/servers/elsewhere/other/files/compare")
+    assert ("base_registry", "default/main") in only.form(
+        "/servers/elsewhere/other/files/compare"
+    ).fields
+
+
+# ---------------------------------------------------------------- installing
+
+
+async def test_how_a_container_is_installed(site: CatalogSite, browser: Browser) -> None:
+    await site.put("main", container({"name": "TOKEN", "isRequired": True, "isSecret": True}))
+    place = "/servers/default/main/files/install"
+    page = await browser.open(place)
+    for words in (
+        "thv secret create files --from-file TOKEN=FILE -n default",
+        "thv install files@1.0.0 --registry default/main -n default --secret files",
+        "thv run files@1.0.0 files --registry default/main -n default --secret files",
+        "kind: MCPServer",
+        "kubectl apply -f -",
+        '"mcpServers": { "files": { "command": "docker"',
+        "Put your own values",
+    ):
+        assert words in page.text, words
+    chosen = await browser.send(
+        page.form(place), namespace="production", api_version="toolhive.stacklok.dev/v1beta1"
+    )
+    assert "namespace: production" in chosen.text
+    assert "apiVersion: toolhive.stacklok.dev/v1beta1" in chosen.text
+    wrong = await browser.send(page.form(place), namespace="No Such")
+    assert wrong.status == 400
+    assert 'aria-invalid="true"' in wrong.html
+    assert ("namespace", "No Such") in wrong.form(place).fields
+    assert "thv install files@1.0.0" in wrong.text
+
+
+async def test_what_runs_elsewhere_is_called(site: CatalogSite, browser: Browser) -> None:
+    remote = [{"type": "sse", "url": "https://mcp.example.com/sse"}]
+    await site.put("main", an_entry("com.example/far", packages=[], remotes=remote))
+    page = await browser.open("/servers/default/main/com.example%2Ffar/install")
+    assert "There is nothing to install on a cluster." in page.text
+    assert '"url": "https://mcp.example.com/sse"' in page.text
+    assert "thv install" not in page.text

@@ -8,8 +8,10 @@ from __future__ import annotations
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.pages.access import Access
 from thv.apps.dashboard.pages.categories import Categories
+from thv.apps.dashboard.pages.compare import Compare
 from thv.apps.dashboard.pages.deployments import Deployments
 from thv.apps.dashboard.pages.generate import Generate
+from thv.apps.dashboard.pages.install import Install
 from thv.apps.dashboard.pages.new_registry import NewRegistry
 from thv.apps.dashboard.pages.overview import Overview
 from thv.apps.dashboard.pages.registries import Registries
@@ -27,6 +29,8 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
         Overview,
         Servers,
         Server,
+        Install,
+        Compare,
         Tools,
         Categories,
         Registries,
