@@ -189,6 +189,8 @@ def test_an_access_file_tells_who_reads_what_and_counts_as_soon_as_it_changes(
         write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@red"))
         server.until_served(red, **bea)
         assert server.get(blue, **bea).status == 403
+        about = "/.well-known/oauth-protected-resource"
+        assert server.get(about).status == 404
         with an_issuer() as issuer:
             binding = Binding(user="oidc:ida", role="toolhive-registry-user", namespace="blue")
             trusted = Issuer(url=issuer.url, audiences=(AUDIENCE,))
@@ -197,6 +199,12 @@ def test_an_access_file_tells_who_reads_what_and_counts_as_soon_as_it_changes(
             server.until_served(blue, **ida)
             assert server.get("/api/v1/me", **ida).json["user"] == "oidc:ida"
             assert (server.get(red, **ida).status, server.get(red, **bea).status) == (403, 401)
+            assert server.get(about).json == {
+                "resource": f"http://127.0.0.1:{server.port}",
+                "bearer_methods_supported": ["header"],
+                "scopes_supported": ["mcp-registry:read"],
+                "authorization_servers": [issuer.url],
+            }
         write_access(access, a_token("of-bea", "bea", "toolhive-registry-user@red"))
         server.until_served(red, **bea)
         access.chmod(0o644)

@@ -81,13 +81,16 @@ class Authorization:
         *,
         accept_cluster_audience: bool = False,
         ways: Ways = lambda action: (action,),
+        issuers: Callable[[], Sequence[str]] = tuple,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`advice` is that of a cluster; `accept_cluster_audience` takes tokens for the API server itself too.
 
-        `ways` are the questions of which one yes is enough; `now` is in Unix seconds.
+        `ways` are the questions of which one yes is enough; `issuers` are the addresses of those whose tokens are
+        taken, as they are now; `now` is in Unix seconds.
         """
+        self.issuers = issuers
         self._reviews = reviews
         self._ways = ways
         self._advice = advice or ON_A_CLUSTER

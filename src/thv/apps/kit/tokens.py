@@ -96,6 +96,11 @@ class TokenReviews:
         """Counts how often the file changed."""
         return self._said.revision
 
+    def issuers(self) -> tuple[str, ...]:
+        """The addresses of those who may say who somebody is; none while the file cannot be used."""
+        file = self._said.file
+        return tuple(issuer.url for issuer in file.access.issuers) if file else ()
+
     async def follow(self) -> None:
         """Takes the file whenever it changed, until it is cancelled."""
         while True:

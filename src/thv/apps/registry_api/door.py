@@ -89,7 +89,8 @@ def single(
         served = registries.find(*owner)
         return served is not None and served.model is not None
 
-    return singles(registries, options, clock, is_ready, _right(options))(owner)
+    own = (_right(options), _protected(options))
+    return singles(registries, options, clock, is_ready, *own)(owner)
 
 
 def singles(
@@ -124,7 +125,7 @@ def many(
 ) -> HttpServer:
     """Every registry under `/r/<namespace>/<registry>`, their aggregate at the root and what is `beside` it."""
     guarded = options.authorize is not None and not options.is_open
-    own = (_me(registries, options), _right(options))
+    own = (_me(registries, options), _right(options), _protected(options))
     rows = (*endpoints.official_rows(aggregate), *beside.rows, *own)
     documents = endpoints.documents(_documents_of(rows, guarded=guarded, shapes=beside.shapes))
     root = Mount(
@@ -155,6 +156,10 @@ def _me(registries: Registries, options: Options) -> Endpoint:
 
 def _right(options: Options) -> Endpoint:
     return endpoints.right(me.read_right(options.authorization, is_open=options.is_open))
+
+
+def _protected(options: Options) -> Endpoint:
+    return endpoints.protected(me.read_resource(options.authorization))
 
 
 def _documents_of(

@@ -370,6 +370,20 @@ def right(handle: Handler) -> Endpoint:
     )
 
 
+def protected(handle: Handler) -> Endpoint:
+    """M8, at the root of a door."""
+    return Endpoint(
+        id="M8",
+        template="/.well-known/oauth-protected-resource",
+        family=Family.OPEN,
+        handle=handle,
+        summary="Where a client gets a token, as RFC 9728 has it",
+        answers=("ProtectedResource",),
+        errors=(404,),
+        public=True,
+    )
+
+
 def operations(ready: Callable[[], bool]) -> tuple[Endpoint, ...]:
     """M1, M2 and M4, at the root of a door."""
 

@@ -1,4 +1,4 @@
-"""M7: who a caller is, and what that one may do to the registries of this door.
+"""M7 and M8: who a caller is, what that one may do to the registries of this door, and who gives tokens for it.
 
 In the flow: as `servers`, at the root of a door. Nothing is told but what concerns the caller: a namespace in which
 one may do nothing is not named.
@@ -58,6 +58,26 @@ def read_right(authorization: Authorization | None, *, is_open: bool = False) ->
             return json_answer({"allowed": reads and action.group == GROUP})
         caller = await authorization.caller(call.request, Access(*(call.owner or ("", "")), ()))
         return json_answer({"allowed": await authorization.allows(caller, action)})
+
+    return handler
+
+
+def read_resource(authorization: Authorization | None) -> Handler:
+    """The handler that tells a client where it gets a token, as RFC 9728 has it; only where an issuer is known."""
+
+    def handler(call: Call) -> Answer:
+        issuers = authorization.issuers() if authorization is not None else ()
+        if not issuers:
+            raise ProblemError(Word.NOT_FOUND, "No issuer of tokens is known to this server.")
+        host = call.request.header(b"host")
+        return json_answer(
+            {
+                "resource": f"{call.request.scheme}://{host}",
+                "bearer_methods_supported": ["header"],
+                "scopes_supported": ["mcp-registry:read"],
+                "authorization_servers": list(dict.fromkeys(issuers)),
+            }
+        )
 
     return handler
 

@@ -405,6 +405,15 @@ class Right(msgspec.Struct):
     allowed: bool
 
 
+class ProtectedResource(msgspec.Struct):
+    """Where a client gets a token."""
+
+    resource: str
+    bearer_methods_supported: list[str]
+    scopes_supported: list[str]
+    authorization_servers: list[str]
+
+
 class Status(msgspec.Struct):
     """Alive."""
 
@@ -459,6 +468,7 @@ SHAPES: tuple[type, ...] = (
     OfficialError,
     Me,
     Right,
+    ProtectedResource,
     Status,
     Ready,
     Pong,

@@ -48,7 +48,7 @@ def callers_of(settings: Settings, codes: Codes) -> Callers:
     """As the settings say; raises INVALID for an access file that cannot be used."""
     if settings.access_file is not None:
         reviews = TokenReviews(settings.access_file, _issuers)
-        return Callers(Authorization(reviews, ON_ONE_MACHINE), reviews)
+        return Callers(Authorization(reviews, ON_ONE_MACHINE, issuers=reviews.issuers), reviews)
     if settings.is_guarded:
         return Callers(Authorization(Nobody(), _WITHOUT_FILE))
     return _owned(codes) if settings.has_owner else Callers()
