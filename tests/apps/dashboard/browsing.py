@@ -84,7 +84,7 @@ class Browser:
         if button:
             pairs += [(name, value) for words, name, value in form.buttons if button in words][:1]
         if form.method == "get":
-            return await self.open(f"{form.action}?{urlencode(pairs)}")
+            return await self.open(f"{form.action.partition('#')[0]}?{urlencode(pairs)}")
         return await self.post(form.action, pairs, follow=follow)
 
     async def post(

@@ -6,7 +6,7 @@ everybody else takes the manifest home.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from thv.apps.dashboard import drafts
 from thv.apps.dashboard.asking import path, query_of
@@ -15,9 +15,10 @@ from thv.apps.dashboard.drafts import STEPS, Values
 from thv.apps.dashboard.forms import first
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
+from thv.apps.dashboard.wording import sentence
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import NO_STORE, Answer
-from thv.apps.kit.http.problems import ProblemError, Word
+from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 
 REVIEW = len(STEPS) - 1
 _PLACE = "/registries/new"
@@ -158,9 +159,12 @@ def _at_fields(problem: ProblemError) -> Wrong:
         field = drafts.field_of(culprit)
         if not field:
             return {}
-        found.setdefault(field, []).append(_sentence(culprit.message))
+        found.setdefault(field, []).append(_sentence(culprit))
     return found
 
 
-def _sentence(text: Any) -> str:
-    return f"{str(text)[:1].upper()}{str(text)[1:].rstrip('.')}."
+def _sentence(culprit: Culprit) -> str:
+    """Without the path, as it stands at its field."""
+    place = culprit.location.partition(".")[2]
+    text = culprit.message.removeprefix(f"{place} ")
+    return f"{sentence(text).rstrip('.')}."

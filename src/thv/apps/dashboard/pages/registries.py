@@ -53,6 +53,7 @@ class Registries:
             namespaces=_spaces(everything["registries"]),
             asked=asked,
             twin=f"/api/v1/registries?{query_of(asked)}" if asked else "/api/v1/registries",
+            is_open=me.is_open,
             may_create=may_create or bool(me.spaces("create")),
             next_page=f"/registries?{query_of({**asked, 'page': page + 1})}" if more else "",
         )

@@ -1,0 +1,249 @@
+"""The pages of registries: what is in trouble and why, in words, and what one may do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apps.catalog_api.catalogs import CatalogSite, osv
+from tests.apps.dashboard.browsing import Browser
+from tests.apps.dashboard.conftest import guarded_pages, signed_in
+from tests.builders import manifest
+from thv.apps.dashboard.pages import registries
+from thv.apps.dashboard.pages import registry as registry_page
+from thv.domain.canonical import JsonObject
+from thv.domain.registry import load_registry
+from thv.domain.resources import MCP_REGISTRY
+
+pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
+
+AWAY = "the name registry.partner.invalid has no address"
+DIGEST = "sha256:" + "ab" * 32
+
+
+def a_condition(kind: str, status: str, reason: str, message: str = "") -> JsonObject:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": "2026-11-20T10:30:00Z",
+        "observedGeneration": 1,
+    }
+
+
+def a_run(outcome: str, began: str, ended: str, **more: Any) -> JsonObject:
+    return {"startedAt": began, "finishedAt": ended, "outcome": outcome, **more}
+
+
+FINE = (
+    a_condition("SourceAvailable", "True", "Fetched"),
+    a_condition("SyncSucceeded", "True", "Succeeded", "1 server"),
+    a_condition("Ready", "True", "Succeeded", "1 server"),
+)
+BROKEN = (
+    a_condition("SourceAvailable", "False", "SourceUnreachable", AWAY),
+    a_condition("SyncSucceeded", "False", "Retrying", AWAY),
+    a_condition("Ready", "False", "SourceNotReady", AWAY),
+    a_condition("Reconciling", "True", "Retrying", AWAY),
+)
+STALE = (*BROKEN[:2], a_condition("Ready", "True", "ServingLastGood", AWAY))
+
+
+async def put(
+    site: CatalogSite,
+    name: str,
+    *conditions: JsonObject,
+    phase: str = "Ready",
+    sync: JsonObject | None = None,
+    **spec: Any,
+) -> None:
+    """A registry that says this of itself, in `tools`, also where it would be written."""
+    place = await site.put(name, osv(), namespace="tools", **spec)
+    obj = manifest(name, **spec)
+    obj["metadata"]["namespace"] = "tools"
+    await site.resources.create(obj, manager="test")
+    status = {
+        "phase": phase,
+        "conditions": list(conditions),
+        "serverCount": 1,
+        "syncStatus": {"lastSyncTime": "2026-11-20T10:30:00Z", **(sync or {})},
+    }
+    place.served.describe(load_registry({**obj, "status": status}))
+
+
+# ---------------------------------------------------------------- the list
+
+
+async def test_those_in_trouble_stand_first(site: CatalogSite, browser: Browser) -> None:
+    await put(site, "fine", *FINE)
+    await put(site, "wrong", *BROKEN, phase="Failed", displayName="Partner catalog")
+    page = await browser.open("/registries")
+    assert page.text.index("Partner catalog") < page.text.index("tools/fine")
+    assert "2 registries, 1 not ready" in page.text
+    assert page.place("Partner catalog") == "/registries/tools/wrong"
+
+
+async def test_the_list_is_narrowed_down_by_its_form(site: CatalogSite, browser: Browser) -> None:
+    await put(site, "fine", *FINE, trustLevel="trusted")
+    await put(site, "wrong", *BROKEN, phase="Failed")
+    form = (await browser.open("/registries")).form("/registries")
+    troubled = await browser.send(form, ready="false")
+    assert "1 of 2 registries" in troubled.text
+    assert "tools/wrong" in troubled.text
+    assert "tools/fine" not in troubled.text
+    nothing = await browser.send(form, search="nowhere")
+    assert "No registry fits" in nothing.text
+    wrong = await browser.open("/registries?trust_level=holy")
+    assert wrong.status == 400
+
+
+async def test_a_long_list_has_pages(
+    site: CatalogSite, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "ROWS", 1)
+    await put(site, "one", *FINE)
+    await put(site, "two", *FINE)
+    first = await browser.open("/registries")
+    assert "tools/two" not in first.text
+    assert "tools/two" in (await browser.open(first.place("Next"))).text
+
+
+async def test_no_registry_at_all_says_what_to_do(site: CatalogSite, tmp_path: Path) -> None:
+    admin = await signed_in(guarded_pages(site, tmp_path), "admin")
+    page = await admin.open("/registries")
+    assert "There is no registry yet" in page.text
+    assert page.place("Add the first registry") == "/registries/new"
+    reader = await signed_in(guarded_pages(site, tmp_path), "reader")
+    page = await reader.open("/registries")
+    assert "There is no registry that you may see" in page.text
+    assert page.place("Draft a registry") == "/registries/new"
+
+
+# ---------------------------------------------------------------- one registry
+
+
+async def test_trouble_is_explained_once_with_what_to_do(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await put(site, "wrong", *BROKEN, phase="Failed", sync={"attemptCount": 3})
+    page = await browser.open("/registries/tools/wrong")
+    assert "It has never been synchronized" in page.text
+    told = page.html.partition('aria-label="What is wrong"')[2].partition("</section>")[0]
+    assert told.count("registry.partner.invalid") == 1
+    assert "What to do:" in told
+    assert "See that the address is right and answers" in told
+    assert "SourceAvailable · SourceUnreachable" in told
+
+
+async def test_stale_content_is_said_to_be_stale(site: CatalogSite, browser: Browser) -> None:
+    await put(site, "old", *STALE)
+    page = await browser.open("/registries/tools/old")
+    assert "Out of date" in page.text
+    assert "because the last sync failed" in page.text
+    assert "everybody goes on getting what was good before" not in page.text
+    await put(site, "older", *STALE, sync={"nextSyncTime": "2036-11-20T10:30:00Z"})
+    page = await browser.open("/registries/tools/older")
+    assert "everybody goes on getting what was good before" in page.text
+
+
+async def test_what_is_fine_has_no_warning_and_says_how_to_use_it(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await put(site, "fine", *FINE, description="For everybody")
+    page = await browser.open("/registries/tools/fine")
+    assert "What to do:" not in page.text
+    assert "For everybody" in page.text
+    assert page.place("servers, show them") == "/servers?registry=tools%2Ffine"
+    assert "kind: MCPRegistry" in page.text
+
+
+async def test_syncs_are_a_picture_and_a_table(site: CatalogSite, browser: Browser) -> None:
+    runs = [
+        a_run("Failed", "2026-11-20T10:31:00Z", "2026-11-20T10:31:01Z", error=f"SOURCE_UNREACHABLE: {AWAY}"),
+        a_run("Succeeded", "2026-11-20T10:30:00Z", "2026-11-20T10:30:02.500Z", added=7),
+    ]  # fmt: skip
+    await put(site, "fine", *FINE, sync={"history": runs})
+    page = await browser.open("/registries/tools/fine")
+    assert page.html.count('class="bar-good"') == 1
+    assert page.html.count('class="bar-bad"') == 1
+    assert 'aria-label="1 sync succeeded, 1 failed; the table below has each"' in page.html
+    assert "2.5 s 7 0 0" in page.text
+    assert AWAY in page.text
+
+
+async def test_what_entries_of_a_status_say_is_text(site: CatalogSite, browser: Browser) -> None:
+    nasty = '<script>alert(1)</script> `code` \u202e"x'
+    await put(site, "wrong", a_condition("DataValid", "False", "FormatInvalid", nasty))
+    page = await browser.open("/registries/tools/wrong")
+    assert "<script>alert" not in page.html
+    assert "⟨U+202E⟩" in page.text
+
+
+async def test_a_registry_that_is_not_there(browser: Browser) -> None:
+    page = await browser.open("/registries/tools/nope")
+    assert page.status == 404
+    assert 'no registry "nope"' in page.text
+
+
+# ---------------------------------------------------------------- what can be done
+
+
+async def test_only_what_one_may_do_is_offered(site: CatalogSite, tmp_path: Path) -> None:
+    await put(site, "fine", *FINE)
+    pages = guarded_pages(site, tmp_path)
+    reader = await (await signed_in(pages, "reader")).open("/registries/tools/fine")
+    admin = await (await signed_in(pages, "admin")).open("/registries/tools/fine")
+    place = "/registries/tools/fine"
+    actions = {f"{place}/sync", f"{place}/suspend"}
+    assert actions <= {form.action for form in admin.forms}
+    assert not actions & {form.action for form in reader.forms}
+    assert "kind: MCPRegistry" in reader.text
+
+
+async def test_a_sync_is_asked_for(
+    site: CatalogSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_page, "PATIENCE", 0)
+    await put(site, "fine", *FINE)
+    admin = await signed_in(guarded_pages(site, tmp_path), "admin")
+    page = await admin.open("/registries/tools/fine")
+    page = await admin.send(page.form("/registries/tools/fine/sync"))
+    assert "The sync goes on" in page.text
+    stored = await site.resources.get(MCP_REGISTRY, "tools", "fine")
+    assert "toolhive.stacklok.io/sync-requested-at" in stored["metadata"]["annotations"]
+
+
+async def test_suspended_with_a_reason(site: CatalogSite, tmp_path: Path) -> None:
+    await put(site, "fine", *FINE)
+    admin = await signed_in(guarded_pages(site, tmp_path), "admin")
+    page = await admin.open("/registries/tools/fine")
+    form = page.form("/registries/tools/fine/suspend")
+    page = await admin.send(form, reason="moving house")
+    assert "What it serves stays as it is" in page.text
+    stored = await site.resources.get(MCP_REGISTRY, "tools", "fine")
+    assert stored["spec"]["syncPolicy"]["enabled"] is False
+    place = site.places["tools", "fine"]
+    place.served.describe(load_registry(stored))
+    page = await admin.open("/registries/tools/fine")
+    assert "The reason given: moving house" in page.text
+    await admin.send(page.form("/registries/tools/fine/resume"))
+    stored = await site.resources.get(MCP_REGISTRY, "tools", "fine")
+    assert stored["spec"]["syncPolicy"]["enabled"] is True
+
+
+async def test_what_the_api_refuses_is_said_on_the_page(site: CatalogSite, tmp_path: Path) -> None:
+    await put(site, "fine", *FINE)
+    pages = guarded_pages(site, tmp_path)
+    admin, reader = await signed_in(pages, "admin"), await signed_in(pages, "reader")
+    form = (await admin.open("/registries/tools/fine")).form("/registries/tools/fine/suspend")
+    too_long = await admin.send(form, reason="x" * 501)
+    assert too_long.status == 400
+    assert "This was not done." in too_long.text
+    assert "x" * 501 in too_long.html
+    theirs = (await reader.open("/registries")).form("/signout").fields
+    refused = await reader.post("/registries/tools/fine/sync", theirs)
+    assert refused.status == 403
+    assert "This was not done." in refused.text
