@@ -9,6 +9,7 @@ import click
 from thv.apps.cli.catalogs.asked import asked_catalog, path_of, registry_named, rows_of
 from thv.apps.cli.command import TABLES, command
 from thv.apps.cli.completion import registry_names
+from thv.apps.cli.filters import LIMIT
 from thv.apps.cli.finding import object_of, text_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, counted, print_list, print_value
@@ -137,9 +138,7 @@ _TOOLS: Listing[JsonObject] = Listing(
     default="name",
     help="By name, or what most servers offer first.",
 )
-@option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show."
-)
+@LIMIT
 async def tools(
     session: Session,
     *,

@@ -11,6 +11,7 @@ import click
 from thv.apps.cli.catalogs.asked import asked_catalog, path_of, registry_named, rows_of
 from thv.apps.cli.command import TABLES, command
 from thv.apps.cli.completion import registry_names
+from thv.apps.cli.filters import LIMIT, SELECTOR, TAGS, TIERS, TOOLS, TRANSPORTS, TRUSTS
 from thv.apps.cli.finding import object_of, text_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, counted, print_list
@@ -82,16 +83,10 @@ def _elsewhere(server: JsonObject) -> str:
     help="validated: served by a trusted registry.",
 )
 @option("--functional-category", "subjects", multiple=True, metavar="C", help="What it is for.")
-@option("--tag", "tags", multiple=True, metavar="T", help="All of these tags.")
-@option("--tool", "tools", multiple=True, metavar="X", help="All of these tools.")
-@option("--tier", "tiers", multiple=True, metavar="TIER", help="One of these tiers.")
-@option(
-    "--transport",
-    "transports",
-    multiple=True,
-    type=click.Choice(["stdio", "sse", "streamable-http"]),
-    help="One of these transports.",
-)
+@TAGS
+@TOOLS
+@TIERS
+@TRANSPORTS
 @option(
     "--kind",
     "kinds",
@@ -99,23 +94,15 @@ def _elsewhere(server: JsonObject) -> str:
     type=click.Choice(["container", "remote", "package"]),
     help="How it is run.",
 )
-@option(
-    "--trust",
-    "trusts",
-    multiple=True,
-    type=click.Choice(["raw", "tested", "trusted"]),
-    help="Only registries of this trust level.",
-)
-@option("-l", "--selector", default="", metavar="SEL", help="Selector over labels of servers.")
+@TRUSTS
+@SELECTOR
 @option("--all", "every", is_flag=True, help="A server once for each registry that has it.")
 @option(
     "--sort",
     type=click.Choice(["name", "updated", "stars", "pulls", "trust", "relevance"]),
     help="By name, or what has most of it first.",
 )
-@option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show."
-)
+@LIMIT
 async def servers(session: Session, *, registry: str, limit: int, **filters: Any) -> None:
     """List the servers of all registries together, or of one.
 

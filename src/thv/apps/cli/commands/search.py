@@ -9,6 +9,7 @@ import click
 from thv.apps.cli.command import TABLES, command
 from thv.apps.cli.completion import registry_names
 from thv.apps.cli.exits import CommandError
+from thv.apps.cli.filters import LIMIT, SELECTOR, TAGS, TIERS, TOOLS, TRANSPORTS, TRUSTS
 from thv.apps.cli.finding import Found, find_servers, object_of, text_of, texts_of
 from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, counted, print_list
@@ -66,16 +67,10 @@ LISTING = Listing[JsonObject](
 )
 @click.argument("query", nargs=-1)
 @option("--category", "categories", multiple=True, metavar="C", help="One of these subjects.")
-@option("--tag", "tags", multiple=True, metavar="T", help="All of these tags.")
-@option("--tool", "tools", multiple=True, metavar="X", help="All of these tools.")
-@option("--tier", "tiers", multiple=True, metavar="TIER", help="One of these tiers.")
-@option(
-    "--transport",
-    "transports",
-    multiple=True,
-    type=click.Choice(["stdio", "sse", "streamable-http"]),
-    help="One of these transports.",
-)
+@TAGS
+@TOOLS
+@TIERS
+@TRANSPORTS
 @option(
     "--status",
     "statuses",
@@ -83,13 +78,7 @@ LISTING = Listing[JsonObject](
     type=click.Choice(["active", "deprecated"], case_sensitive=False),
     help="One of these states.",
 )
-@option(
-    "--trust",
-    "trusts",
-    multiple=True,
-    type=click.Choice(["raw", "tested", "trusted"]),
-    help="Only registries of this trust level.",
-)
+@TRUSTS
 @option(
     "--registry",
     "registries",
@@ -99,10 +88,8 @@ LISTING = Listing[JsonObject](
     shell_complete=registry_names,
 )
 @option("-A", "--all-namespaces", is_flag=True, help="Registries of every namespace.")
-@option("-l", "--selector", default="", metavar="SEL", help="Selector over labels of servers.")
-@option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many to show."
-)
+@SELECTOR
+@LIMIT
 async def search(
     session: Session,
     *,
