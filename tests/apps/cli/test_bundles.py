@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.apps.cli.running import Cli, check_golden
-from tests.builders import toolhive
+from tests.builders import array, server, toolhive
 
 pytestmark = pytest.mark.flows
 
@@ -83,6 +83,23 @@ def test_a_bundle_may_hold_some_servers_alone(open_side: Cli) -> None:
     bundle = saved(open_side, "--server", "osv@1.0.0")
     assert json.loads((bundle / "registry.json").read_bytes())["servers"].keys() == {"osv"}
     assert (bundle / "images.txt").read_text() == f"ghcr.io/example/osv@{DIGEST}\n"
+
+
+def test_a_server_that_is_chosen_again_is_in_the_bundle_once(open_side: Cli) -> None:
+    again = ("--server", "osv", "--server", "osv", "--server", "osv@1.0.0")
+    once, twice = saved(open_side, "--server", "osv", name="once"), saved(open_side, *again)
+    assert (twice / "bundle.json").read_bytes() == (once / "bundle.json").read_bytes()
+
+
+def test_a_bundle_holds_one_version_of_a_server(cli: Cli) -> None:
+    versions = (server("com.example/osv", version) for version in ("1.0.0", "2.0.0"))
+    path = cli.file("registry.json", array(*versions))
+    cli.ok("registry", "add", "corp", "--file", str(path), "--format", "upstream")
+    both = ("--server", "osv@1.0.0", "--server", "osv@2.0.0")
+    refused = cli("catalog", "save", "corp", "--output", str(cli.home / "bundle"), *both)
+    assert refused.code == 2
+    assert "com.example/osv is to be 1.0.0 and 2.0.0" in refused.err
+    assert not (cli.home / "bundle").exists()
 
 
 def test_a_newer_bundle_takes_the_place_of_an_older_one(open_side: Cli, closed_side: Cli) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from thv import __version__
 from thv.apps.cli.command import OBJECTS, command
 from thv.apps.cli.completion import registry_names, server_names
+from thv.apps.cli.exits import CommandError
 from thv.apps.cli.interrupting import interruptible
 from thv.apps.cli.locating import locate
 from thv.apps.cli.options import option
@@ -22,10 +24,12 @@ from thv.apps.cli.writing import unwritable
 from thv.catalog.bundle.carried import Image
 from thv.catalog.bundle.parts import Contents, images_of, parts
 from thv.domain.entry import Entry
+from thv.domain.errors import Code
 from thv.formats.bundle import Catalog, Media
 from thv.formats.images import is_reference
 from thv.stores.bundles.writing import Written, require_free, write_bundle
 from thv.stores.models import export, lookup
+from thv.stores.models.lookup import Version
 
 
 def image_registry_of(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
@@ -74,7 +78,8 @@ async def save(
     path = Path(folder)
     require_free(path)
     book = await require_book(session, await find(session, name))
-    contents = _contents(book, _entries(book, servers), len(servers), image_registry)
+    chosen = _chosen(book, servers)
+    contents = _contents(book, _entries(book, chosen), len(chosen), image_registry)
     try:
         with interruptible():
             images = images_of(contents)
@@ -104,12 +109,24 @@ def _contents(
     return Contents(catalog=catalog, entries=entries)
 
 
-def _entries(book: Book, servers: Sequence[str]) -> Callable[[], Iterator[Entry]]:
+def _chosen(book: Book, servers: Sequence[str]) -> Collection[Version]:
+    """Each once, by whichever of its names it was chosen again; raises for two versions of one server."""
+    chosen = dict.fromkeys(locate([book], server).version for server in servers)
+    for first, second in pairwise(sorted(chosen, key=lambda version: version.name)):
+        if first.name == second.name:
+            raise CommandError(
+                Code.INVALID,
+                f"a bundle holds one version of a server, and {first.name} is to be {first.version} and {second.version}",
+                tries=["Name it once with --server, or save a bundle for each version."],
+            )
+    return chosen
+
+
+def _entries(book: Book, chosen: Collection[Version]) -> Callable[[], Iterator[Entry]]:
     """The latest version of each server, or those that were chosen."""
-    if not servers:
+    if not chosen:
         return lambda: export.entries(book.view, latest=True)
-    versions = [locate([book], server).version for server in servers]
-    return lambda: (lookup.read(book.view, version).entry for version in versions)
+    return lambda: (lookup.read(book.view, version).entry for version in chosen)
 
 
 def _say(session: Session, path: Path, images: Sequence[Image], written: Written) -> None:
