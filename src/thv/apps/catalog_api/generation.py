@@ -175,8 +175,7 @@ class Generations:
         registry, dry_run = written.registry, call.values["dry_run"]
         if not dry_run and call.values["wait"]:
             registry = await until_ready(catalog_of(call), store, registry, call.values["wait"])
-        body = self._told(made, registry, ("manifests", "images"), written)
-        body["dry_run"] = dry_run
+        body = self._told(made, registry, ("manifests", "images"), written, dry_run=dry_run)
         if dry_run:
             return json_answer(body)
         tag = _tag(registry)
@@ -190,6 +189,8 @@ class Generations:
         registry: JsonObject,
         include: Collection[str],
         written: Written | None = None,
+        *,
+        dry_run: bool = False,
     ) -> JsonObject:
         namespace, name = made.request.namespace, made.request.registry_name
         status = registry.get("status") or {}
@@ -208,7 +209,7 @@ class Generations:
             body["manifests"] = made.manifests
         if "images" in include:
             body["images"] = made.images
-        return {**body, "warnings": list(map(_warning, warnings)), "dry_run": False}
+        return {**body, "warnings": list(map(_warning, warnings)), "dry_run": dry_run}
 
 
 def _warning(error: FieldError) -> dict[str, Any]:
