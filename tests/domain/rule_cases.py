@@ -250,10 +250,36 @@ def _policies() -> Iterator[Case]:
     yield Case("V5", True, "url", {review: {"onTimeout": "escalate", "escalateTo": "management"}})
 
 
+FITTING: tuple[tuple[str, Any, Any], ...] = (
+    ("cpu", "500m", "0.5"),
+    ("cpu", 1, "1000m"),
+    ("cpu", "2", ABSENT),
+    ("cpu", ABSENT, "10m"),
+    ("memory", "128Mi", 134217728),
+    ("memory", "1e2", "1e99"),
+)
+"""A request and its limit."""
+EXCESSIVE: tuple[tuple[str, Any, Any], ...] = (
+    ("cpu", "501m", "0.5"),
+    ("cpu", 2, 1),
+    ("memory", "1Gi", "1G"),
+    ("memory", "1E3", ".9k"),
+)
+
+
+def _compute() -> Iterator[Case]:
+    path = "spec.api.resources"
+    for passes, pairs in ((True, FITTING), (False, EXCESSIVE)):
+        for name, request, limit in pairs:
+            both = {f"{path}.requests.{name}": request, f"{path}.limits.{name}": limit}
+            yield Case("V6", passes, "url", both)
+
+
 CASES: tuple[Case, ...] = (
     *_names(),
     *_sources(),
     *_addresses(),
     *_durations(),
     *_policies(),
+    *_compute(),
 )

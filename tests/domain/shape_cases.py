@@ -122,7 +122,12 @@ def _policies() -> Iterator[Shape]:
 def _amounts() -> Iterator[Shape]:
     memory = "spec.api.resources.limits.memory"
     good: list[Any] = ["128Mi", "1Gi", "1e3", "0.5", ".5", "100m", 1024, "1024"]
-    yield from _values("url", memory, good, ["128MB", "128 Mi", "much", "-1", ""], _QUANTITY)
+    yield from _values(
+        "url", memory, good, ["128MB", "128 Mi", "much", "-1", "1e100", ""], _QUANTITY
+    )
+    cpu = {"spec.api.resources.limits.cpu": 1}
+    for bad in ("much", "1e99999999"):
+        yield Shape(False, "url", {**cpu, "spec.api.resources.requests.cpu": bad}, _QUANTITY)
     yield from _values("url", "spec.api.replicas", [1, 5], [0, 6, "1", 1.5])
     yield from _values("url", "spec.syncPolicy.retry.maxRetries", [0, 10], [-1, 11])
 

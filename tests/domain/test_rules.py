@@ -52,7 +52,7 @@ def test_the_table_holds_every_rule_once() -> None:
     assert ids.count("Y2") == 7
     assert set(ids) == {
         *("N1", "S1", "S2", "S3", "U1", "U2", "U3", "U4", "U5", "H1"),
-        *("Y1", "Y2", "V1", "V2", "V3", "V4", "V5"),
+        *("Y1", "Y2", "V1", "V2", "V3", "V4", "V5", "V6"),
     }
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from thv.domain.durations import DURATION_PATTERN
+from thv.domain.quantities import QUANTITY_PATTERN
 
 SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
 ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
@@ -97,7 +98,7 @@ Quantity = (
         str,
         Meta(
             max_length=32,
-            pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$",
+            pattern=QUANTITY_PATTERN,
             extra_json_schema=shape("a quantity such as 250m, 128Mi or 1Gi"),
         ),
     ]

@@ -15,7 +15,7 @@ from msgspec import Meta
 from thv.domain.conditions import CONDITION_LIMIT, Condition
 from thv.domain.fields import ATOMIC, Count, DataKey, Message, ObjectName, Reference, map_by, shape
 from thv.domain.registry import Resources
-from thv.domain.rules import Rule
+from thv.domain.rules import Rule, compute_rules
 
 
 class ServerPhase(StrEnum):
@@ -274,4 +274,5 @@ SERVER_RULES: tuple[Rule, ...] = (
         message="volumes, tools, podTemplateSpec, audit, rateLimiting and all oidc, authz, auth and webhook fields need ToolHive: this operator cannot honour them and does not ignore them",
         holds=lambda spec: not any(field in spec for field in _REFUSED),
     ),
+    *compute_rules("M5", "spec.resources"),
 )

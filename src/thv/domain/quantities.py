@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
+QUANTITY_PATTERN = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
+"""An exponent has two digits at most: Kubernetes works for minutes to compare `1e99999999` with anything."""
 _UNITS = {
     **{
         unit: Decimal(1024) ** power

@@ -382,7 +382,10 @@ class Api(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         bool, Meta(description="Reads of this registry's API need no token. Default: false.")
     ] = False
     resources: Annotated[
-        Resources | None, Meta(description="Compute of a pod, instead of the operator's default.")
+        Resources | None,
+        Meta(
+            description="Compute of a pod, instead of the operator's default; one that contradicts what is given here gives way."
+        ),
     ] = None
 
 

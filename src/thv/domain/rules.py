@@ -16,6 +16,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.durations import DURATION_PATTERN, parse_duration
 from thv.domain.errors import FieldError
 from thv.domain.patterns import re2
+from thv.domain.quantities import QUANTITY_PATTERN, amount
 from thv.domain.resources import metadata_of
 
 Predicate = Callable[[Any], bool]
@@ -292,12 +293,52 @@ _POLICY_RULES = (
     ),
 )
 
+# ---------------------------------------------------------------- compute
+
+_amount_like = _matching(QUANTITY_PATTERN)
+
+
+def compute_rules(id_: str, path: str) -> tuple[Rule, ...]:
+    """No request at a path is above its limit; with one of them alone there is nothing to compare, as defaults give way."""
+    return tuple(_compute_rule(id_, path, name) for name in ("cpu", "memory"))
+
+
+def _compute_rule(id_: str, path: str, name: str) -> Rule:
+    request, limit = f"requests.{name}", f"limits.{name}"
+    both = ("self.requests", "self.limits", f"self.{request}", f"self.{limit}")
+    return Rule(
+        id=id_,
+        path=path,
+        # What is no quantity, or one that takes long to compare, is refused by the shape of the field.
+        cel=(
+            f"!({' && '.join(f'has({each})' for each in both)})"
+            f" || [string(self.{request}), string(self.{limit})]"
+            ".exists(q, q.matches('[eE].?[0-9]{3}') || !isQuantity(q))"
+            f" || quantity(string(self.{request})).compareTo(quantity(string(self.{limit}))) <= 0"
+        ),
+        message=f"{path}.{request} must not be above {path}.{limit}; lower the request or raise the limit",
+        holds=lambda resources: _fits(*_both(resources, name)),
+        field=request,
+    )
+
+
+def _both(resources: JsonObject, name: str) -> tuple[Any, Any]:
+    return _given(resources, "requests").get(name), _given(resources, "limits").get(name)
+
+
+def _fits(request: Any, limit: Any) -> bool:
+    if not (_amount_like(str(request)) and _amount_like(str(limit))):
+        return True
+    return amount(request) <= amount(limit)
+
+
 RULES: tuple[Rule, ...] = (
     *_NAME_RULES,
     *_SOURCE_RULES,
     *_TEXT_RULES,
     *_DURATION_RULES,
     *_POLICY_RULES,
+    *compute_rules("V6", "spec.api.resources"),
 )
 
 
