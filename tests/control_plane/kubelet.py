@@ -162,8 +162,8 @@ class Kubelet:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for pod in self._pods.values():
             pod.kill_all()
-        self._forwarder.close()
-        self._logs.close()
+        await self._forwarder.close()
+        await self._logs.close()
         await self._client.close()
 
     def _new_node(self) -> Node:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from tests.control_plane.certificates import Authority
+from tests.control_plane.connections import Connections
 
 _LOOK = 0.05
 
@@ -27,19 +28,23 @@ class LogServer:
         self._certificates = certificates
         self._is_here = is_here
         self._server: asyncio.Server | None = None
+        self._connections = Connections()
 
     async def start(self) -> int:
         """The port."""
         pair = Authority(self._certificates).server("node", "IP:127.0.0.1")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(pair.certificate, pair.key)
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=context)
+        self._server = await asyncio.start_server(
+            self._connections.served_by(self._answer), "127.0.0.1", 0, ssl=context
+        )
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    def close(self) -> None:
+    async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        await self._connections.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from typing import NamedTuple
 
+from tests.control_plane.connections import Connections, Serve
 from tests.control_plane.plane import Json
 from tests.control_plane.pod_status import is_ready
 from tests.control_plane.probes import port_of
@@ -78,7 +79,7 @@ class Forwarder:
         self._targets: Targets = {}
         self._servers: dict[Address, asyncio.Server] = {}
         self._turns: dict[Address, Iterator[int]] = {}
-        self._open: set[asyncio.Task[Any] | None] = set()
+        self._connections = Connections()
         self._one_at_a_time = asyncio.Lock()
 
     async def lead(self, targets: Targets) -> None:
@@ -94,33 +95,26 @@ class Forwarder:
             self._turns.setdefault(address, itertools.count())
             with suppress(OSError):  # a pod that listens everywhere listens here as well
                 self._servers[address] = await asyncio.start_server(
-                    self._serve(address), *address, backlog=1024
+                    self._connections.served_by(self._serve(address)), *address, backlog=1024
                 )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for server in self._servers.values():
             server.close()
+        await self._connections.close()
 
-    def _serve(
-        self, address: Address
-    ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]:
+    def _serve(self, address: Address) -> Serve:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             ends = self._targets.get(address, ())
-            task = asyncio.current_task()
-            self._open.add(task)  # nothing else holds a connection that its client has finished
-            try:
-                end = ends[next(self._turns[address]) % len(ends)]
-                there = await asyncio.open_connection(*end)
-            except (OSError, ZeroDivisionError):
-                writer.transport.abort()
-                self._open.discard(task)
-                return
-            try:
-                await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
-            finally:
-                writer.close()
-                there[1].close()
-                self._open.discard(task)
+            with closing(writer):
+                try:
+                    end = ends[next(self._turns[address]) % len(ends)]
+                    there = await asyncio.open_connection(*end)
+                except (OSError, ZeroDivisionError):
+                    writer.transport.abort()
+                    return
+                with closing(there[1]):
+                    await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
 
         return serve
 
