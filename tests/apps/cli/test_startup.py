@@ -39,7 +39,7 @@ def test_help_imports_no_command_and_nothing_of_ours_but_the_tree() -> None:
     assert not {name for name in modules if name.startswith(HEAVY)}
     ours = {name for name in modules if name.startswith("thv.")}
     assert not {name for name in ours if not name.startswith("thv.apps")}
-    assert not {"asyncio", "msgspec", "sqlite3", "yaml", "ssl"} & modules
+    assert not {"asyncio", "difflib", "msgspec", "sqlite3", "yaml", "ssl"} & modules
     assert not {name for name in ours if ".commands." in name}
 
 
@@ -59,6 +59,12 @@ def test_completion_imports_no_web_and_no_http_library(library: Cli) -> None:
     done = _run([sys.executable, "-c", SCRIPT], {**_environ(library), **asked})
     assert done.stdout == "plain,weather\n"
     assert not {name for name in done.stderr.split() if name.startswith(HEAVY)}
+
+
+def test_the_memory_of_a_command_that_is_over_is_left_to_the_system() -> None:
+    told = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))"
+    done = _run([sys.executable, "-c", f"{told}; from thv.main import main; main()", "--help"], {})
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 def _modules(argv: list[str], environ: dict[str, str]) -> set[str]:

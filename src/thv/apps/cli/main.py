@@ -5,7 +5,8 @@ In the flow: the console script `thv` (and `kubectl-thv`) starts here; each comm
 
 from __future__ import annotations
 
-import difflib
+import atexit
+import gc
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -167,6 +168,8 @@ def config() -> None:
 
 def main() -> None:
     """Runs the command line; `kubectl thv` shows the name that was typed."""
+    # What is left goes with the process; to look for cycles in it is a sixth of what a short command takes.
+    atexit.register(gc.freeze)
     name = "kubectl thv" if Path(sys.argv[0]).name.startswith("kubectl") else "thv"
     sys.exit(run(Common(argv=sys.argv[1:], program=name)))
 
@@ -194,16 +197,5 @@ def _refuse(error: click.UsageError, common: Common) -> int:
     argv = (*common.argv, "")
     as_json = "-ojson" in argv or ("-o", "json") in pairwise(argv)
     report = load("thv.apps.cli.usage:show_usage_error")
-    code: int = report(error, path, _alike(error), common.around, as_json=as_json)
+    code: int = report(error, path, common.around, as_json=as_json)
     return code
-
-
-def _alike(error: click.UsageError) -> list[str]:
-    """What was perhaps meant."""
-    if isinstance(error, click.NoSuchOption):
-        return sorted(error.possibilities or ())
-    group = error.ctx.command if error.ctx else None
-    word = error.message.partition("'")[2].rpartition("'")[0]
-    if isinstance(group, LazyGroup) and error.ctx and error.message.startswith("No such command"):
-        return difflib.get_close_matches(word, group.list_commands(error.ctx), n=2)
-    return []
