@@ -44,6 +44,8 @@ REFUSED_FOR = 2.0
 """Seconds that a no holds."""
 MOST = 10_000
 """Tokens, and questions about them, that are remembered."""
+AT_ONCE = 8
+"""Questions about callers of many registries that are asked together; the connections are for all callers."""
 _RETRY = 2
 _COMPLAINTS = 10.0
 
@@ -100,6 +102,7 @@ class Authorization:
         self._allowed: Remembered[tuple[Digest, int, Action], bool] = Remembered(MOST, clock)
         self._passed: Remembered[tuple[Digest, int, Access], str] = Remembered(MOST, clock)
         """Who had what, as long as all holds that let them: what is asked for each request."""
+        self._together = asyncio.Lock()
         self._sparing = Sparing(_COMPLAINTS, clock)
 
     def authorize(self, request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
@@ -181,12 +184,18 @@ class Authorization:
             raise denied(action, self._advice)
 
     async def allowed(self, caller: Known, actions: Iterable[Action]) -> list[Action]:
-        """Which of these the caller may do; what is not remembered is asked for at once."""
+        """Which of these the caller may do; what is not remembered is asked for, some at once."""
         wanted = list(actions)
-        said = [self._allowed.recalled((caller.digest, caller.revision, each)) for each in wanted]
-        if None in said:
-            said = list(await asyncio.gather(*(self.allows(caller, each) for each in wanted)))
-        return [action for action, yes in zip(wanted, said, strict=True) if yes]
+        said = {
+            each: self._allowed.recalled((caller.digest, caller.revision, each)) for each in wanted
+        }
+        unsaid = [action for action, yes in said.items() if yes is None]
+        for start in range(0, len(unsaid), AT_ONCE):
+            some = unsaid[start : start + AT_ONCE]
+            async with self._together:  # callers take turns
+                answers = await asyncio.gather(*(self.allows(caller, each) for each in some))
+            said |= zip(some, answers, strict=True)
+        return [action for action in wanted if said[action]]
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
         who = await self._reviews.identity(token, (audience,) if audience else ())
