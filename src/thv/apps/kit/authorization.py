@@ -186,16 +186,20 @@ class Authorization:
     async def allowed(self, caller: Known, actions: Iterable[Action]) -> list[Action]:
         """Which of these the caller may do; what is not remembered is asked for, some at once."""
         wanted = list(actions)
-        said = {
-            each: self._allowed.recalled((caller.digest, caller.revision, each)) for each in wanted
-        }
-        unsaid = [action for action, yes in said.items() if yes is None]
-        for start in range(0, len(unsaid), AT_ONCE):
-            some = unsaid[start : start + AT_ONCE]
-            async with self._together:  # callers take turns
-                answers = await asyncio.gather(*(self.allows(caller, each) for each in some))
-            said |= zip(some, answers, strict=True)
-        return [action for action in wanted if said[action]]
+        key = (caller.digest, caller.revision)
+        said: Sequence[bool | None] = [self._allowed.recalled((*key, each)) for each in wanted]
+        if None in said:
+            said = await self._asked(caller, wanted)
+        return [action for action, yes in zip(wanted, said, strict=True) if yes]
+
+    async def _asked(self, caller: Known, wanted: Sequence[Action]) -> list[bool]:
+        """What may be done of these; callers take turns, and after a question without an answer there is no other."""
+        said: list[bool] = []
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            async with self._together:
+                said += await asyncio.gather(*(self.allows(caller, each) for each in some))
+        return said
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
         who = await self._reviews.identity(token, (audience,) if audience else ())

@@ -74,7 +74,7 @@ class Guard:
     async def _namespaces(self, request: Request, asked: set[str], access: Access) -> set[str]:
         """The namespaces of these whose registries the caller may list.
 
-        One who may list all of them needs one answer for that; what may be said of one namespace is asked of it alone.
+        Whoever may list those of every namespace takes one question; where there is one namespace alone, so does everybody.
         """
         caller = await self._authorization.caller(request, access)
         if len(asked) > 1 and await self._authorization.allows(caller, LIST.on("")):
