@@ -211,7 +211,7 @@ def test_a_service_that_asks_nobody_who_they_are_synchronizes_for_nobody(away: C
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=30)
     with caught.value as refused:
-        assert (refused.code, json.load(refused)["error"]["code"]) == (403, "FORBIDDEN")
+        assert (refused.code, json.load(refused)["error"]["code"]) == (401, "UNAUTHENTICATED")
 
 
 class _Stranger(BaseHTTPRequestHandler):
