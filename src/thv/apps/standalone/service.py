@@ -18,8 +18,8 @@ from functools import partial
 from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.cli.engine import Engine
+from thv.apps.cli.loader import load
 from thv.apps.cli.wiring import Local
-from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.codes import Codes
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.http.access_log import AccessLog
@@ -159,16 +159,20 @@ def _operations(
 
 
 def _front(door: Door, settings: Settings, figures: Figures, callers: Callers) -> Responder:
-    """What connections talk to: pages in front of the catalog, one registry as it is."""
+    """What connections talk to: pages in front of the catalog, one registry as it is.
+
+    Pages are imported where they are shown: their templates cost some megabytes.
+    """
     if settings.only is not None:
         return door.app
-    return with_pages(
+    made: Responder = load("thv.apps.dashboard.door:with_pages")(
         door.app,
         has_sign_in=callers.authorization is not None,
         hosts=settings.api.hosts,
         meters=_meters(settings, figures),
         take=callers.take,
     )
+    return made
 
 
 def _door(local: Local, settings: Settings, figures: Figures, callers: Callers) -> Door:
