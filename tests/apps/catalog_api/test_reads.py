@@ -188,6 +188,7 @@ async def test_registries_of_all_namespaces_and_of_one(site: CatalogSite) -> Non
         "enforce_servers": False,
         "phase": "Pending",
         "ready": False,
+        "stale": False,
         "suspended": False,
         "server_count": 0,
         "managed_by": None,

@@ -82,6 +82,14 @@ def is_ready(registry: Registry) -> bool:
     )
 
 
+def is_stale(registry: Registry) -> bool:
+    """Whether it serves what was good before, because the last sync failed."""
+    return any(
+        each.type == "Ready" and each.reason == "ServingLastGood"
+        for each in registry.status.conditions
+    )
+
+
 def described(served: Served) -> JsonObject:
     """One element of the lists."""
     registry = served.registry
@@ -98,6 +106,7 @@ def described(served: Served) -> JsonObject:
         "enforce_servers": spec.enforce_servers,
         "phase": (status.phase or Phase.PENDING).value,
         "ready": is_ready(registry),
+        "stale": is_stale(registry),
         "suspended": not spec.sync_policy.enabled,
         "server_count": status.server_count,
         "managed_by": registry.labels.get(MANAGED_BY),

@@ -41,6 +41,7 @@ class DescribedRegistry(msgspec.Struct, omit_defaults=True):
     enforce_servers: bool
     phase: str
     ready: bool
+    stale: bool
     suspended: bool
     server_count: int
     managed_by: str | None

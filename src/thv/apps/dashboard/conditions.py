@@ -17,7 +17,8 @@ _CAUSES = ("Stalled", "SourceAvailable", "DataValid", "APIReady", "SyncSucceeded
 """Types in the order in which one explains the next; what follows from others comes last."""
 _WORTH_KNOWING = {("DataValid", "ParsedWithSkips"), ("DataValid", "FilterMatchedNothing")}
 _BAD_WHEN_TRUE = ("Stalled",)
-_WAITING = "Progressing"
+_UNDER_WAY = frozenset({"Progressing", "Deploying"})
+"""What passes by itself."""
 _KNOWN: Mapping[tuple[str, str], Reason] = {(each.type, each.word): each for each in REASONS}
 _NAME = re.compile(r"(`thv registry \w+) NAME")
 
@@ -50,6 +51,8 @@ def _counts(condition: Mapping[str, Any]) -> bool:
     kind, status, reason = condition["type"], condition["status"], condition["reason"]
     if (kind, reason) in _WORTH_KNOWING:
         return True
+    if (kind, reason) == ("Ready", "Progressing"):
+        return False
     return bool(status == ("True" if kind in _BAD_WHEN_TRUE else "False"))
 
 
@@ -63,7 +66,7 @@ def _finding(registry: str, condition: Mapping[str, Any]) -> Finding:
         meaning=known.meaning if known else "",
         remedy=_NAME.sub(rf"\1 {registry}", known.remedy) if known else "",
         since=condition["last_transition_time"],
-        is_bad=(kind, reason) not in _WORTH_KNOWING and reason != _WAITING,
+        is_bad=(kind, reason) not in _WORTH_KNOWING and reason not in _UNDER_WAY,
     )
 
 
@@ -83,10 +86,3 @@ def meaning(condition: Mapping[str, Any]) -> str:
     """What a condition says, for people."""
     known = _KNOWN.get((condition["type"], condition["reason"]))
     return known.meaning if known else ""
-
-
-def is_stale(conditions: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether what is served is older than it should be, because a sync failed."""
-    return any(
-        each["type"] == "Ready" and each["reason"] == "ServingLastGood" for each in conditions
-    )

@@ -44,6 +44,6 @@ class Overview:
         )
 
 
-def by_trouble(registry: dict[str, Any]) -> tuple[bool, str, str]:
-    """Sorts those in trouble first."""
-    return registry["ready"], registry["namespace"], registry["name"]
+def by_trouble(registry: dict[str, Any]) -> tuple[bool, bool, str, str]:
+    """Sorts those in trouble first, and then those that are out of date."""
+    return registry["ready"], not registry["stale"], registry["namespace"], registry["name"]

@@ -50,6 +50,7 @@ class Registries:
             total=found["metadata"]["total_count"],
             found=len(registries),
             troubled=sum(not each["ready"] for each in registries),
+            stale=sum(each["stale"] for each in registries),
             namespaces=_spaces(everything["registries"]),
             asked=asked,
             twin=f"/api/v1/registries?{query_of(asked)}" if asked else "/api/v1/registries",

@@ -12,7 +12,7 @@ import msgspec
 
 from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.charts import chart_of, seconds_of, took
-from thv.apps.dashboard.conditions import Finding, findings, is_stale, meaning
+from thv.apps.dashboard.conditions import Finding, findings, meaning
 from thv.apps.dashboard.desk import Desk, see_other
 from thv.apps.dashboard.drafts import yaml_of
 from thv.apps.dashboard.forms import first
@@ -104,7 +104,7 @@ class OneRegistry:
             chart=chart_of(syncs),
             longest=took(chart_of(syncs).longest),
             findings=found,
-            standing=_standing(registry, state, found),
+            standing=_standing(registry, found),
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
             manifest=yaml_of(manifest) if manifest else "",
@@ -156,9 +156,9 @@ def _outcome(asked: dict[str, Any]) -> str:
     return "changed" if result["added"] + result["changed"] + result["removed"] else "unchanged"
 
 
-def _standing(registry: dict[str, Any], state: dict[str, Any], found: list[Finding]) -> str:
+def _standing(registry: dict[str, Any], found: list[Finding]) -> str:
     """How it is, in a word that the page explains."""
-    if is_stale(state["conditions"]):
+    if registry["stale"]:
         return "stale"
     if any(each.is_bad for each in found):
         return "broken"
