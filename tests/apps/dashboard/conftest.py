@@ -16,6 +16,7 @@ from thv.apps.catalog_api.offers import OFFER_ROWS
 from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
 from thv.domain.permissions import ways
@@ -41,10 +42,11 @@ def browser(site: CatalogSite) -> Browser:
     return Browser(open_pages(site))
 
 
-def open_pages(site: CatalogSite) -> Responder:
-    """Pages for everybody, as `thv dev` has them."""
+def open_pages(site: CatalogSite, *more: Endpoint) -> Responder:
+    """Pages for everybody, as `thv dev` has them; `more` are further rows of the API."""
     generation = on_machine(site.resources, None, address=address, clock=moment)
-    return with_pages(site.door(more=(*EXPORT_ROWS, *OFFER_ROWS, *generation)), has_sign_in=False)
+    door = site.door(more=(*EXPORT_ROWS, *OFFER_ROWS, *generation, *more))
+    return with_pages(door, has_sign_in=False)
 
 
 def guarded_pages(site: CatalogSite, folder: Path) -> Responder:

@@ -8,11 +8,18 @@ import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser
+from tests.apps.dashboard.conftest import open_pages
 from tests.stores.models.world import an_entry
+from thv.apps.catalog_api.endpoints import api
 from thv.apps.dashboard.permissions import statements
+from thv.apps.kit.http.endpoints import Call
+from thv.apps.kit.http.message import Answer, json_answer
+from thv.apps.kit.http.parameters import text
+from thv.apps.registry_api.words import row
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
 
+LISTED = tuple(row(name, text(200), "") for name in ("registry", "labelSelector", "limit"))
 OSV = "/servers/production/curated/osv-scanner"
 
 
@@ -152,6 +159,22 @@ async def test_the_largest_entry_fits_a_page(site: CatalogSite, browser: Browser
     page = await browser.open("/servers/default/main/files")
     assert "40 parameters and more" in page.text
     assert int(page.headers["content-length"]) < 60_000
+
+
+async def test_where_it_runs_is_shown_where_somebody_knows(site: CatalogSite) -> None:
+    """The list of deployments is another's; here it stands for itself."""
+    await site.put("main", container())
+    asked: list[Any] = []
+
+    def listed(call: Call) -> Answer:
+        asked.append(call.request.query)
+        row = {"name": "mine", "namespace": "prod", "server_version": "1.0.0", "status": "Running"}
+        return json_answer({"deployments": [{**row, "ready": True, "drift": "outdated"}]})
+
+    known = api("C21", "/deployments", listed, "Deployments", LISTED, known=True)
+    page = await Browser(open_pages(site, known)).open("/servers/default/main/files")
+    assert "mine prod 1.0.0 Running The registry has a newer version" in page.text
+    assert asked == [b"registry=default%2Fmain&labelSelector=server-name%3Dfiles&limit=50"]
 
 
 # ---------------------------------------------------------------- comparing

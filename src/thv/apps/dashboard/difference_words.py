@@ -15,6 +15,11 @@ Members: TypeAlias = Mapping[str, Any]
 
 _MOST = 30
 _LONGEST = 1200
+_FIRST = (
+    "image", "url", "transport", "target_port", "args", "permissions", "provenance", "env_vars", "headers", "tools",
+    "tool_definitions",
+)  # fmt: skip
+_LAST = ("metadata", "custom_metadata")
 _TONES = ("bad", "warn", "calm", "good")
 
 
@@ -74,7 +79,7 @@ def remarks(base: Members, head: Members, summary: Members) -> list[Remark]:
 
 
 def changes(every: Sequence[Members], most: int) -> list[Change]:
-    """The places that differ, no more than so many."""
+    """The places that differ, what runs first and what is merely kept last, no more than so many."""
     return [
         Change(
             place=each["path"],
@@ -82,8 +87,13 @@ def changes(every: Sequence[Members], most: int) -> list[Change]:
             old="" if each["op"] == "add" else _spelled(each["old"]),
             new="" if each["op"] == "remove" else _spelled(each["new"]),
         )
-        for each in every[:most]
+        for each in sorted(every, key=_weight)[:most]
     ]
+
+
+def _weight(change: Members) -> int:
+    first = change["path"].split("/")[1] if change["path"] else ""
+    return _FIRST.index(first) if first in _FIRST else len(_FIRST) + (first in _LAST)
 
 
 # Where it reaches --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import msgspec
 
 from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.pages.deployments import DRIFTS
 from thv.apps.dashboard.permissions import statements
 from thv.apps.dashboard.tool_words import Hint, Parameter, hints, parameters
 from thv.apps.dashboard.visits import Visit
@@ -21,9 +22,12 @@ from thv.apps.dashboard.wording import hidden_places
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError
+from thv.domain.text import label_value
 
 PLACE = "/servers/{namespace}/{registry}/{name}"
 _VERSIONS = 200
+_SHOWN = 15
+"""Versions that are shown before one asks for more."""
 _ORIGINS = 12
 """Other registries that are asked what they have of it."""
 _DEPLOYMENTS = 50
@@ -143,6 +147,7 @@ class Server:
             server=server,
             said=said,
             versions=versions,
+            shown_versions=_SHOWN,
             tools=tools_of(server["tools"]),
             statements=statements(server),
             packages=_objects(server.get("packages")),
@@ -152,6 +157,7 @@ class Server:
             hidden=hidden_places(_content(toolhive)),
             origins=await _origins(visit, asked, server, best),
             deployments=deployments,
+            drifts=DRIFTS,
             raw=_raw(asked, toolhive, upstream),
             twin=asked.twin,
         )
@@ -225,10 +231,12 @@ def _origin(
 
 async def _deployments(visit: Visit, asked: Asked) -> list[dict[str, Any]] | None:
     """Where it runs; None where nobody knows, or who looks may not."""
-    selector = f"server-name={asked.name}"
     try:
         found = await visit.api.get(
-            "/api/v1/deployments", labelSelector=selector, limit=_DEPLOYMENTS
+            "/api/v1/deployments",
+            registry=asked.of,
+            labelSelector=f"server-name={label_value(asked.name)}",
+            limit=_DEPLOYMENTS,
         )
     except ProblemError:
         return None
