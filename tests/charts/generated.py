@@ -119,6 +119,7 @@ def admission() -> str:
 
 _SETTINGS = (
     ("THV_CATALOG_ANONYMOUS_READ", "{{ .Values.catalog.anonymousRead }}"),
+    ("THV_DASHBOARD", "{{ .Values.catalog.dashboard.enabled }}"),
     ("THV_OFFICIAL_SCOPE", "{{ .Values.catalog.officialScope }}"),
     ("THV_REGISTRY_ORDER", '{{ join "," .Values.catalog.registryOrder }}'),
 )

@@ -214,6 +214,16 @@ CATALOG_ROLE = Role(
     ),
 )
 
+SESSIONS = tuple(f"thv-catalog-sessions-{number}" for number in range(4))
+"""The ConfigMaps in which replicas of the catalog share the sessions of its dashboard."""
+SESSIONS_ROLE = Role(
+    name="toolhive-catalog-sessions",
+    meaning="Keeps the sessions of the dashboard in the ConfigMaps that are there for them, and changes no other object.",
+    rights=(
+        Right(verbs=("get", "patch"), resources=("configmaps",), groups=_CORE, names=SESSIONS),
+    ),
+)
+
 LEADER_ROLE = Role(
     name="toolhive-registry-leader",
     meaning="Tells which of several operators works.",

@@ -9,11 +9,17 @@ from typing import Any, TypeAlias
 
 from thv import __version__
 from thv.domain.canonical import JsonObject
-from thv.domain.roles import CATALOG, CATALOG_ROLE
+from thv.domain.roles import CATALOG, CATALOG_ROLE, SESSIONS, SESSIONS_ROLE
 from thv.formats.admission import catalog_policy
 from thv.formats.install import PART_OF, VERSION, Installation
 from thv.formats.install_pods import confined, from_pod, pod, port
-from thv.formats.roles import account, cluster_binding, cluster_role
+from thv.formats.roles import (
+    account,
+    binding,
+    cluster_binding,
+    cluster_role,
+    namespaced_role,
+)
 
 SERVICE = "thv-catalog"
 """In the audience of the tokens of its callers."""
@@ -34,6 +40,7 @@ def render_catalog(
     return [
         _object("v1", "ServiceAccount", chosen, name=CATALOG),
         *catalog_rights(chosen),
+        *session_shelves(chosen),
         _deployment(chosen, settings),
         _service(chosen),
         _network_policy(chosen),
@@ -46,8 +53,15 @@ def catalog_rights(installation: Installation) -> list[JsonObject]:
     return [
         cluster_role(CATALOG_ROLE),
         cluster_binding(CATALOG, account(CATALOG, home)),
+        namespaced_role(SESSIONS_ROLE, home),
+        binding(SESSIONS_ROLE.name, home, account(CATALOG, home)),
         *catalog_policy(f"system:serviceaccount:{home}:{CATALOG}"),
     ]
+
+
+def session_shelves(installation: Installation) -> list[JsonObject]:
+    """Where its replicas share sessions. They are made here, so that it needs no right to make any."""
+    return [_object("v1", "ConfigMap", installation, name=name) for name in SESSIONS]
 
 
 def _object(

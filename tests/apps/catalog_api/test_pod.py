@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -12,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -20,9 +23,9 @@ from tests.apps.registry_api.pods import a_team
 from tests.control_plane.plane import ControlPlane
 from tests.stores.models.world import World, an_entry
 from thv.domain.resources import GROUP, MCP_REGISTRY, OLD_GROUP
-from thv.domain.roles import CATALOG
+from thv.domain.roles import CATALOG, SESSIONS
 from thv.formats.install import Installation
-from thv.formats.install_catalog import catalog_rights, render_catalog
+from thv.formats.install_catalog import catalog_rights, render_catalog, session_shelves
 
 pytestmark = pytest.mark.anyio
 
@@ -50,8 +53,16 @@ async def team(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Tea
 def a_catalog(team: Team, folder: Path) -> Iterator[CatalogPod]:
     """Its account, its rights as they are installed, and the process."""
     team.account(CATALOG)
-    for obj in catalog_rights(Installation(namespace=team.namespace)):
+    installation = Installation(namespace=team.namespace)
+    for obj in (*catalog_rights(installation), *session_shelves(installation)):
         applied(team.plane, obj)
+    with a_replica(team, folder) as pod:
+        yield pod
+
+
+@contextmanager
+def a_replica(team: Team, folder: Path) -> Iterator[CatalogPod]:
+    """The process, where its account is."""
     kubeconfig = team.plane.service_account(team.namespace, CATALOG)
     with CatalogPod(kubeconfig, folder, team.namespace) as pod:
         yield pod
@@ -148,6 +159,61 @@ async def test_it_serves_each_caller_what_the_cluster_lets_him_list(
         pod.until("the end", lambda: pod.get(SERVERS, reader).names == ["com.example/two"])
 
 
+class Person:
+    """Looks at the pages of several replicas, as a balancer gives them."""
+
+    def __init__(self) -> None:
+        self._cookie = ""
+
+    def asks(self, pod: CatalogPod, path: str, **form: str) -> tuple[int, str, str]:
+        """Status, place to go on and page; a form is sent from a page of ours."""
+        headers = {"accept": "text/html", "cookie": self._cookie}
+        if form:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+            headers["sec-fetch-site"] = "same-origin"
+        connection = http.client.HTTPConnection("127.0.0.1", pod.port, timeout=PATIENCE)
+        try:
+            connection.request("POST" if form else "GET", path, urlencode(form) or None, headers)
+            answer = connection.getresponse()
+            self._cookie = (answer.getheader("set-cookie") or self._cookie).partition(";")[0]
+            return answer.status, answer.getheader("location") or "", answer.read().decode()
+        finally:
+            connection.close()
+
+    def signs_in(self, pod: CatalogPod, token: str) -> tuple[int, str, str]:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.asks(pod, "/signin")[2])
+        assert found
+        return self.asks(pod, "/signin", csrf_token=found[1], token=token)
+
+
+@pytest.mark.requirement("OPS-01")
+async def test_people_sign_in_at_one_replica_and_are_signed_in_at_all(
+    team: Team, tmp_path: Path
+) -> None:
+    team.register_again("corp")
+    token = lister(team, "reader", "list", "get")
+    with (
+        a_catalog(team, tmp_path / "one") as one,
+        a_replica(team, tmp_path / "other") as other,
+    ):
+        one.until_ready()
+        other.until_ready()
+        rob = Person()
+        assert rob.asks(one, "/")[:2] == (303, "/signin?next=%2F")
+        refused = rob.signs_in(one, team.plane.token(team.namespace, "reader"))
+        assert refused[0] == 401
+        assert f"--audience thv-catalog.{team.namespace}.svc" in refused[2]
+        assert rob.signs_in(one, token)[:2] == (303, "/")
+        for pod in (one, other, one):
+            status, _, page = rob.asks(pod, "/")
+            assert status == 200
+            assert f"system:serviceaccount:{team.namespace}:reader" in page
+        assert Person().asks(other, "/")[0] == 303
+    stored = team.plane.kubectl("-n", team.namespace, "get", "configmaps", "-o", "yaml").stdout
+    assert "thv-catalog-sessions-0" in stored
+    assert token not in stored
+
+
 async def test_its_own_account_can_write_nothing_but_requests_for_syncs(
     team: Team,
 ) -> None:
@@ -170,6 +236,16 @@ async def test_its_own_account_can_write_nothing_but_requests_for_syncs(
     ):
         assert _REFUSED in patched(wrong)
     assert not patched({"metadata": {"annotations": {_SYNC: "now"}}})
+    for verb, name, may in (
+        ("patch", SESSIONS[0], True),
+        ("update", SESSIONS[0], False),
+        ("patch", "other", False),
+        ("create", "", False),
+        ("delete", SESSIONS[0], False),
+    ):
+        asked = ("auth", "can-i", verb, f"configmaps/{name}".rstrip("/"), "-n", team.namespace)
+        done = team.plane.kubectl(*asked, kubeconfig=kubeconfig)
+        assert done.stdout.strip() == ("yes" if may else "no"), (verb, name)
 
 
 def until_refused(write: Callable[[int], str]) -> None:

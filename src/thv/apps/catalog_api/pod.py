@@ -1,8 +1,8 @@
 """The catalog in a cluster: what it serves, and how it learns of it.
 
 In the flow: `thv catalog-api` runs it. It reads what the operator wrote with the rights of its own ServiceAccount, asks
-the API server about every caller, and writes nothing but requests for syncs; what callers generate is written with their
-own tokens.
+the API server about every caller, and writes nothing but requests for syncs and the sealed sessions of its dashboard; what
+callers generate is written with their own tokens.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from thv import data
 from thv.apps.catalog_api.generation_cluster import on_cluster
 from thv.apps.catalog_api.pod_settings import CatalogPodSettings
 from thv.apps.catalog_api.wiring import catalog
+from thv.apps.dashboard.door import with_pages
+from thv.apps.dashboard.shared import SharedSessions
 from thv.apps.kit.authorization import ON_A_CLUSTER, Advice, Authorization
 from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
@@ -31,6 +33,7 @@ from thv.apps.registry_api.settings import Settings as DoorSettings
 from thv.clients.kube.client import KubeClient
 from thv.clients.kube.config import find_access
 from thv.domain.permissions import ways
+from thv.domain.roles import SESSIONS
 from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
 from thv.stores.resources.kubernetes import KubernetesStore
@@ -60,6 +63,7 @@ class CatalogPod:
             ways=ways,
         )
         access_log = (AccessLog(settings.log_format),) if settings.access_log else ()
+        meters = (figures, *access_log, *filter(None, [self.tracer]))
         self._door = catalog(
             self._store,
             ConfigMapChunks(self._store),
@@ -69,12 +73,17 @@ class CatalogPod:
             clock=now,
             authorization=authorization,
             watched=figures.watched,
-            meters=(figures, *access_log, *filter(None, [self.tracer])),
+            meters=meters,
             updated=updates.applied,
             told=settings.catalog,
             generation=_generation(settings, authorization),
         )
         self.app: Responder = self._door.app
+        if settings.dashboard:
+            sessions = SharedSessions(self._store, settings.namespace, SESSIONS)
+            self.app = with_pages(
+                self._door.app, has_sign_in=True, meters=meters, sessions=sessions
+            )
         self._is_loaded = False
 
     def is_ready(self) -> bool:

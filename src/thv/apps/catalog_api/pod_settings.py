@@ -42,6 +42,8 @@ class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that requests still come after the process was told to stop. THV_DRAIN."""
     accept_cluster_audience: bool = False
     """Take tokens that were made for the API server, too. THV_ACCEPT_CLUSTER_AUDIENCE=true."""
+    dashboard: bool = True
+    """Show pages to people, who sign in with a token. THV_DASHBOARD=false."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
     official_scope: Scope = "trusted"
@@ -83,6 +85,7 @@ def read_pod_settings(environ: Mapping[str, str], **flags: object) -> CatalogPod
         "tls": read_key_pair(environ),
         "drain": variables.seconds(environ, "THV_DRAIN", 5.0),
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
+        "dashboard": variables.flag(environ, "THV_DASHBOARD", default=True),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
         "official_scope": _scope(environ),
         "registry_order": variables.words(environ, "THV_REGISTRY_ORDER"),

@@ -63,13 +63,15 @@ class SigningIn:
 
     async def sign_out(self, visit: Visit) -> Answer:
         """Forgets the session here and everything of us there."""
-        await self._desk.sessions.end(visit.number)
+        if visit.user:
+            await self._desk.sessions.end(visit.number)
         return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
 
     async def _let_in(self, visit: Visit, token: str, place: str) -> Answer:
         """A new session; raises ProblemError for a token that the API does not know."""
         who = await visit.api.signed(token).get("/api/v1/me")
-        await self._desk.sessions.end(visit.number)
+        if visit.user:
+            await self._desk.sessions.end(visit.number)
         number = await self._desk.sessions.begin(token, who["user"])
         return see_other(place, session_cookie(visit.request, number))
 
