@@ -53,11 +53,13 @@ async def list_servers(call: Call) -> Answer:
 
     def make() -> tuple[Header, bytes]:
         nonlocal rows
+        # First, as they count what the page would count again.
+        facets = listing.facets(catalog.shelf, reach.chosen, query) if values["facets"] else None
         page = listing.page(catalog.shelf, reach, query, after, values["limit"])
         rows = len(page.rows)
         metadata = _metadata(page)
-        if values["facets"]:
-            metadata["facets"] = listing.facets(catalog.shelf, reach.chosen, query)
+        if facets is not None:
+            metadata["facets"] = facets
         if cursor is not None and cursor.content != digest[7:23]:
             metadata["changed"] = True
         if page.following is not None:

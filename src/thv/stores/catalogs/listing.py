@@ -6,6 +6,7 @@ needs no state that could be gone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,11 +15,21 @@ import msgspec
 from thv.domain.selectors import Requirement
 from thv.domain.text import label_value
 from thv.stores.catalogs.join import Joined
-from thv.stores.catalogs.query import CLASSES, VALIDATED, Counts, Key, Listed, ListQuery, Page
+from thv.stores.catalogs.query import (
+    CLASSES,
+    COMMUNITY,
+    VALIDATED,
+    Counts,
+    Key,
+    Listed,
+    ListQuery,
+    Page,
+)
 from thv.stores.catalogs.rows import SIGNED
 from thv.stores.catalogs.scope import Reach, Scope, Shelf
-from thv.stores.catalogs.search import Sought, joined, seek
+from thv.stores.catalogs.search import MATCHED, MATCHING, Sought, joined, seek
 from thv.stores.models.query import Own, Sort
+from thv.stores.models.rows import Traits
 from thv.stores.models.where import (
     NOTHING,
     REGISTRY_NAME,
@@ -35,7 +46,11 @@ UNKNOWN = "unknown"
 
 _COLUMNS = Columns(item="s.id", key="s.key")
 _NOBODY = Own("", "", "")
-_FROM = "FROM entry s CROSS JOIN registry r ON r.id = s.registry"
+_OF_REGISTRY = "CROSS JOIN registry r ON r.id = s.registry"
+_FROM = f"FROM entry s {_OF_REGISTRY}"
+_WEIGHED = (
+    f"FROM json_each(?) h CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]') {_OF_REGISTRY}"
+)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -92,12 +107,17 @@ class _Asked(msgspec.Struct, frozen=True):
     @property
     def source(self) -> tuple[str, tuple[Any, ...]]:
         """As SQL: where the rows come from, all conditions fulfilled."""
-        sql, values = joined(self.found)
-        if self.sought is not None and self.sought.weights:
-            hits = "CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]') "
-            origin = f"FROM json_each(?) h {hits}CROSS JOIN registry r ON r.id = s.registry"
-            return f"{origin} WHERE {sql}", (self.sought.weights, *values)
-        return f"{_FROM} WHERE {sql}", values
+        if self.sought is None:
+            return _source(_FROM, self.found)
+        if self.sought.weights:
+            return _source(_WEIGHED, self.found, self.sought.weights)
+        matching = Condition(MATCHING, (self.sought.expression,))
+        return _source(f"{MATCHED} {_OF_REGISTRY}", [matching, *self.found])
+
+
+def _source(origin: str, found: list[Condition], *values: str) -> tuple[str, tuple[Any, ...]]:
+    sql, more = joined(found)
+    return f"{origin} WHERE {sql}", (*values, *more)
 
 
 def _asked(shelf: Shelf, scope: Scope, query: ListQuery) -> _Asked:
@@ -109,7 +129,7 @@ def _asked(shelf: Shelf, scope: Scope, query: ListQuery) -> _Asked:
     if sought is None:
         sought = seek(shelf, scope, query.wish, found)
         shelf.remember(scope, key, sought, 500 + len(sought.weights))
-    return _Asked([*found, sought.condition], sought)
+    return _Asked([NOTHING], None) if sought.is_nothing else _Asked(found, sought)
 
 
 def _unordered(query: ListQuery) -> ListQuery:
@@ -192,11 +212,11 @@ def _relevance(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
     if sought is not None and sought.weights:
         return (Order("json_extract(h.value, '$[1]')", descending=True), *standing)
     text = query.wish.text if query.wish else ""
-    near = (
-        "CASE WHEN s.short = ? OR lower(s.key) = ? OR lower(s.name) = ? THEN 0 "
-        "WHEN substr(s.short, 1, length(?)) = ? THEN 1 ELSE 2 END"
-    )
-    return (Order(near, values=(text,) * 5), *standing)
+    is_whole = "s.short = ?"
+    if "/" in text or "." in text:  # else it is no whole name
+        is_whole = f"({is_whole} OR lower(s.key) = ? OR lower(s.name) = ?)"
+    near = f"CASE WHEN {is_whole} THEN 0 WHEN substr(s.short, 1, length(?)) = ? THEN 1 ELSE 2 END"
+    return (Order(near, values=(text,) * near.count("?")), *standing)
 
 
 def _behind(order: tuple[Order, ...], after: Key) -> Condition:
@@ -212,54 +232,47 @@ def _behind(order: tuple[Order, ...], after: Key) -> Condition:
 # ---------------------------------------------------------------- rows
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _Found(msgspec.Struct, frozen=True):
+    """A row of a page before it is read: of all that are found few are shown."""
+
     id: int
-    registry: int
-    name: str
-    key: str
-    version: str
-    digest: str
     place: Key
 
 
 def _rows(
     shelf: Shelf, asked: _Asked, order: tuple[Order, ...], after: Key | None, limit: int
-) -> list[_Row]:
+) -> list[_Found]:
     source, values = asked.source
     behind = _behind(order, after) if after is not None else Condition("1")
     columns = ", ".join(each.sql for each in order)
     directions = ", ".join(
-        f"{7 + place} {'DESC' if each.descending else 'ASC'}" for place, each in enumerate(order)
+        f"{2 + place} {'DESC' if each.descending else 'ASC'}" for place, each in enumerate(order)
     )
     rows = shelf.ask(
-        f"SELECT s.id, s.registry, s.name, s.key, s.version, s.digest, {columns} {source} "
-        f"AND {behind.sql} ORDER BY {directions} LIMIT ?",
+        f"SELECT s.id, {columns} {source} AND {behind.sql} ORDER BY {directions} LIMIT ?",
         (*(value for each in order for value in each.values), *values, *behind.values, limit),
     )
-    return [_row(row) for row in rows]
+    return [_Found(id_, tuple(place)) for id_, *place in rows]
 
 
-def _row(values: tuple[Any, ...]) -> _Row:
-    id_, registry, name, key, version, digest, *place = values
-    return _Row(id_, registry, name, key, version, digest, tuple(place))
-
-
-def _listed(shelf: Shelf, seen: Scope, rows: list[_Row]) -> list[Listed]:
-    """With their bodies, as far as they fit on a page."""
-    ids = ",".join(str(row.id) for row in rows)
-    bodies = dict(shelf.ask(f"SELECT id, body FROM body WHERE id IN ({ids})").fetchall())
+def _listed(shelf: Shelf, seen: Scope, found: list[_Found]) -> list[Listed]:
+    """With what is shown of them, as far as it fits on a page."""
+    ids = ",".join(str(each.id) for each in found)
+    rows = shelf.ask(
+        "SELECT s.id, s.name, s.key, s.registry, s.version, s.digest, b.body FROM entry s "
+        f"CROSS JOIN body b ON b.id = s.id WHERE s.id IN ({ids})"
+    )
+    read = {id_: values for id_, *values in rows}
     others = _others(shelf, seen, ids)
-    found, size = list[Listed](), 0
-    for row in rows:
-        body = bodies[row.id]
+    listed, size = list[Listed](), 0
+    for each in found:
+        name, key, registry, version, digest, body = read[each.id]
         size += len(body)
-        if found and size > PAGE_LIMIT:
+        if listed and size > PAGE_LIMIT:
             break
-        also = tuple(other for other in others.get(row.name, ()) if other != row.registry)
-        found.append(
-            Listed(row.name, row.key, row.registry, row.version, row.digest, body, also, row.place)
-        )
-    return found
+        also = tuple(other for other in others.get(name, ()) if other != registry)
+        listed.append(Listed(name, key, registry, version, digest, body, also, each.place))
+    return listed
 
 
 def _others(shelf: Shelf, seen: Scope, ids: str) -> dict[str, list[int]]:
@@ -286,18 +299,10 @@ def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> in
 
 # ---------------------------------------------------------------- facets
 
-_FACETS = {
-    "category": "CASE r.trust WHEN 0 THEN 'validated' ELSE 'community' END",
-    "trust_level": "CASE r.trust WHEN 0 THEN 'trusted' WHEN 1 THEN 'tested' ELSE 'raw' END",
-    "registry": "r.namespace || '/' || r.name",
-}
-_OF_TRAITS = {
-    "functional_category": "category",
-    "tier": "tier",
-    "transport": "transport",
-    "kind": "kind",
-}
-_COUNTED = "GROUP BY 1 HAVING value != '' ORDER BY count DESC, value LIMIT"
+_LEVELS = ("trusted", "tested", "raw")
+FACETS = (
+    "category", "trust_level", "registry", "functional_category", "tier", "transport", "kind", "status", "tags",
+)  # fmt: skip
 
 
 def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, int]]:
@@ -305,34 +310,68 @@ def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, 
     key = ("facets", _unordered(query))
     known: dict[str, dict[str, int]] | None = shelf.remembered(scope, key)
     if known is None:
-        known = _facets(shelf, _asked(shelf, scope, query))
+        asked = _asked(shelf, scope, query)
+        known, total = _facets(shelf, scope, asked)
+        shelf.remember(scope, ("filtered", _unordered(query)), total, 400)
         shelf.remember(scope, key, known, 100 * sum(map(len, known.values())) + 1000)
     return known
 
 
-def _facets(shelf: Shelf, asked: _Asked) -> dict[str, dict[str, int]]:
+def _facets(shelf: Shelf, scope: Scope, asked: _Asked) -> tuple[dict[str, dict[str, int]], int]:
+    """The facets, and of how many rows.
+
+    What registries and traits decide is counted for both together, by one look at all that is found.
+    """
+    source, values = asked.source
+    rows = shelf.ask(f"SELECT s.registry, s.traits, count(*) {source} GROUP BY 1, 2", values)
+    registries, traits = {each.id: each for each in scope.registries}, shelf.traits()
+    counted: dict[str, Counter[str]] = {}
+    total = 0
+    for registry, place, count in rows:
+        total += count
+        said = {**_told_by_registry(registries[registry]), **_told_by_traits(traits[place])}
+        for name, value in said.items():
+            counted.setdefault(name, Counter())[value] += count
+    most = {name: _most_frequent(counter) for name, counter in counted.items()}
+    most["tags"] = _tags(shelf, asked)
+    return {name: most.get(name, {}) for name in FACETS}, total
+
+
+def _told_by_registry(joined: Joined) -> dict[str, str]:
+    return {
+        "category": VALIDATED if joined.trust == 0 else COMMUNITY,
+        "trust_level": _LEVELS[joined.trust],
+        "registry": f"{joined.namespace}/{joined.name}",
+    }
+
+
+def _told_by_traits(traits: Traits) -> dict[str, str]:
+    status = "Deprecated" if traits.status == "deprecated" else "Active"
+    return {
+        "functional_category": traits.category,
+        "tier": traits.tier,
+        "transport": traits.transport,
+        "kind": traits.kind,
+        "status": status,
+    }
+
+
+def _most_frequent(counter: Counter[str]) -> dict[str, int]:
+    found = [(value, count) for value, count in counter.items() if value]
+    found.sort(key=lambda each: (-each[1], each[0]))
+    return dict(found[:FACET_LIMIT])
+
+
+def _tags(shelf: Shelf, asked: _Asked) -> dict[str, int]:
     source, values = asked.source
     origin, _, tests = source.partition(" WHERE ")
-    found = {}
-    for name, sql in _FACETS.items():
-        found[name] = f"SELECT {sql} AS value, count(*) AS count {source}"
-    for name, column in _OF_TRAITS.items():
-        found[name] = (
-            f"SELECT t.{column} AS value, count(*) AS count {origin} "
-            f"CROSS JOIN traits t ON t.id = s.traits WHERE {tests}"
-        )
-    found["status"] = (
-        "SELECT CASE t.status WHEN 'deprecated' THEN 'Deprecated' ELSE 'Active' END AS value, "
-        f"count(*) AS count {origin} CROSS JOIN traits t ON t.id = s.traits WHERE {tests}"
-    )
-    found["tags"] = (
+    rows = shelf.ask(
         f"SELECT substr(f.fact, 2) AS value, count(*) AS count {origin} "
-        f"CROSS JOIN fact f ON f.item = s.id AND f.fact >= 't' AND f.fact < 'u' WHERE {tests}"
+        f"CROSS JOIN fact f ON f.item = s.id AND f.fact >= 't' AND f.fact < 'u' WHERE {tests} "
+        f"GROUP BY f.fact HAVING value != '' ORDER BY count DESC, value LIMIT {FACET_LIMIT}",
+        values,
     )
-    return {
-        name: dict(shelf.ask(f"{sql} {_COUNTED} {FACET_LIMIT}", values).fetchall())
-        for name, sql in found.items()
-    }
+    return dict(rows.fetchall())
 
 
 def functional_categories(shelf: Shelf, scope: Scope) -> dict[str, int]:

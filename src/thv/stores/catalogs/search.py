@@ -13,7 +13,7 @@ import msgspec
 
 from thv.stores.catalogs.query import Wish
 from thv.stores.catalogs.scope import Scope, Shelf
-from thv.stores.models.where import NOTHING, Condition
+from thv.stores.models.where import Condition
 
 _ENOUGH = 0.5
 """The share of the best weight that a row must have."""
@@ -23,15 +23,24 @@ _BASE = ((_SAID, 0.5), ("{name title description tags}", 0.5))
 """What a word is worth: half, where only the name of one of many tools has it."""
 _MORE = (("{name title}", 1.5), ("tags", 0.8))
 """What it is worth more for where it stands."""
+MATCHED = "FROM words CROSS JOIN entry s ON s.id = words.rowid"
+"""As SQL: entries in the order of the index, which is asked once and kept nowhere."""
+MATCHING = "words MATCH ?"
 _FOUND = "s.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
 
 
 class Sought(msgspec.Struct, frozen=True):
     """What a wish means in a scope."""
 
-    condition: Condition
+    expression: str = ""
+    """What the full text index is asked where all was found; `""` otherwise."""
     weights: str = ""
     """JSON of [id, weight] where not all was found; `""` otherwise."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether not a word of it was found."""
+        return not self.expression and not self.weights
 
     @property
     def partial(self) -> bool:
@@ -42,20 +51,17 @@ class Sought(msgspec.Struct, frozen=True):
 def seek(shelf: Shelf, scope: Scope, wish: Wish, within: list[Condition]) -> Sought:
     """What the wish finds among the rows that fulfil the conditions."""
     if wish.is_empty:
-        return Sought(NOTHING)
-    strict = Condition(_FOUND, (wish.expression,))
-    if _any(shelf, [*within, strict]):
-        return Sought(strict)
+        return Sought()
+    if _any(shelf, wish.expression, within):
+        return Sought(wish.expression)
     weighed = _weigh(shelf, scope, wish, within)
-    if not weighed:
-        return Sought(NOTHING)
-    text = msgspec.json.encode(weighed).decode()
-    return Sought(Condition("1"), text)
+    return Sought(weights=msgspec.json.encode(weighed).decode()) if weighed else Sought()
 
 
-def _any(shelf: Shelf, found: list[Condition]) -> bool:
-    sql, values = joined(found)
-    return shelf.ask(f"SELECT 1 FROM entry s WHERE {sql} LIMIT 1", values).fetchone() is not None
+def _any(shelf: Shelf, expression: str, within: list[Condition]) -> bool:
+    sql, values = joined([Condition(MATCHING, (expression,)), *within])
+    row = shelf.ask(f"SELECT 1 {MATCHED} WHERE {sql} LIMIT 1", values).fetchone()
+    return row is not None
 
 
 def joined(found: list[Condition]) -> tuple[str, tuple[Any, ...]]:
