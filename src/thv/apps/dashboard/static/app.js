@@ -6,14 +6,14 @@ const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark"
   : matchMedia("(prefers-color-scheme: dark)").matches;
 
+const narrow = matchMedia("(max-width: 60rem)");
 const left = new Map();
 let focused = "";
 
 function prepare(part) {
   for (const each of part.querySelectorAll("[data-copy], [data-theme-switch]")) each.hidden = false;
-  const isNarrow = matchMedia("(max-width: 60rem)").matches;
   for (const each of part.querySelectorAll("details[data-open-wide], details[id]")) {
-    const isOpen = left.get(each.id) ?? (each.open && !(isNarrow && "openWide" in each.dataset));
+    const isOpen = left.get(each.id) ?? (each.open && !(narrow.matches && "openWide" in each.dataset));
     if (each.open !== isOpen) each.open = isOpen;
   }
 }
@@ -63,5 +63,8 @@ document.addEventListener("htmx:before:swap", () => {
 document.addEventListener("htmx:after:swap", event => {
   prepare(event.target ?? document);
   if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+});
+narrow.addEventListener("change", () => {
+  for (const each of document.querySelectorAll("details[data-open-wide]")) each.open = !narrow.matches;
 });
 prepare(document);
