@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
 
+from thv.apps.dashboard.selection import COOKIE, written
+
 WIDTHS = (1280, 768, 360)
 SCHEMES = ("light", "dark")
 HEIGHT = 900
@@ -102,18 +104,22 @@ class Looking:
         self.origin = origin
         self._watch: dict[BrowserContext, Watch] = {}
 
-    def page(self, *, width: int = WIDTHS[0], scheme: str = "light", scripts: bool = True) -> Page:
-        """A page of somebody who has never been here."""
+    def page(
+        self, *, width: int = WIDTHS[0], scripts: bool = True, selected: tuple[str, ...] = ()
+    ) -> Page:
+        """A page of somebody who has never been here, or has put some servers aside before."""
         context = self._browser.new_context(
             base_url=self.origin,
             viewport={"width": width, "height": HEIGHT},
-            color_scheme="dark" if scheme == "dark" else "light",
             java_script_enabled=scripts,
             reduced_motion="reduce",
         )
         context.set_default_timeout(30_000)
         context.add_init_script(_WATCHED)
         self._watch[context] = Watch(context, self.origin)
+        if selected:
+            kept = {"name": COOKIE, "value": written(selected), "url": self.origin}
+            context.add_cookies([kept])
         return context.new_page()
 
     def open(self, page: Page, path: str, status: int = 200) -> None:

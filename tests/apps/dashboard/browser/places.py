@@ -24,14 +24,25 @@ class Place(NamedTuple):
     """Servers that were put aside before: `namespace/registry/name`."""
 
 
+ONE = "/servers/{namespace}/{registry}/{name}"
 PLACES = (
     Place("overview", "/", "/"),
     Place("servers", "/servers", "/servers"),
     Place("servers-found", "/servers", "/servers?search=postgres&tier=Community"),
     Place("servers-none", "/servers", "/servers?search=qqqq&tier=Official"),
-    Place("generate-first", "/generate", "/generate"),
-    Place("generate", "/generate", "/generate", selected=("default/essentials/github",)),
+    Place("server", ONE, "/servers/default/essentials/github"),
+    Place("server-remote", ONE, "/servers/default/essentials/linear"),
+    Place("server-of-two", ONE, "/servers/default/community/com.example.demo%2Fhandwritten-notes"),
+    Place("server-nowhere", ONE, "/servers/default/essentials/nothing", 404),
+    Place("tools", "/tools", "/tools"),
+    Place("tools-none", "/tools", "/tools?search=qqqq"),
+    Place("tool", "/tools/{tool}", "/tools/create_issue"),
+    Place("categories", "/categories", "/categories"),
+    Place("generate-nothing", "/generate", "/generate"),
+    Place(
+        "generate", "/generate", "/generate", selected=("default/essentials/github", "default/essentials/linear")
+    ),
     Place("signin", "/signin", "/signin?ended=true&next=%2Fservers"),
     Place("signin-once", "/signin/once/{code}", "/signin/once/used-before", 404),
     Place("nowhere", "", "/nowhere", 404),
-)
+)  # fmt: skip

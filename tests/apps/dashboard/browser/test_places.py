@@ -20,7 +20,6 @@ from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.pages import rows
 from thv.apps.dashboard.rendering import Renderer
-from thv.apps.dashboard.selection import COOKIE, written
 from thv.apps.dashboard.sessions import MemorySessions
 from thv.apps.kit.http.message import Answer, Request
 
@@ -36,10 +35,7 @@ def test_no_page_is_left_out() -> None:
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_a_page_is_good_to_look_at(place: Place, looking: Looking, pictures: Path) -> None:
-    page = looking.page()
-    if place.selected:
-        value = written(place.selected)
-        page.context.add_cookies([{"name": COOKIE, "value": value, "url": looking.origin}])
+    page = looking.page(selected=place.selected)
     looking.open(page, place.path, place.status)
     wrong = []
     for scheme in SCHEMES:
