@@ -38,6 +38,14 @@ PLACES = (
     Place("tools-none", "/tools", "/tools?search=qqqq"),
     Place("tool", "/tools/{tool}", "/tools/create_issue"),
     Place("categories", "/categories", "/categories"),
+    Place("registries", "/registries", "/registries"),
+    Place("registries-none", "/registries", "/registries?search=qqqq"),
+    Place("registry-new", "/registries/new", "/registries/new"),
+    Place("registry", "/registries/{namespace}/{registry}", "/registries/default/community"),
+    Place("registry-broken", "/registries/{namespace}/{registry}", f"/registries/default/{BROKEN}"),
+    Place("registry-nowhere", "/registries/{namespace}/{registry}", "/registries/default/none", 404),
+    Place("deployments", "/deployments", "/deployments"),
+    Place("access", "/settings/access", "/settings/access"),
     Place("generate-nothing", "/generate", "/generate"),
     Place(
         "generate", "/generate", "/generate", selected=("default/essentials/github", "default/essentials/linear")

@@ -37,15 +37,16 @@ def test_no_page_is_left_out() -> None:
 def test_a_page_is_good_to_look_at(place: Place, looking: Looking, pictures: Path) -> None:
     page = looking.page(selected=place.selected)
     looking.open(page, place.path, place.status)
-    wrong = []
+    wrong: dict[str, list[str]] = {}
     for scheme in SCHEMES:
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
-            found = [*judge(page), *overflowing(page)]
-            wrong += [f"{scheme} {width}: {each}" for each in found]
+            for each in [*judge(page), *overflowing(page)]:
+                wrong.setdefault(str(each), []).append(f"{scheme} {width}")
             picture = pictures / f"{place.name}-{width}-{scheme}.png"
             page.screenshot(path=picture, full_page=True)
     page.set_viewport_size({"width": ZOOMED, "height": HEIGHT})
-    wrong += [f"{ZOOMED}: {each}" for each in overflowing(page)]
-    assert not wrong, "\n".join(wrong)
+    for each in overflowing(page):
+        wrong.setdefault(each, []).append(f"{ZOOMED}")
+    assert not wrong, "\n".join(f"{', '.join(where)}: {each}" for each, where in wrong.items())
