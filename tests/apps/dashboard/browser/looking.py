@@ -21,9 +21,10 @@ HEIGHT = 900
 ZOOMED = 320
 """What 1280 px are at 400 %."""
 _TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+_OF_COLOURS = ("color-contrast", "link-in-text-block")
 _AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
-_JUDGED = """async tags => {
-  const found = await axe.run(document, {runOnly: tags, resultTypes: ["violations"], preload: false});
+_JUDGED = """async runOnly => {
+  const found = await axe.run(document, {runOnly, resultTypes: ["violations"], preload: false});
   return found.violations.map(each => ({
     id: each.id, help: each.help, where: each.nodes.slice(0, 3).map(node => node.target.join(" ")),
     why: each.nodes[0].failureSummary, count: each.nodes.length,
@@ -152,11 +153,13 @@ def _ran(page: Page) -> Sequence[str]:
     return found
 
 
-def judge(page: Page) -> list[Mapping[str, Any]]:
-    """What axe finds on the page as it is now; none of it is from another origin, nor stays."""
+def judge(page: Page, *, colours_alone: bool = False) -> list[Mapping[str, Any]]:
+    """What axe finds on the page as it is now; nothing but its colours differs between the schemes."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE)
-    found: list[Mapping[str, Any]] = page.evaluate(_JUDGED, list(_TAGS))
+    rules = {"type": "rule", "values": _OF_COLOURS}
+    wanted = rules if colours_alone else {"type": "tag", "values": _TAGS}
+    found: list[Mapping[str, Any]] = page.evaluate(_JUDGED, wanted)
     return found
 
 

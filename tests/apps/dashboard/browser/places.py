@@ -24,6 +24,8 @@ class Place(NamedTuple):
     """Servers that were put aside before: `namespace/registry/name`."""
 
 
+SEVERAL = "io.github.ChromeDevTools%2Fchrome-devtools-mcp"
+"""A server with more than one version."""
 ONE = "/servers/{namespace}/{registry}/{name}"
 PLACES = (
     Place("overview", "/", "/"),
@@ -32,8 +34,11 @@ PLACES = (
     Place("servers-none", "/servers", "/servers?search=qqqq&tier=Official"),
     Place("server", ONE, "/servers/default/essentials/github"),
     Place("server-remote", ONE, "/servers/default/essentials/linear"),
-    Place("server-of-two", ONE, "/servers/default/community/com.example.demo%2Fhandwritten-notes"),
+    Place("server-of-versions", ONE, f"/servers/default/community/{SEVERAL}"),
     Place("server-nowhere", ONE, "/servers/default/essentials/nothing", 404),
+    Place("compare", f"{ONE}/compare", f"/servers/default/community/{SEVERAL}/compare"),
+    Place("install", f"{ONE}/install", "/servers/default/essentials/github/install"),
+    Place("install-wrong", f"{ONE}/install", "/servers/default/essentials/github/install?namespace=No%20", 400),
     Place("tools", "/tools", "/tools"),
     Place("tools-none", "/tools", "/tools?search=qqqq"),
     Place("tool", "/tools/{tool}", "/tools/create_issue"),
