@@ -119,8 +119,8 @@ class Looking:
         context.add_init_script(_WATCHED)
         self._watch[context] = Watch(context, self.origin)
         if selected:
-            kept = {"name": COOKIE, "value": written(selected), "url": self.origin}
-            context.add_cookies([kept])
+            value = written(selected)
+            context.add_cookies([{"name": COOKIE, "value": value, "url": self.origin}])
         return context.new_page()
 
     def open(self, page: Page, path: str, status: int = 200) -> None:
