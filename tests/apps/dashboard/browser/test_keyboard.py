@@ -48,8 +48,7 @@ def test_a_slash_leads_to_the_search(looking: Looking) -> None:
     expect(box).to_be_focused()
     page.keyboard.type("a/b")
     expect(box).to_have_value("a/b")
-    looking.open(page, "/signin")
-    page.get_by_role("textbox").blur()
+    looking.open(page, "/settings/access")
     page.keyboard.press("/")
     expect(page).to_have_url(re.compile("/servers$"))
 
