@@ -253,3 +253,46 @@ def test_a_dry_run_writes_nothing(catalog: Catalog) -> None:
     reply = catalog.ask("POST", f"{made(catalog)}?dry_run=true", request("dry", "server-1"), by=by)
     assert (reply.status, reply.json["dry_run"]) == (200, True)
     assert left(catalog, "dry") == set()
+
+
+# ---------------------------------------------------------------- registries of any source
+
+
+def test_a_manifest_is_written_and_switched_with_the_callers_own_token(catalog: Catalog) -> None:
+    maker, own = catalog.token("maker"), catalog.own_token("maker")
+    base = f"/api/v1/namespaces/{catalog.namespace}/registries"
+    manifest = {
+        "metadata": {"name": "given"},
+        "spec": {"source": {"type": "configmap", "configMap": {"name": "toolhive-source"}}},
+    }
+    assert code(catalog.ask("POST", base, manifest, by=own)) == (403, "TOKEN_NOT_FORWARDABLE")
+    made = catalog.ask("POST", f"{base}?wait=30", manifest, by=maker)
+    assert made.status == 201, made.json
+    assert made.json["registry"]["phase"] == "Ready"
+    taken = catalog.ask("POST", base, manifest, by=maker)
+    assert code(taken) == (409, "REGISTRY_EXISTS")
+    for verb, is_on in (("suspend", False), ("resume", True)):
+        reply = catalog.ask("POST", f"{base}/given/{verb}", {}, by=maker)
+        assert (reply.status, reply.json["suspended"]) == (200, not is_on), reply.json
+        stored = next(
+            each for each in catalog.objects("mcpregistries") if each["metadata"]["name"] == "given"
+        )
+        assert stored["spec"]["syncPolicy"]["enabled"] is is_on
+
+
+def test_what_the_cluster_refuses_of_a_manifest_is_said_by_field(catalog: Catalog) -> None:
+    manifest = {
+        "metadata": {"name": "wrong"},
+        "spec": {
+            "source": {"type": "git", "git": {"repository": "/srv/x", "branch": "a b"}},
+            "syncPolicy": {"interval": "5s"},
+        },
+    }
+    base = f"/api/v1/namespaces/{catalog.namespace}/registries?dry_run=true"
+    reply = catalog.ask("POST", base, manifest, by=catalog.token("maker"))
+    assert reply.status == 400
+    assert {each["location"]: each["message"] for each in reply.json["errors"]} == {
+        "body.spec.source.git.repository": "spec.source.git.repository must be an http, https or ssh URL, or user@host:path, without a password in it",
+        "body.spec.source.git.branch": 'a Git reference must start with a letter, digit or "_" and must not contain spaces or ".."',
+        "body.spec.syncPolicy.interval": "spec.syncPolicy.interval must be at least 1m and at most 720h",
+    }
