@@ -136,6 +136,58 @@ async def test_deprecated_and_hidden_and_strange(site: CatalogSite, browser: Bro
     assert not [place for _, place in page.links if place.startswith("javascript")]
 
 
+STRANGE: tuple[Any, ...] = (
+    3,
+    "x",
+    [],
+    [3, None, "x"],
+    [{"name": 3}],
+    {"name": [], "type": {}},
+    True,
+)
+SAID_BY_STRANGERS = (
+    "tools", "tool_definitions", "permissions", "provenance", "tags", "metadata", "custom_metadata", "args", "env_vars",
+    "headers", "oauth_config", "tier", "status", "transport", "target_port", "title", "overview",
+)  # fmt: skip
+
+
+async def test_no_entry_breaks_a_page(site: CatalogSite, browser: Browser) -> None:
+    """Whatever stands where something else should."""
+    permissions = [
+        {"network": value, "read": value, "write": value, "privileged": value} for value in STRANGE
+    ]
+    outbound = [
+        {"network": {"outbound": {"allow_host": value, "allow_port": value}}} for value in STRANGE
+    ]
+    schemas = [
+        {"properties": {"a": value, "b": {"type": value, "items": value, "enum": value}}}
+        for value in STRANGE
+    ]
+    tools = [
+        {"name": f"t{n}", "description": value, "annotations": value, "inputSchema": schema}
+        for n, (value, schema) in enumerate(zip(STRANGE, [*schemas[1:], 3], strict=True))
+    ]
+    blocks = [
+        *(dict.fromkeys(SAID_BY_STRANGERS, value) for value in STRANGE),
+        *({"permissions": value} for value in (*permissions, *outbound)),
+        {"tool_definitions": tools},
+    ]
+    await site.put(
+        "main",
+        *(container(version=f"1.{n}.0", **block) for n, block in enumerate(blocks)),
+    )
+    place = "/servers/default/main/io.github.stacklok%2Ffiles"
+    for number in range(len(blocks)):
+        for part in ("?", "/install?"):
+            page = await browser.open(f"{place}{part}version=1.{number}.0")
+            assert page.status == 200, (page.address, page.text)
+        page = await browser.open(
+            f"{place}/compare?a=1.{number}.0&b=1.{(number + 1) % len(blocks)}.0"
+        )
+        assert page.status == 200, (page.address, page.text)
+    assert (await browser.open("/tools")).status == 200
+
+
 async def test_a_server_that_runs_elsewhere(site: CatalogSite, browser: Browser) -> None:
     remote = [{"type": "streamable-http", "url": "https://mcp.example.com/mcp"}]
     await site.put("main", an_entry("com.example/far", packages=[], remotes=remote))
