@@ -106,4 +106,4 @@ async def test_what_runs_is_compared_with_its_registry(site: CatalogSite) -> Non
 async def test_nothing_runs_yet(site: CatalogSite) -> None:
     page = await Browser(with_pages(Running(site.door()), has_sign_in=False)).open("/deployments")  # type: ignore[arg-type] # what pages ask of it
     assert "thv install NAME" in page.text
-    assert "thv server label NAME" in page.text
+    assert "kubectl label mcpserver NAME" in page.text
