@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import os
 import re
 import threading
 import time
@@ -20,6 +21,7 @@ import pytest
 
 from tests.apps.registry_api.cluster import PATIENCE, Pod, Team, rule
 from tests.apps.registry_api.pods import a_team
+from tests.apps.standalone.process import Process
 from tests.control_plane.plane import ControlPlane
 from tests.stores.models.world import World, an_entry
 from thv.domain.resources import GROUP, MCP_REGISTRY, OLD_GROUP
@@ -209,9 +211,30 @@ async def test_people_sign_in_at_one_replica_and_are_signed_in_at_all(
             assert status == 200
             assert f"system:serviceaccount:{team.namespace}:reader" in page
         assert Person().asks(other, "/")[0] == 303
+        check_opened_without_a_copy(team, other, tmp_path)
     stored = team.plane.kubectl("-n", team.namespace, "get", "configmaps", "-o", "yaml").stdout
     assert "thv-catalog-sessions-0" in stored
     assert token not in stored
+
+
+def check_opened_without_a_copy(team: Team, pod: CatalogPod, home: Path) -> None:
+    """A command makes a token and gets a link for it. Nodes are missing here, so kubectl only says that it forwards."""
+    kubectl = home / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    said = f"Forwarding from 127.0.0.1:{pod.port} -> 8080"
+    kubectl.write_text(f"#!/bin/sh\necho '{said}'\nexec sleep 600\n")
+    kubectl.chmod(0o755)
+    command = [
+        *("dashboard", "--kubeconfig", str(team.plane.kubeconfig), "--backend", "kubernetes"),
+        *("--no-open", "--service-account", "reader", "-n", team.namespace),
+        *("--operator-namespace", team.namespace),
+    ]
+    with Process(home, *command, PATH=f"{kubectl.parent}:{os.environ['PATH']}") as process:
+        found = process.until(lambda: re.search(r":\d+(/signin/once/\S+)", process.said))
+        person = Person()
+        assert person.asks(pod, found[1])[:2] == (303, "/")
+        assert "reader" in person.asks(pod, "/")[2]
+        assert Person().asks(pod, found[1])[0] == 404
 
 
 async def test_its_own_account_can_write_nothing_but_requests_for_syncs(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk, see_other, session_cookie
 from thv.apps.dashboard.forms import first
+from thv.apps.dashboard.issued import Issued
 from thv.apps.dashboard.places import own_path
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
@@ -22,6 +23,7 @@ class SigningIn:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._issued = Issued()
 
     def rows(self) -> tuple[Endpoint, ...]:
         """Its rows."""
@@ -45,6 +47,8 @@ class SigningIn:
         if not visit.can_sign_in:
             return see_other("/")
         try:
+            if first(visit.form, "link"):
+                return await self._link(visit, token)
             return await self._let_in(visit, token, wanted)
         except ProblemError as problem:
             if problem.word not in _REFUSALS:
@@ -55,8 +59,7 @@ class SigningIn:
         """Signs in by a link; who is signed in already may open it again. Whoever only looks ahead uses nothing up."""
         if visit.user:
             return see_other("/")
-        take, is_opened = self._desk.take, visit.request.method == "GET"
-        token = take(visit.names["code"]) if take and is_opened else ""
+        token = self._taken(visit.names["code"]) if visit.request.method == "GET" else ""
         if token:
             return await self._let_in(visit, token, "/")
         return self._desk.renderer.page(visit, "signin_once.html", 404)
@@ -66,6 +69,15 @@ class SigningIn:
         if visit.user:
             await self._desk.sessions.end(visit.number)
         return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
+
+    def _taken(self, code: str) -> str:
+        take = self._desk.take
+        return self._issued.take(code) or (take(code) if take else "")
+
+    async def _link(self, visit: Visit, token: str) -> Answer:
+        """A link that signs in once, for a command that opens a browser: a token is no part of an address."""
+        await visit.api.signed(token).get("/api/v1/me")
+        return see_other(f"/signin/once/{self._issued.make(token)}")
 
     async def _let_in(self, visit: Visit, token: str, place: str) -> Answer:
         """A new session; raises ProblemError for a token that the API does not know."""
