@@ -348,7 +348,6 @@ NOT_YET: dict[str, str] = {
     "GOV-11": "governance is not built yet",
     "GOV-12": "governance is not built yet",
     "GOV-13": "governance is not built yet",
-    "GOV-14": "governance is not built yet",
     "GOV-15": "governance is not built yet",
     "OCI-01": "OCI artifacts are not built yet",
     "OCI-02": "OCI artifacts are not built yet",
@@ -366,6 +365,7 @@ NOT_YET: dict[str, str] = {
 PARTLY: dict[str, str] = {
     "SRV-01": "servers that are created by thv",
     "GOV-04": "nothing can be promoted yet; that nothing unpromoted is served is tested",
+    "GOV-14": "server details and registries; there are no reviews yet",
     "CLI-02": "backup and restore of one machine",
     "OPS-03": "of what is built",
     "OPS-05": "the registry API",
