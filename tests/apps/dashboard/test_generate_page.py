@@ -12,6 +12,7 @@ import pytest
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser, Page
 from tests.apps.dashboard.conftest import guarded_pages, signed_in
+from thv.apps.dashboard.pages import generate
 from thv.apps.dashboard.selection import anchor
 from thv.domain.resources import MCP_REGISTRY, TOOL_CONFIG
 
@@ -19,6 +20,12 @@ pytestmark = pytest.mark.anyio
 
 KEY = "tools/main/osv-scanner"
 FIELD = f"{anchor(KEY)}."
+
+
+@pytest.fixture(autouse=True)
+def nothing_synchronizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So nobody waits for a new registry."""
+    monkeypatch.setattr(generate, "WAIT", 0)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from thv.apps.catalog_api.export import EXPORT_ROWS
 from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.dashboard.door import with_pages
 from thv.apps.dashboard.forgery import form_token
+from thv.apps.dashboard.pages import generate
 from thv.apps.dashboard.sessions import IDLE, LONGEST, MemorySessions, new_number
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.codes import SECONDS, Codes
@@ -410,8 +411,9 @@ async def test_a_link_signs_its_owner_in_once(owned_pages: Owned, site: CatalogS
 
 @pytest.mark.requirement("OPS-01")
 async def test_the_owner_may_do_what_others_only_look_at(
-    owned_pages: Owned, site: CatalogSite
+    owned_pages: Owned, site: CatalogSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(generate, "WAIT", 0)  # nothing synchronizes here
     stranger, owner = Browser(owned_pages.pages), Browser(owned_pages.pages)
     await owner.open(f"/signin/once/{owned_pages.codes.make()}")
     for browser in (stranger, owner):

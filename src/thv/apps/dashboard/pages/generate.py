@@ -38,6 +38,8 @@ from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import NO_STORE, Answer, Header
 from thv.apps.kit.http.problems import ProblemError, Word
 
+WAIT = 3
+"""Seconds in which a new registry may become ready before it is shown."""
 _FILES = {"yaml": "application/yaml", "zip": "application/zip"}
 _NOT_YOURS = (
     Word.NAMESPACE_ACCESS_DENIED,
@@ -146,7 +148,7 @@ class Generate:
             return see_other("/generate")
         servers = await self._servers(visit, keys)
         try:
-            created = await _post(visit, form, servers)
+            created = await _post(visit, form, servers, wait=WAIT)
         except ProblemError as problem:
             _raise_unknown(problem)
             made = msgspec.structs.replace(await self._made(visit, form, servers), problem=problem)
