@@ -9,16 +9,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.apps.dashboard.browser import hostile
 from tests.apps.dashboard.browser.looking import Looking
 from tests.apps.dashboard.browser.places import BROKEN
 from tests.apps.standalone.process import Process, run
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+
+class Guarded(NamedTuple):
+    process: Process
+    token: str
 
 
 @pytest.fixture(scope="package")
@@ -54,10 +61,45 @@ def _fails(process: Process) -> bool:
 @pytest.fixture
 def looking(chromium: Browser, service: Process) -> Iterator[Looking]:
     """Pages of the open service; what they do that they must not fails the test."""
-    looking = Looking(chromium, f"http://127.0.0.1:{service.port}")
+    yield from _watched(Looking(chromium, f"http://127.0.0.1:{service.port}"))
+
+
+def _watched(looking: Looking) -> Iterator[Looking]:
     yield looking
     noted = looking.end()
     assert not noted, "\n".join(noted)
+
+
+@pytest.fixture(scope="package")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A service that asks who one is, and whose registries are of somebody who wants to do harm."""
+    home = tmp_path_factory.mktemp("guarded")
+    for name, content in hostile.documents().items():
+        (home / f"{name}.json").write_bytes(content)
+    (home / "registries.json").write_bytes(hostile.registries(home))
+    for command in (
+        ("apply", "-f", "registries.json"),
+        ("auth", "token", "--user", "ada", "--role", "toolhive-registry-admin"),
+    ):
+        done = run(home, "--data", "data", *command)
+        assert done.returncode == 0, done.stderr
+    access = ("--token-file", "data/tokens.yaml")
+    with Process(home, "--data", "data", "serve", "--port", "0", *access) as process:
+        token = done.stdout.split()[-1]
+        process.until(lambda: _settled(process, token))
+        yield Guarded(process, token)
+
+
+def _settled(process: Process, token: str) -> bool:
+    reply = process.get("/api/v1/registries", Authorization=f"Bearer {token}")
+    phases = [each["phase"] for each in reply.json["registries"]] if reply.status == 200 else []
+    return len(phases) == hostile.REGISTRIES and {*phases} == {"Ready", "Failed"}
+
+
+@pytest.fixture
+def strange(chromium: Browser, guarded: Guarded) -> Iterator[Looking]:
+    """Pages of the guarded service."""
+    yield from _watched(Looking(chromium, f"http://127.0.0.1:{guarded.process.port}"))
 
 
 @pytest.fixture(scope="package")

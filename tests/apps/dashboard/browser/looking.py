@@ -35,10 +35,11 @@ _OVERFLOWING = """() => {
   if (document.documentElement.scrollWidth <= wide) return out;
   for (const each of document.body.querySelectorAll("*")) {
     const box = each.getBoundingClientRect();
-    if (box.right > wide + 1 && box.width > 0 && !each.closest(".scroller, pre, .sr"))
-      out.push(each.tagName + "." + each.className + " ends at " + Math.round(box.right));
+    const isShown = each.checkVisibility({contentVisibilityAuto: true}) && !each.closest(".scroller, pre, .sr, svg");
+    if (isShown && Math.max(box.right, box.left + each.scrollWidth) > wide + 1)
+      out.push(each.tagName.toLowerCase() + "." + each.className + " ends at " + Math.round(box.right));
   }
-  return out.length ? out.slice(0, 5) : ["the document is wider than the window"];
+  return out.length ? out.slice(-5) : ["the document is wider than the window"];
 }"""
 _WATCHED = """
 window.__ran = [];
