@@ -48,13 +48,13 @@ def _places() -> Iterator[str]:
             yield server("toolhive", f"{name}-container")
         else:
             yield server("official", quote(f"io.example/{name}", safe=""))
-    for name in ("script", "attribute", "image", "name-with-html", "bidi"):
+    for name in ("script", "attribute", "name-with-html", "bidi"):
         yield server("toolhive", quote(ATTACKS[name], safe=""))
         yield f"/tools/{quote(ATTACKS[name], safe='')}"
     yield server("toolhive", "htmx-remote")
     yield server("toolhive", "script-address-remote")
     yield server("many", "many")
-    for name in ("script", "bidi", "long"):
+    for name in ("script", "long"):
         place = server("official", quote(f"io.example/{name}", safe=""))
         yield f"{place}/compare"
         yield f"{place}/install"
