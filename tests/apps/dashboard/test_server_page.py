@@ -75,6 +75,7 @@ async def test_each_version_has_its_page(site: CatalogSite, browser: Browser) ->
     page = await browser.open(OSV)
     older = await browser.send(page.form(OSV), version="0.1.2")
     assert "This is not the latest version." in older.text
+    assert "shown here Answers Trusted 0.1.2 the same" in older.text
     assert "vulnerability-scan" not in older.text.partition("Permissions")[0]
     missing = await browser.open(f"{OSV}?version=9.9.9")
     assert missing.status == 404

@@ -1,11 +1,11 @@
-"""What a tool takes and does, in plain words; pure.
+"""What tools take and do, in plain words; pure.
 
 In the flow: from the schema and the annotations of a tool, which a stranger wrote, to the pages of servers and tools.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,6 +15,8 @@ Schema: TypeAlias = Mapping[str, Any]
 _MOST = 40
 """Parameters of one tool that are shown."""
 _DEEPEST = 3
+_SCHEMA_BYTES = 96 * 1024
+"""Of the input of all tools together: what more there is can be had as JSON."""
 _CHOICES = 12
 _LONGEST = 400
 _WORDS = {
@@ -48,6 +50,24 @@ class Hint(msgspec.Struct, frozen=True):
     meaning: str
 
 
+class Tool(msgspec.Struct, frozen=True):
+    """A tool as its section shows it."""
+
+    name: str
+    description: str
+    hints: list[Hint]
+    parameters: tuple[Parameter, ...] = ()
+    is_described: bool = False
+    """Whether there is a schema of its input."""
+    has_more: bool = False
+    """Whether there is more than is shown."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether more than its name is known."""
+        return bool(self.description or self.hints or self.is_described)
+
+
 _HINTS: tuple[tuple[str, bool, Hint], ...] = (
     ("readOnlyHint", True, Hint("good", "Reads only", "It changes nothing.")),
     ("readOnlyHint", False, Hint("warn", "May change things", "It does more than read.")),
@@ -69,6 +89,26 @@ def hints(annotations: Any) -> list[Hint]:
         for key, value, hint in _HINTS
         if said.get(key) is value and not (is_reading and key == "destructiveHint")
     ]
+
+
+def tools_of(tools: Iterable[dict[str, Any]]) -> list[Tool]:
+    """The tools with what they take, as long as there is room for it."""
+    found, left = [], _SCHEMA_BYTES
+    for each in tools:
+        schema = each.get("input_schema")
+        left -= len(msgspec.json.encode(schema)) if schema is not None else 0
+        shown, has_more = parameters(schema) if left >= 0 else ((), True)
+        found.append(
+            Tool(
+                name=each["name"],
+                description=each["description"],
+                hints=hints(each.get("annotations")),
+                parameters=shown,
+                is_described=schema is not None,
+                has_more=has_more,
+            )
+        )
+    return found
 
 
 def parameters(schema: Any) -> tuple[tuple[Parameter, ...], bool]:

@@ -14,7 +14,7 @@ import msgspec
 from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.difference_words import changes, remarks, verdict
-from thv.apps.dashboard.pages.server import PLACE, Asked, asked_of
+from thv.apps.dashboard.subjects import PLACE, Asked, asked_of
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer

@@ -9,7 +9,7 @@ import msgspec
 
 from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
-from thv.apps.dashboard.pages.server import PLACE, Asked, asked_of
+from thv.apps.dashboard.subjects import PLACE, Asked, asked_of
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
