@@ -33,12 +33,10 @@ class Registries:
     async def show(self, visit: Visit) -> Answer:
         """A table that can be narrowed down."""
         asked = {name: visit.value(name) for name in _FILTERS if visit.value(name)}
-        found, everything, me, may_create = await asyncio.gather(
-            visit.api.get("/api/v1/registries", **asked),
-            visit.api.get("/api/v1/registries"),
-            who(visit),
-            may(visit, "create", REGISTRIES),
+        everything, me, may_create = await asyncio.gather(
+            visit.api.get("/api/v1/registries"), who(visit), may(visit, "create", REGISTRIES)
         )
+        found = await visit.api.get("/api/v1/registries", **asked) if asked else everything
         registries = sorted(found["registries"], key=by_trouble)
         page = _page(visit)
         shown = registries[ROWS * (page - 1) : ROWS * page]
