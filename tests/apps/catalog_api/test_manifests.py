@@ -33,7 +33,7 @@ def a_manifest(name: str, **source: Any) -> JsonObject:
 
 def of_file(machine: Machine, name: str) -> JsonObject:
     path = machine.home / f"{name}.json"
-    path.write_text(json.dumps(document(osv=osv())))
+    path.write_text(json.dumps(document(**{f"of-{name}": osv()})))
     return a_manifest(name, file={"path": str(path)})
 
 
