@@ -16,6 +16,7 @@ JOURNEYS = (
         "docs/how-to/private-git.md",  # opens hosts for sources
         "docs/how-to/sources.md",
         "docs/how-to/catalog.md",
+        "docs/how-to/dashboard.md",
         "docs/how-to/servers.md",  # has its kinds of servers taken away at its end
         "docs/how-to/gitops.md",
         "docs/how-to/troubleshoot.md",
