@@ -99,6 +99,10 @@ class Catalog:
         """Returns when a registry says or serves something else."""
         await self._joins.wait_for_move(key)
 
+    async def wait_for_join(self, keys: frozenset[Key]) -> None:
+        """Returns when one of these registries has other content or is gone, or when there is one more."""
+        await self._joins.wait_for_join(keys)
+
     def at(self, namespace: str, name: str) -> Served:
         """A registry of which the caller may know; raises REGISTRY_NOT_FOUND."""
         found = self.registries.find(namespace, name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from thv.apps.catalog_api import (
     categories,
+    changes,
     groups,
     listing,
     registries,
@@ -23,6 +24,7 @@ from thv.apps.kit.http.endpoints import Endpoint, Handler
 from thv.apps.kit.http.negotiation import JSON_TYPE, Offer
 from thv.apps.kit.http.parameters import Parameter
 from thv.apps.kit.http.problems import Family
+from thv.apps.registry_api.words import LONGEST_WAIT as LONGEST_CHANGE_WAIT
 from thv.domain.permissions import LIST, READ, SYNC
 
 _FORMS = tuple(Offer(JSON_TYPE, form) for form in words.FORMATS)
@@ -217,6 +219,17 @@ ROWS: tuple[Endpoint, ...] = (
         "Count what the caller may see",
         answers=("Statistics",),
         known=True,
+    ),
+    api(
+        "C19",
+        "/changes",
+        changes.list_changes,
+        "List what changed in all registries since a token",
+        words.CHANGES,
+        answers=("CatalogChangeList",),
+        errors=(410,),
+        known=True,
+        seconds=LONGEST_CHANGE_WAIT + 15.0,
     ),
     api(
         "C20",

@@ -59,6 +59,7 @@ class Joins:
         self._failed: dict[Key, _Failure] = {}
         self._woken = asyncio.Event()
         self._waiting: dict[Key, asyncio.Event] = {}
+        self._following: dict[asyncio.Event, frozenset[Key]] = {}
         self._shelf: Shelf | None = None
         self._is_joining = False
 
@@ -85,6 +86,15 @@ class Joins:
     async def wait_for_move(self, key: Key) -> None:
         """Returns when the registry moves."""
         await self._waiting.setdefault(key, asyncio.Event()).wait()
+
+    async def wait_for_join(self, keys: frozenset[Key]) -> None:
+        """Returns when one of these registries is joined anew or gone, or when there is one more."""
+        woken = asyncio.Event()
+        self._following[woken] = keys
+        try:
+            await woken.wait()
+        finally:
+            del self._following[woken]
 
     async def run(self) -> None:
         """Joins what moves, until it is cancelled."""
@@ -147,7 +157,7 @@ class Joins:
             if known is not None:
                 await joiner.drop(known)
                 del self._joined[key]
-                self.shelf.changed(dict(self._joined))
+                self._told(key, is_new=False)
             return
         joining = self._joining(served)
         if known is not None and _is_as_joined(served, joining, known):
@@ -160,9 +170,16 @@ class Joins:
         finally:
             model.close()
         self._joined[key] = joined
-        self.shelf.changed(dict(self._joined))
+        self._told(key, is_new=known is None)
         if model.current.servers > _MUCH and known is None:
             release()
+
+    def _told(self, key: Key, *, is_new: bool) -> None:
+        """Another state can be asked for."""
+        self.shelf.changed(dict(self._joined))
+        for woken, keys in self._following.items():
+            if is_new or key in keys:
+                woken.set()
 
     def _joining(self, served: Served) -> Joining:
         namespace, name = served.owner

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from thv.apps.registry_api.schemas import Metadata, Trust
+from thv.apps.registry_api.schemas import LoggedChange, Metadata, Trust
 
 
 class RegistrySource(msgspec.Struct, omit_defaults=True):
@@ -311,6 +311,23 @@ class CatalogGroupList(msgspec.Struct):
     metadata: Metadata
 
 
+# ---------------------------------------------------------------- changes
+
+
+class CatalogChange(LoggedChange, kw_only=True):
+    """What happened to one version in a registry; `seq` counts within the registry."""
+
+    registry: str
+
+
+class CatalogChangeList(msgspec.Struct):
+    """What happened since a token; ask again with the new one."""
+
+    changes: list[CatalogChange]
+    since: str
+    more: bool
+
+
 # ---------------------------------------------------------------- states
 
 
@@ -486,6 +503,7 @@ SHAPES: tuple[type, ...] = (
     CategoryList,
     CatalogTool,
     CatalogGroupList,
+    CatalogChangeList,
     RegistryState,
     RegistryStateList,
     SyncHistory,

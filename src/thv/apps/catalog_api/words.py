@@ -6,10 +6,12 @@ In the flow: `endpoints` names them, the kit reads them.
 from __future__ import annotations
 
 from thv.apps.catalog_api.cursors import parse_cursor
+from thv.apps.catalog_api.since import SINCE_SCHEMA, parse_since
 from thv.apps.catalog_api.states import LONGEST_WAIT
 from thv.apps.kit.http.parameters import Parse, boolean, integer, one_of, selector, text
 from thv.apps.registry_api.cursors import CURSOR_SCHEMA
 from thv.apps.registry_api.words import (
+    CHANGE_WAIT,
     LIMIT,
     SEARCH_LIMIT,
     VERSION,
@@ -162,6 +164,15 @@ REGISTRIES = (
     row("ready", boolean(), "Whether the condition Ready holds."),
     row("search", text(SEARCH_LIMIT), "Words that are all in name, title or description."),
     row("labelSelector", selector(1024, 20), "Kubernetes label selector over the labels."),
+)
+CHANGES = (
+    row(
+        "since",
+        (parse_since, SINCE_SCHEMA),
+        "Token of the last answer; absent: nothing but the current token.",
+    ),
+    CHANGE_WAIT,
+    REGISTRY_LIST,
 )
 WHICH = (row("registry", text(63), "The registry that is meant, where there are several."),)
 WAIT = (

@@ -157,9 +157,10 @@ TOOLS = (
     LIMIT,
     CURSOR,
 )
+CHANGE_WAIT = row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for a change.", default=0)
 CHANGES = (
     row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
-    row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for a change.", default=0),
+    CHANGE_WAIT,
 )
 EXPORT = (FORMAT,)
 CAN_I = (

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from thv.stores.models.changes import Changed
+from thv.stores.models.changes import Changed, ChangeType
+from thv.stores.models.view import View
 
 DAYS, SNAPSHOTS, CHANGES = 7, 50, 100_000
 _DAY = 86_400.0
@@ -26,6 +27,13 @@ class Change(msgspec.Struct, frozen=True):
     version: str
     digest: str
     at: str
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Up to which change a content goes."""
+
+    content: str
+    seq: int
 
 
 def write(connection: sqlite3.Connection, changes: Iterable[Changed], at: str) -> None:
@@ -79,3 +87,24 @@ def read(connection: sqlite3.Connection, after: int, limit: int) -> list[Change]
         (after, limit),
     )
     return [Change(*row) for row in rows]
+
+
+def marks(connection: sqlite3.Connection) -> list[Mark]:
+    """Every content that is remembered, the newest first."""
+    rows = connection.execute("SELECT content, seq FROM mark ORDER BY place DESC")
+    return [Mark(*row) for row in rows]
+
+
+def beginning(view: View, after: int, limit: int) -> list[Change]:
+    """What is served, told to somebody who never heard of it: all of it was added, by name and version."""
+    seq = position_of(view.model.connection, view.generation.content) or 0
+    rows = view.ask(
+        "SELECT name, version, digest FROM version INDEXED BY version_by_name "
+        "WHERE born <= ? AND died > ? AND gone = 0 ORDER BY name, version LIMIT ? OFFSET ?",
+        (view.id, view.id, limit, after),
+    )
+    at, added = view.generation.created_at, ChangeType.ADDED.value
+    return [
+        Change(seq, added, name, version, f"sha256:{digest.hex()}", at)
+        for name, version, digest in rows
+    ]
