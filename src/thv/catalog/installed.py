@@ -17,11 +17,15 @@ from thv.domain.resources import (
     annotation,
     annotations_of,
     label,
+    labels_of,
     metadata_of,
     name_of,
     namespace_of,
 )
 from thv.domain.text import label_value
+
+UP = ("Running", "Ready")
+"""What the versions of ToolHive call a server that clients can reach."""
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +39,16 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """Its name in the registry; of a server that was labelled by hand the label."""
     version: str
     image: str
+    transport: str
     status: str
     url: str
     created: str
+    labels: dict[str, str]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it answers, as either group says it."""
+        return self.status in UP
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -73,9 +84,11 @@ def installed_of(obj: JsonObject) -> Installed:
         server=annotation(obj, "server-name") or label(obj, "server-name") or "",
         version=annotation(obj, "server-version") or "",
         image=_text(spec.get("image")),
+        transport=_text(spec.get("transport")),
         status=_text(status.get("phase")),
         url=_text(status.get("url")),
         created=_text(metadata_of(obj).get("creationTimestamp")),
+        labels=labels_of(obj),
     )
 
 

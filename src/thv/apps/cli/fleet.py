@@ -6,7 +6,6 @@ here nothing is said.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -28,12 +27,8 @@ from thv.catalog.installed import (
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import SERVER_KINDS, Kind, name_of
-from thv.domain.target import target_of
 from thv.stores.models import lookup
 from thv.stores.models.query import LATEST
-
-_HASHED = re.compile("-[0-9a-f]{8}$")
-_BY_LABEL = "SELECT key FROM server WHERE label_value(key) = ? AND born <= ? AND died > ?"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,16 +155,10 @@ def _compared(books: Sequence[Book], row: Standing) -> Standing:
 
 def _server(book: Book, installed: Installed) -> lookup.Server | None:
     """By the exact name, or by the label that stands for a longer one."""
-    found = lookup.server(book.view, installed.server)
-    if found is None and _HASHED.search(installed.server):
-        row = book.view.ask(_BY_LABEL, (installed.server, book.view.id, book.view.id)).fetchone()
-        found = lookup.server(book.view, row[0]) if row else None
+    found = lookup.labelled(book.view, installed.server)
     return found if found is not None and is_called(installed, found.key) else None
 
 
 def _offer(book: Book, name: str, version: str) -> Offer | None:
-    found = lookup.version(book.view, name, version)
-    if found is None:
-        return None
-    entry = lookup.read(book.view, found).entry
-    return Offer(entry.version, target_of(entry.server).reference)
+    found = lookup.runs(book.view, name, version)
+    return Offer(*found) if found else None

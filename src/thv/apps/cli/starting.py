@@ -14,13 +14,11 @@ from thv.apps.cli.exits import CommandError, Exit
 from thv.apps.cli.installing import Done, remedies_of
 from thv.apps.cli.output import took
 from thv.apps.cli.session import Session
+from thv.catalog.installed import UP
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 from thv.domain.resources import metadata_of, name_of, namespace_of, resource_version_of
 from thv.stores.resources.base import EventType
-
-_UP = ("Running", "Ready")
-"""What the versions of ToolHive call a server that clients can reach."""
 
 
 async def started(session: Session, done: Done, timeout: float) -> JsonObject:
@@ -50,7 +48,7 @@ def _runs(server: JsonObject) -> bool:
     status = _status(server)
     generation = metadata_of(server).get("generation")
     about = status.get("observedGeneration", generation)
-    return status.get("phase") in _UP and about == generation
+    return status.get("phase") in UP and about == generation
 
 
 def _status(server: JsonObject) -> dict[str, Any]:

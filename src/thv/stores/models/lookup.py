@@ -5,9 +5,12 @@ In the flow: behind every address that names a server.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from thv.domain.entry import Entry
+from thv.domain.target import target_of
 from thv.domain.text import official_name
 from thv.domain.versions import order_key
 from thv.stores.models.bodies import Said, converted, read_body
@@ -76,6 +79,8 @@ _VERSION = (
     "WHERE name=? AND born <= ? AND died > ?"
 )
 _ONE = f"{_VERSION} AND version=?"
+_LABELLED = "SELECT key FROM server WHERE label_value(key) = ? AND born <= ? AND died > ?"
+_HASHED = re.compile("-[0-9a-f]{8}$")
 
 
 def server(view: View, text: str) -> Server | None:
@@ -85,6 +90,15 @@ def server(view: View, text: str) -> Server | None:
         if row is not None:
             return Server(*row)
     return None
+
+
+def labelled(view: View, text: str) -> Server | None:
+    """The same of what a label means, which holds a short form of a long name."""
+    found = server(view, text)
+    if found is None and _HASHED.search(text):
+        row = view.ask(_LABELLED, (text, view.id, view.id)).fetchone()
+        found = server(view, row[0]) if row else None
+    return found
 
 
 def stretch(view: View, text: str, form: Form) -> Stretch | None:
@@ -133,6 +147,15 @@ def read(view: View, found: Version) -> Read:
     """A version with what its body holds."""
     body = view.model.body(Form.OFFICIAL, found.place, found.size)
     return Read(found, *read_body(body))
+
+
+def runs(view: View, name: str, text: str) -> tuple[str, str] | None:
+    """One version of an official name, and what is run of it, such as an image."""
+    found = version(view, name, text)
+    if found is None:
+        return None
+    entry = read(view, found).entry
+    return entry.version, target_of(entry.server).reference
 
 
 def newest_first(reads: list[Read]) -> list[Read]:
