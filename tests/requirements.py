@@ -328,7 +328,6 @@ REQUIREMENTS: dict[str, Requirement] = {
 NOT_YET: dict[str, str] = {
     "REG-12": "enforcement comes with the operator",
     "SYN-05": "webhooks are not received yet",
-    "SRV-02": "servers are not deployed yet",
     "SRV-04": "servers are not deployed yet",
     "SRV-05": "tool configs are not enforced yet",
     "SRV-06": "servers are not deployed yet",
@@ -354,8 +353,6 @@ NOT_YET: dict[str, str] = {
     "OCI-03": "OCI artifacts are not built yet",
     "OPS-08": "comes with the operator",
     "LAT-01": "later",
-    "LAT-02": "later",
-    "LAT-03": "later",
     "LAT-04": "later",
     "LAT-05": "later",
     "LAT-06": "later",
@@ -364,6 +361,8 @@ NOT_YET: dict[str, str] = {
 # Rows that are proved for one machine; on a cluster they are proved again.
 PARTLY: dict[str, str] = {
     "SRV-01": "servers that are created by thv",
+    "LAT-02": "a feed of what changed in all registries, for whoever keeps another one in step",
+    "LAT-03": "how often entries are installed",
     "GOV-04": "nothing can be promoted yet; that nothing unpromoted is served is tested",
     "GOV-14": "server details and registries; there are no reviews yet",
     "CLI-02": "backup and restore of one machine",

@@ -16,6 +16,7 @@ from thv.domain.resources import GROUP, OLD_GROUP
 REGISTRIES = "mcpregistries"
 REVIEWS = "mcpserverreviews"
 SIGNOFFS = "mcpreviewsignoffs"
+SERVERS = "mcpservers"
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,11 @@ LIST = Permission(
     act="See the registries of a namespace in what is told of many registries together.",
     verb="list",
 )
+LIST_SERVERS = Permission(
+    act="See which servers are installed in a namespace, and how they stand to their registries.",
+    verb="list",
+    resource=SERVERS,
+)
 EXPORT = _decision("Export a registry by a job.", "export", "get")
 SYNC = _decision("Ask for a sync.", "sync")
 SUBMIT = Permission(act="Submit a server for review.", verb="create", resource=REVIEWS)
@@ -93,7 +99,7 @@ CHANGE_TOOL_CONFIG = Permission(
 )
 
 PERMISSIONS: tuple[Permission, ...] = (
-    READ, LIST, EXPORT, SYNC, SUBMIT, SIGN, READ_REVIEW, LIST_REVIEWS, REVIEW, PROMOTE, RELEASE, REVOKE,
+    READ, LIST, LIST_SERVERS, EXPORT, SYNC, SUBMIT, SIGN, READ_REVIEW, LIST_REVIEWS, REVIEW, PROMOTE, RELEASE, REVOKE,
     BREAK_GLASS, WAIVE, SET_POLICY, AUDIT, MAKE_REGISTRY, CHANGE_REGISTRY, MAKE_CONTENT, CHANGE_CONTENT,
     MAKE_TOOL_CONFIG, CHANGE_TOOL_CONFIG,
 )  # fmt: skip
@@ -106,10 +112,19 @@ def ways(action: Action) -> tuple[Action, ...]:
     Whoever may read the registries of ToolHive's group may read ours; whoever may change one may have it synced.
     """
     if action.resource == REGISTRIES and action.verb in (READ.verb, LIST.verb):
-        return action, msgspec.structs.replace(action, group=OLD_GROUP)
+        return _in_either_group(action)
     if (action.resource, action.verb) == (SYNC.resource, SYNC.verb):
         return action, msgspec.structs.replace(action, verb="update", resource=REGISTRIES)
-    return (action,)
+    return server_ways(action)
+
+
+def server_ways(action: Action) -> tuple[Action, ...]:
+    """The same where nothing of ToolHive counts but its servers, which are one list with ours."""
+    return _in_either_group(action) if action.resource == SERVERS else (action,)
+
+
+def _in_either_group(action: Action) -> tuple[Action, ...]:
+    return action, msgspec.structs.replace(action, group=OLD_GROUP)
 
 
 def rights_of(*permissions: Permission) -> tuple[Right, ...]:

@@ -210,6 +210,8 @@ CATALOG_ROLE = Role(
         # Patched for one annotation, which asks for a sync; a policy of admission refuses everything else.
         Right(verbs=(*_READ, "patch"), resources=("mcpregistries",)),
         Right(verbs=("get",), resources=("configmaps",), groups=_CORE),
+        # Told of with their registries, to those who may list them.
+        Right(verbs=_READ, resources=("mcpservers",), groups=_BOTH),
         *_AUTHENTICATION,
     ),
 )

@@ -25,6 +25,7 @@ from thv.apps.kit.http.server import HttpServer
 from thv.apps.kit.reviews import Identity
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, Root, many
+from thv.apps.registry_api.fleet import Fleet
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.standing import Standing
 from thv.domain.access import Action
@@ -62,6 +63,7 @@ class CatalogSite(Site):
         self.standing = Standing(self._order)
         self.joins = Joins(self, self.standing, root / "catalog")
         self.resources = MemoryStore()
+        self.fleet = Fleet()
         self.callers: Callers | None = None
 
     @asynccontextmanager
@@ -109,9 +111,9 @@ class CatalogSite(Site):
             order=self._order,
             visible=guard.visible if guard else None,
         )
-        around = Around(self.resources, moment, settings)
-        visible = guard.visible if guard else None
-        catalog = Catalog(self, self.standing, self.joins, around, visible)
+        around = Around(self.resources, moment, settings, fleet=self.fleet)
+        catalog = Catalog(self, self.standing, self.joins, around, guard)
+        options = {"fleet": self.fleet, **options}
         if guard is not None:
             options = {"authorize": guard.authorize, **options}
         root = Root(catalog, (*ROWS, *more), (*SHAPES, *GENERATION_SHAPES))

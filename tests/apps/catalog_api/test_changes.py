@@ -52,6 +52,7 @@ async def two(site: CatalogSite) -> tuple[Place, Place]:
     return one, other
 
 
+@pytest.mark.requirement("LAT-02")
 async def test_what_happened_in_every_registry_since_a_token(site: CatalogSite) -> None:
     one, other = await two(site)
     client = site.client()

@@ -12,6 +12,7 @@ from tests.stores.models.world import NOW, World, an_entry
 from thv.apps.kit.http.server import HttpServer
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, many, single
+from thv.apps.registry_api.fleet import Fleet
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.served import Served
 from thv.domain.entry import GROUPS_META, Entry
@@ -117,6 +118,7 @@ class Place:
         self.served.changed(rebuilt=outcome.how == "full")
 
     def app(self, **options: Any) -> HttpServer:
+        options = {"fleet": Fleet(()), **options}
         return single(self, self.served.owner, Options(**options), self.clock)
 
     def find(self, _namespace: str, _name: str) -> Served | None:
@@ -162,6 +164,7 @@ class Site:
             order=self._order,
             visible=guard.visible if guard else None,
         )
+        options = {"fleet": Fleet(()), **options}
         if guard is not None:
             options = {"authorize": guard.authorize, **options}
         return Client(many(self, aggregate, Options(**options), lambda: NOW))

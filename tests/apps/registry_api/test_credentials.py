@@ -32,7 +32,7 @@ from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.server import HttpServer
 from thv.apps.kit.reviews import Identity
 from thv.apps.registry_api.guard import Guard
-from thv.domain.permissions import READ
+from thv.domain.permissions import LIST_SERVERS, READ
 
 pytestmark = pytest.mark.flows
 CHECKS = [
@@ -57,7 +57,8 @@ def guarded(place: Place) -> HttpServer:
     """Alice may read, Nora is known and may not."""
     reviews = MemoryReviews()
     reviews.tokens = {("good", AUDIENCE): ALICE, ("weak", AUDIENCE): Identity(user="nora")}
-    reviews.rights = {("alice", READ.on("default", "corp"))}
+    rights = READ.on("default", "corp"), LIST_SERVERS.on("default")
+    reviews.rights = {("alice", right) for right in rights}
     authorization = Authorization(reviews)
     guard = Guard(place.find, authorization, lambda: True)
     return place.app(authorize=guard.authorize, authorization=authorization)

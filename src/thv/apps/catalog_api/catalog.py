@@ -15,12 +15,15 @@ from thv.apps.catalog_api.joins import Joins
 from thv.apps.catalog_api.settings import Settings
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.problems import ProblemError, Word
-from thv.apps.registry_api.aggregate import Visible
 from thv.apps.registry_api.door import Registries
+from thv.apps.registry_api.drift import Compared, Comparing
+from thv.apps.registry_api.fleet import Fleet
 from thv.apps.registry_api.follow import Key
-from thv.apps.registry_api.guard import is_open
+from thv.apps.registry_api.guard import Guard, is_open
 from thv.apps.registry_api.served import Served
 from thv.apps.registry_api.standing import Standing
+from thv.catalog.installed import Installed
+from thv.domain.permissions import Permission
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.scope import Scope, Shelf
 from thv.stores.catalogs.wishes import Wishes, load_vocabulary
@@ -35,6 +38,8 @@ class Around(msgspec.Struct, frozen=True):
     settings: Settings = Settings()
     callers_are_known: bool = True
     """Whether anybody is asked who they are; where nobody is, nobody may ask for anything but reading."""
+    fleet: Fleet = msgspec.field(default_factory=Fleet)
+    """The servers that are installed."""
 
 
 class Catalog:
@@ -46,9 +51,9 @@ class Catalog:
         standing: Standing,
         joins: Joins,
         around: Around,
-        visible: Visible | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """`standing` orders registries, the best first; `visible` limits what a caller sees, None: nothing does."""
+        """`standing` orders registries, the best first; `guard` limits what a caller sees, None: nothing does."""
         self.registries = registries
         self.resources = around.resources
         self.clock = around.clock
@@ -56,8 +61,10 @@ class Catalog:
         self.settings = around.settings
         self.callers_are_known = around.callers_are_known
         self.wishes = Wishes(load_vocabulary(data.read("search.json")))
+        self.fleet = around.fleet
         self._joins = joins
-        self._visible = visible
+        self._guard = guard
+        self._comparing = Comparing()
 
     @property
     def shelf(self) -> Shelf:
@@ -72,10 +79,21 @@ class Catalog:
     async def visible(self, call: Call) -> list[Served]:
         """The registries that the caller may list, the best first; raises ProblemError for a caller nobody knows."""
         seen = list(self.registries.every())
-        if self._visible is not None:
+        if self._guard is not None:
             forwards = call.endpoint.forwards
-            seen = await self._visible(call.request, seen, forwards=forwards)
+            seen = await self._guard.visible(call.request, seen, forwards=forwards)
         return sorted(seen, key=self.standing.of)
+
+    async def namespaces(self, call: Call, asked: set[str], permission: Permission) -> set[str]:
+        """Those of the namespaces in which the caller may do that."""
+        if self._guard is None:
+            return asked
+        return await self._guard.namespaces(call.request, asked, permission)
+
+    def compared(self, served: Served | None, installed: Installed) -> Compared:
+        """How an installed server stands to the registry that it names, None: one of which nothing is told."""
+        joined = self.shelf.find(served.owner) if served else None
+        return self._comparing.compared(served, installed, joined.content if joined else "")
 
     async def seen(self, call: Call) -> Scope:
         """The part of the content that the caller may see."""

@@ -11,6 +11,7 @@ from typing import Any
 from thv.apps.catalog_api import (
     categories,
     changes,
+    deployments,
     groups,
     listing,
     registries,
@@ -25,7 +26,7 @@ from thv.apps.kit.http.negotiation import JSON_TYPE, Offer
 from thv.apps.kit.http.parameters import Parameter
 from thv.apps.kit.http.problems import Family
 from thv.apps.registry_api.words import LONGEST_WAIT as LONGEST_CHANGE_WAIT
-from thv.domain.permissions import LIST, READ, SYNC
+from thv.domain.permissions import LIST, LIST_SERVERS, READ, SYNC
 
 _FORMS = tuple(Offer(JSON_TYPE, form) for form in words.FORMATS)
 _OF_REGISTRIES = tuple(Offer(JSON_TYPE, form) for form in words.FORMATS[1:])
@@ -237,6 +238,16 @@ ROWS: tuple[Endpoint, ...] = (
         groups.list_groups,
         "List the groups of all registries",
         answers=("CatalogGroupList",),
+        known=True,
+    ),
+    api(
+        "C21",
+        "/deployments",
+        deployments.list_deployments,
+        "List the servers that are installed from registries",
+        words.DEPLOYMENTS,
+        answers=("CatalogDeploymentList",),
+        needs=(LIST_SERVERS,),
         known=True,
     ),
     api(

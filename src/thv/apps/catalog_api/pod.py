@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Coroutine, Iterator
+from functools import partial
 
 from thv import data
 from thv.apps.catalog_api.generation_cluster import on_cluster
@@ -37,6 +38,7 @@ from thv.domain.roles import SESSIONS
 from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
 from thv.stores.resources.kubernetes import KubernetesStore
+from thv.stores.resources.kubernetes_kinds import served
 
 
 async def run_catalog(settings: CatalogPodSettings) -> None:
@@ -77,6 +79,7 @@ class CatalogPod:
             updated=updates.applied,
             told=settings.catalog,
             generation=_generation(settings, authorization),
+            kinds=partial(served, client),
         )
         self.app: Responder = self._door.app
         if settings.dashboard:

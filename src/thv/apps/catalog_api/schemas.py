@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from thv.apps.registry_api.schemas import LoggedChange, Metadata, Trust
+from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Trust
 
 
 class RegistrySource(msgspec.Struct, omit_defaults=True):
@@ -328,6 +328,22 @@ class CatalogChangeList(msgspec.Struct):
     more: bool
 
 
+# ---------------------------------------------------------------- deployments
+
+
+class CatalogDeployment(Deployment, kw_only=True):
+    """A server that is installed, and the registry that it names."""
+
+    registry: str
+
+
+class CatalogDeploymentList(msgspec.Struct):
+    """A page of installed servers."""
+
+    deployments: list[CatalogDeployment]
+    metadata: Metadata
+
+
 # ---------------------------------------------------------------- states
 
 
@@ -389,6 +405,7 @@ class RegistryState(msgspec.Struct, omit_defaults=True):
     servers: ServerCounts
     api: ApiState
     catalog_state: Pipeline | msgspec.UnsetType = msgspec.UNSET
+    deployed_servers: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class RegistryStateList(msgspec.Struct):
@@ -483,8 +500,23 @@ class ConversionStatistics(msgspec.Struct):
     ratio: float
 
 
-class Statistics(msgspec.Struct):
-    """Counts of what the caller may see."""
+class DeploymentStatistics(msgspec.Struct):
+    """Servers that are installed from registries; those whose images prove it, by registry."""
+
+    total: int
+    by_registry: dict[str, int]
+    drifted: int
+
+
+class TopServer(msgspec.Struct):
+    """A server that is installed often."""
+
+    name: str
+    deployments: int
+
+
+class Statistics(msgspec.Struct, omit_defaults=True):
+    """Counts of what the caller may see; what is installed is absent while it is not known."""
 
     registries: RegistryCounts
     servers: ServerStatistics
@@ -492,6 +524,8 @@ class Statistics(msgspec.Struct):
     sync_24h: SyncStatistics
     conversion: ConversionStatistics
     as_of: str
+    deployments: DeploymentStatistics | msgspec.UnsetType = msgspec.UNSET
+    top_servers: list[TopServer] | msgspec.UnsetType = msgspec.UNSET
 
 
 SHAPES: tuple[type, ...] = (
@@ -504,6 +538,7 @@ SHAPES: tuple[type, ...] = (
     CatalogTool,
     CatalogGroupList,
     CatalogChangeList,
+    CatalogDeploymentList,
     RegistryState,
     RegistryStateList,
     SyncHistory,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from thv.apps.catalog_api.catalog import Catalog, catalog_of
+from thv.apps.catalog_api.deployments import counted
 from thv.apps.catalog_api.registries import pipeline
 from thv.apps.kit.http.body import read_value
 from thv.apps.kit.http.caching import PRIVATE
@@ -38,23 +39,32 @@ async def read_states(call: Call) -> Answer:
     """C16: the state of the registry that is meant, or of all in the namespace."""
     catalog, namespace = catalog_of(call), call.names["namespace"]
     name = call.values["registry"]
-    if name is not None:
-        return _state_answer(catalog.at(namespace, name))
-    found = _in(catalog, namespace)
-    if len(found) == 1:
-        return _state_answer(found[0])
-    count = len(found)
+    found = [catalog.at(namespace, name)] if name is not None else _in(catalog, namespace)
+    states = await _states(call, found)
+    if len(states) == 1:
+        return _answer(states[0])
+    count = len(states)
     metadata = {"total_count": count, "filtered_count": count, "count": count}
-    return _answer({"registries": [state_of(each) for each in found], "metadata": metadata})
+    return _answer({"registries": states, "metadata": metadata})
 
 
 async def read_state(call: Call) -> Answer:
     """C16 of the registry in the path."""
-    return _state_answer(catalog_of(call).at(call.names["namespace"], call.names["registry"]))
+    served = catalog_of(call).at(call.names["namespace"], call.names["registry"])
+    (state,) = await _states(call, [served])
+    return _answer(state)
 
 
-def _state_answer(served: Served) -> Answer:
-    return _answer(state_of(served))
+async def _states(call: Call, found: list[Served]) -> list[JsonObject]:
+    """What the operator says of registries, and how many servers are installed from each, as far as one may know."""
+    states = [state_of(served) for served in found]
+    count = await counted(call, found)
+    if count is None:
+        return states
+    return [
+        {**state, "deployed_servers": count.by_registry["/".join(served.owner)]}
+        for state, served in zip(states, found, strict=True)
+    ]
 
 
 def _answer(body: JsonObject) -> Answer:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from thv.apps.catalog_api.catalog import catalog_of
+from thv.apps.catalog_api.deployments import Count, counted
 from thv.apps.catalog_api.registries import is_ready
 from thv.apps.kit.http.caching import PRIVATE
 from thv.apps.kit.http.endpoints import Call
@@ -25,31 +26,49 @@ from thv.stores.catalogs.query import ListQuery
 from thv.stores.catalogs.tools import categories
 
 _DAY = timedelta(hours=24)
+_TOP = 10
+"""Servers that are named as those that are installed most."""
 
 
 async def read_statistics(call: Call) -> Answer:
-    """C18: counts of registries, servers, tools and syncs."""
+    """C18: counts of registries, servers, tools, syncs and what is installed."""
     catalog = catalog_of(call)
     visible = await catalog.visible(call)
     seen = catalog.shelf.scope(served.owner for served in visible)
     now = catalog.clock()
-    counted = facets(catalog.shelf, seen, ListQuery())
+    traits = facets(catalog.shelf, seen, ListQuery())
     body = {
         "registries": _registries(visible),
         "servers": {
             "total": counts(catalog.shelf, seen).total,
-            "by_category": counted["category"],
-            "by_functional_category": counted["functional_category"],
-            "by_tier": counted["tier"],
-            "by_transport": counted["transport"],
-            "by_kind": counted["kind"],
+            "by_category": traits["category"],
+            "by_functional_category": traits["functional_category"],
+            "by_tier": traits["tier"],
+            "by_transport": traits["transport"],
+            "by_kind": traits["kind"],
         },
         "tools": categories(catalog.shelf, seen)[1],
         "sync_24h": _syncs(visible, now),
         "conversion": _conversion(visible),
         "as_of": render_time(now, milliseconds=True),
+        **_installed(await counted(call, visible)),
     }
     return Answer(200, (JSON, PRIVATE), encode(body))
+
+
+def _installed(count: Count | None) -> JsonObject:
+    if count is None:
+        return {}
+    by_registry = dict(sorted(count.by_registry.items()))
+    often = sorted(count.by_server.items(), key=lambda each: (-each[1], each[0]))[:_TOP]
+    return {
+        "deployments": {
+            "total": count.total,
+            "by_registry": by_registry,
+            "drifted": count.drifted,
+        },
+        "top_servers": [{"name": name, "deployments": number} for name, number in often],
+    }
 
 
 def _registries(visible: list[Served]) -> JsonObject:

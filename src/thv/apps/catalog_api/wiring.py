@@ -21,9 +21,10 @@ from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.server import Meter
-from thv.apps.registry_api.aggregate import Visible
 from thv.apps.registry_api.door import Root
+from thv.apps.registry_api.fleet import Fleet, ServedKinds, kept_here
 from thv.apps.registry_api.follow import Follower, Updated
+from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.settings import Settings
 from thv.apps.registry_api.standing import Standing
 from thv.apps.registry_api.wiring import Door, Watched, registries
@@ -47,6 +48,7 @@ def catalog(
     updated: Updated = lambda *_: None,
     told: CatalogSettings = CatalogSettings(),  # noqa: B008 # a frozen value
     generation: tuple[Endpoint, ...] = (),
+    kinds: ServedKinds = kept_here,
 ) -> Door:
     """The door over all registries of these stores; arguments as `registries` has them.
 
@@ -54,12 +56,12 @@ def catalog(
     folder of the others, for as long as the process runs.
     """
 
-    def root(follower: Follower, visible: Visible | None) -> Root:
+    def root(follower: Follower, guard: Guard | None, fleet: Fleet) -> Root:
         standing = Standing(settings.registry_order)
         joins = Joins(follower, standing, models.parent / "catalog")
         follower.tell(joins.moved)
-        around = Around(resources, clock, told, callers_are_known=bool(authorization or owner))
-        place = Catalog(follower, standing, joins, around, visible)
+        around = Around(resources, clock, told, bool(authorization or owner), fleet)
+        place = Catalog(follower, standing, joins, around, guard)
         rows = (*ROWS, *EXPORT_ROWS, *OFFER_ROWS, *generation)
         shapes = (*SHAPES, *GENERATION_SHAPES, *MANIFEST_SHAPES)
         return Root(place, rows, shapes, joins.run, lambda: joins.is_at_rest)
@@ -78,4 +80,5 @@ def catalog(
         updated=updated,
         root=root,
         anonymous_read=told.anonymous_read,
+        kinds=kinds,
     )

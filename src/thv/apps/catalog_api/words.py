@@ -11,7 +11,10 @@ from thv.apps.catalog_api.states import LONGEST_WAIT
 from thv.apps.kit.http.parameters import Parse, boolean, integer, one_of, selector, text
 from thv.apps.registry_api.cursors import CURSOR_SCHEMA
 from thv.apps.registry_api.words import (
+    BY_NAME,
     CHANGE_WAIT,
+    FEW,
+    LABEL_SELECTOR,
     LIMIT,
     SEARCH_LIMIT,
     VERSION,
@@ -173,6 +176,14 @@ CHANGES = (
     ),
     CHANGE_WAIT,
     REGISTRY_LIST,
+)
+DEPLOYMENTS = (
+    list_row("namespace", text(63), "Namespace of an installed server."),
+    REGISTRY_LIST,
+    LABEL_SELECTOR,
+    BY_NAME,
+    FEW,
+    CURSOR,
 )
 WHICH = (row("registry", text(63), "The registry that is meant, where there are several."),)
 WAIT = (

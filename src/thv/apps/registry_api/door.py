@@ -23,7 +23,10 @@ from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.registry_api import endpoints, me, official
 from thv.apps.registry_api.aggregate import Aggregate
+from thv.apps.registry_api.deployments import list_deployments
 from thv.apps.registry_api.documents import Callers, document
+from thv.apps.registry_api.drift import Comparing
+from thv.apps.registry_api.fleet import Fleet
 from thv.apps.registry_api.guard import is_open
 from thv.apps.registry_api.info import ATTRIBUTION
 from thv.apps.registry_api.served import Clock, Served
@@ -78,6 +81,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Holds callers to their rates; None: they may have anything."""
     compressed_bytes: int = 4 << 20
     """Memory for compressed answers."""
+    fleet: Fleet = msgspec.field(default_factory=Fleet)
+    """The servers that are installed."""
 
 
 def single(
@@ -105,7 +110,9 @@ def singles(
     `more` stands beside each of them.
     """
     guarded = options.authorize is not None and not options.is_open
-    rows = registry_rows(clock, _me(registries, options), *more, guarded=guarded)
+    rows = registry_rows(
+        clock, _me(registries, options), *more, guarded=guarded, fleet=options.fleet
+    )
     routes = routes_of((*rows, *endpoints.operations(is_ready)))
     compressor = Compressor(options.compressed_bytes)
 
@@ -134,14 +141,18 @@ def many(
         place=beside.place,
         hint=aggregate.hint,
     )
-    below = registry_rows(clock, guarded=guarded)
+    below = registry_rows(clock, guarded=guarded, fleet=options.fleet)
     site = ManySite(registries.find, routes_of(below), root)
     return _server(site.locate, options, Compressor(options.compressed_bytes))
 
 
-def registry_rows(clock: Clock, *more: Endpoint, guarded: bool = False) -> tuple[Endpoint, ...]:
+def registry_rows(
+    clock: Clock, *more: Endpoint, guarded: bool = False, fleet: Fleet | None = None
+) -> tuple[Endpoint, ...]:
     """Everything that hangs under the base of a registry, and `more` that stands beside it."""
-    rows = (*endpoints.official_rows(official), *endpoints.OWN, endpoints.health(clock), *more)
+    installed = endpoints.deployments(list_deployments(fleet or Fleet(), Comparing()))
+    own = (*endpoints.OWN, installed, endpoints.health(clock))
+    rows = (*endpoints.official_rows(official), *own, *more)
     return (*rows, *endpoints.documents(_documents_of(rows, guarded=guarded)))
 
 

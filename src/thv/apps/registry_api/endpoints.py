@@ -24,6 +24,7 @@ from thv.apps.registry_api import (
     tools,
     words,
 )
+from thv.domain.permissions import LIST_SERVERS, READ
 from thv.stores.models.query import Form
 
 _BOTH = tuple(Offer(JSON_TYPE, form.value) for form in Form)
@@ -201,6 +202,19 @@ OWN: tuple[Endpoint, ...] = (
         seconds=words.LONGEST_WAIT + 15.0,
     ),
 )
+
+
+def deployments(handle: Handler) -> Endpoint:
+    """R14, which asks for a right on servers, too."""
+    return _api(
+        "R14",
+        "/deployments",
+        handle,
+        "List the servers that are installed from the registry",
+        words.DEPLOYMENTS,
+        answers=("DeploymentList",),
+        needs=(READ, LIST_SERVERS),
+    )
 
 
 def health(clock: Callable[[], float]) -> Endpoint:

@@ -16,7 +16,7 @@ from thv.apps.kit.http.dispatch import Access, Authorize, Verdict
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.served import Served
-from thv.domain.permissions import LIST, all_open
+from thv.domain.permissions import LIST, Permission, all_open
 
 
 class Guard:
@@ -68,18 +68,24 @@ class Guard:
         if self._anonymous_read and public and bearer_token(request) is None:
             return public
         access = msgspec.structs.replace(EVERYWHERE, forwards=forwards)
-        allowed = await self._namespaces(request, {each.owner[0] for each in candidates}, access)
+        asked = {each.owner[0] for each in candidates}
+        allowed = await self._namespaces(request, asked, access, LIST)
         return [each for each in candidates if is_open(each) or each.owner[0] in allowed]
 
-    async def _namespaces(self, request: Request, asked: set[str], access: Access) -> set[str]:
-        """The namespaces of these whose registries the caller may list.
+    async def namespaces(
+        self, request: Request, asked: set[str], permission: Permission
+    ) -> set[str]:
+        """Those of the namespaces in which the caller may do that; raises ProblemError for a token that is not good."""
+        return await self._namespaces(request, asked, EVERYWHERE, permission)
 
-        Whoever may list those of every namespace takes one question; where there is one namespace alone, so does everybody.
-        """
+    async def _namespaces(
+        self, request: Request, asked: set[str], access: Access, permission: Permission
+    ) -> set[str]:
+        """Whoever may do it in every namespace takes one question; where there is one namespace alone, so does everybody."""
         caller = await self._authorization.caller(request, access)
-        if len(asked) > 1 and await self._authorization.allows(caller, LIST.on("")):
+        if len(asked) > 1 and await self._authorization.allows(caller, permission.on("")):
             return asked
-        actions = [LIST.on(namespace) for namespace in asked]
+        actions = [permission.on(namespace) for namespace in asked]
         return {each.namespace for each in await self._authorization.allowed(caller, actions)}
 
 

@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import datetime
+from functools import partial
 
 from thv import data
 from thv.apps.kit.addresses import listen_address
@@ -29,6 +30,7 @@ from thv.apps.kit.sparing import Sparing
 from thv.apps.kit.traces import Tracer
 from thv.apps.registry_api.copies import Copies
 from thv.apps.registry_api.door import Options, singles
+from thv.apps.registry_api.fleet import Fleet
 from thv.apps.registry_api.follow import Follower, Key
 from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.pod_settings import PodSettings
@@ -36,12 +38,14 @@ from thv.apps.registry_api.ports import Ports
 from thv.clients.kube.client import KubeClient
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
+from thv.domain.permissions import server_ways
 from thv.domain.resources import MCP_REGISTRY, name_of, namespace_of
 from thv.formats.taxonomy import load_taxonomy
 from thv.stores.chunks.configmaps import ConfigMapChunks
 from thv.stores.models.cache import Cache
 from thv.stores.models.pool import Pool
 from thv.stores.resources.kubernetes import KubernetesStore
+from thv.stores.resources.kubernetes_kinds import served as served_kinds
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +82,11 @@ class Pod:
         authorization = Authorization(
             Timed(KubeReviews(client), figures),
             accept_cluster_audience=settings.accept_cluster_audience,
+            ways=server_ways,
+        )
+        fleet = Fleet()
+        self._follow_servers = partial(
+            fleet.follow, self._store, partial(served_kinds, client), settings.namespace
         )
         guard = Guard(self._follower.find, authorization, lambda: self._is_told)
         options = Options(
@@ -87,6 +96,7 @@ class Pod:
             authorization=authorization,
             cors_origins=frozenset(settings.cors_origins),
             meters=(figures, *_access_log(settings), *filter(None, [self.tracer])),
+            fleet=fleet,
         )
         make = singles(self._follower, options, lambda: clock().timestamp(), self.is_ready)
         self._ports = Ports(listen_address(settings.listen)[0], make)
@@ -110,6 +120,7 @@ class Pod:
     def work(self, server: Server) -> Iterator[Coroutine[None, None, None]]:
         """What goes on while the server answers, until it is cancelled."""
         yield self._follower.run(self._registries())
+        yield self._follow_servers()
         if self._settings.shared:
             yield self._ports.run(server)
 

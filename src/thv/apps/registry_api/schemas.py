@@ -307,6 +307,32 @@ class ChangeList(msgspec.Struct):
     more: bool
 
 
+class Deployment(msgspec.Struct):
+    """A server that is installed and names the registry; what nobody said is null."""
+
+    name: str
+    namespace: str
+    server_name: str
+    server_version: str | None
+    image: str
+    transport: str | None
+    status: str | None
+    ready: bool
+    endpoint_url: str | None
+    labels: dict[str, str]
+    drift: Annotated[
+        Literal["none", "image", "outdated", "revoked", "unknown-entry"],
+        Meta(description="How it stands to what the registry holds now."),
+    ]
+
+
+class DeploymentList(msgspec.Struct):
+    """A page of installed servers."""
+
+    deployments: list[Deployment]
+    metadata: Metadata
+
+
 class Check(msgspec.Struct):
     """One thing that health depends on."""
 
@@ -463,6 +489,7 @@ SHAPES: tuple[type, ...] = (
     Info,
     Losses,
     ChangeList,
+    DeploymentList,
     Health,
     Error,
     OfficialError,

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from thv.apps.kit.authorization import Authorization
@@ -16,8 +17,9 @@ from thv.apps.kit.http.dispatch import Authorize
 from thv.apps.kit.http.rates import Limiter
 from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.kit.loop import View, observed
-from thv.apps.registry_api.aggregate import Aggregate, Visible
+from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, Root, many, single
+from thv.apps.registry_api.fleet import Fleet, ServedKinds, kept_here
 from thv.apps.registry_api.follow import Follower, Key, Updated
 from thv.apps.registry_api.guard import Guard, owned
 from thv.apps.registry_api.settings import Settings
@@ -46,12 +48,15 @@ class Door:
         resources: ResourceStore,
         following: Following,
         beside: Root = Root(),  # noqa: B008 # a frozen value
+        *,
+        follow_servers: Callable[[], Awaitable[None]],
     ) -> None:
         self.app = app
         self.beside = beside
         self.follower = follower
         self._resources = resources
         self._following = following
+        self._follow_servers = follow_servers
 
     async def follow(self) -> None:
         """Keeps what is served in step with the registries, until it is cancelled."""
@@ -59,6 +64,7 @@ class Door:
             if self.beside.follow is not None:
                 group.create_task(_run(self.beside.follow))
             group.create_task(self._follow())
+            group.create_task(_run(self._follow_servers))
 
     def is_at_rest(self) -> bool:
         """Whether everything that there is was told, and is served as it says."""
@@ -98,8 +104,8 @@ class Following:
 
 Watched = Callable[[Authorize], Authorize]
 """Puts a counter around what decides."""
-MakeRoot = Callable[[Follower, Visible | None], Root]
-"""Makes what stands at the root of these registries; a caller sees what is visible, None: all."""
+MakeRoot = Callable[[Follower, Guard | None, Fleet], Root]
+"""Makes what stands at the root of these registries and installed servers; without a guard a caller sees all."""
 
 
 def registries(
@@ -118,13 +124,16 @@ def registries(
     updated: Updated = lambda *_: None,
     root: MakeRoot = lambda *_: Root(),
     anonymous_read: bool = True,
+    kinds: ServedKinds = kept_here,
 ) -> Door:
     """The door over these stores; `models` is the folder for read models.
 
     `only` is the one registry that is served, at the root; None serves all of them below it. Without `authorization`
-    everybody reads everything; `owner` then knows who may do more. `meters` count requests, `updated` is told of snapshots that take the place of others.
-    `anonymous_read` tells callers whom nobody knows of several registries together, as far as those are open.
+    everybody reads everything; `owner` then knows who may do more. `meters` count requests, `updated` is told of
+    snapshots that take the place of others. `anonymous_read` tells callers whom nobody knows of several registries
+    together, as far as those are open. `kinds` says in which kinds the store may hold servers that are installed.
     """
+    fleet = Fleet()
     follower = Follower(
         chunks,
         models,
@@ -151,19 +160,22 @@ def registries(
         cors_origins=frozenset(settings.cors_origins),
         hosts=settings.hosts,
         meters=meters,
+        fleet=fleet,
     )
+    follow_servers = partial(fleet.follow, resources, kinds, only[0] if only else None)
 
     def seconds() -> float:
         return clock().timestamp()
 
     if only is not None:
-        return Door(single(follower, only, options, seconds), follower, resources, following)
+        app = single(follower, only, options, seconds)
+        return Door(app, follower, resources, following, follow_servers=follow_servers)
     aggregate = Aggregate(
         follower.every,
         scope=settings.official_scope,
         order=settings.registry_order,
         visible=guard.visible if guard else None,
     )
-    beside = root(follower, guard.visible if guard else None)
+    beside = root(follower, guard, fleet)
     app = many(follower, aggregate, options, seconds, beside)
-    return Door(app, follower, resources, following, beside)
+    return Door(app, follower, resources, following, beside, follow_servers=follow_servers)

@@ -162,6 +162,14 @@ CHANGES = (
     row("since", _token(), "Token of the last answer; absent: nothing but the current token."),
     CHANGE_WAIT,
 )
+FEW = row("limit", integer(1, 200), "Rows on a page at most.", default=50)
+LABEL_SELECTOR = row(
+    "labelSelector",
+    selector(1024, 20),
+    "Kubernetes label selector over the labels of the installed servers; the prefix of ours is optional.",
+)
+BY_NAME = row("sort", one_of("name", "-name"), "Order. Default: name.", default="name")
+DEPLOYMENTS = (LABEL_SELECTOR, BY_NAME, FEW, CURSOR)
 EXPORT = (FORMAT,)
 CAN_I = (
     row("verb", text(63), "What to do: get, list, create and so on.", required=True),
