@@ -19,13 +19,16 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.apps.catalog_api.plane import OPTIONAL
 from tests.apps.registry_api.cluster import PATIENCE, Pod, Team, rule
-from tests.apps.registry_api.pods import a_team
+from tests.apps.registry_api.pods import a_pod, a_team
 from tests.apps.standalone.process import Process
+from tests.contracts.cluster import install_kinds
 from tests.control_plane.plane import ControlPlane
 from tests.stores.models.world import World, an_entry
 from thv.domain.resources import GROUP, MCP_REGISTRY, OLD_GROUP
 from thv.domain.roles import CATALOG, SESSIONS
+from thv.domain.text import label_value
 from thv.formats.install import Installation
 from thv.formats.install_catalog import catalog_rights, render_catalog, session_shelves
 
@@ -280,3 +283,85 @@ def until_refused(write: Callable[[int], str]) -> None:
             return
         assert time.monotonic() < deadline, said
         threading.Event().wait(0.2)
+
+
+@pytest.fixture
+def servers_of_toolhive(control_plane: ControlPlane) -> Iterator[Callable[[], None]]:
+    """Installs the kind that stands in for ToolHive's."""
+    made = {"served": True, "storage": True, "name": "v1beta1"}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"mcpservers.{OLD_GROUP}"},
+        "spec": {
+            "group": OLD_GROUP,
+            "names": {"kind": "MCPServer", "plural": "mcpservers"},
+            "scope": "Namespaced",
+            "versions": [{**made, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+    def install() -> None:
+        applied(control_plane, definition)
+        control_plane.await_kinds(f"crd/mcpservers.{OLD_GROUP}")
+
+    yield install
+    control_plane.kubectl("delete", "crd", f"mcpservers.{OLD_GROUP}", "--ignore-not-found")
+
+
+@pytest.mark.requirement("SRV-02", "SRV-03", "CAT-09", "OPS-01")
+async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_later(
+    team: Team, tmp_path: Path, servers_of_toolhive: Callable[[], None]
+) -> None:
+    team.register("corp")
+    image = "ghcr.io/example/one:1.0.0"
+    package = {"registryType": "oci", "identifier": image, "transport": {"type": "stdio"}}
+    await team.publish(World(an_entry("com.example/one", packages=[package])))
+    reader, account = lister(team, "reader", "list", "get"), f"thv-catalog.{team.namespace}.svc"
+    team.account("deployer")
+    listing = rule(GROUP, "mcpregistries", "list", "get"), rule(OLD_GROUP, "mcpservers", "list")
+    team.allow("deployer", *listing)
+    deployer, of_corp = team.token("deployer", account), team.token("deployer")
+    path, inside = "/api/v1/deployments", f"/r/{team.namespace}/corp/api/v1/deployments"
+    with a_catalog(team, tmp_path / "catalog") as pod:
+        pod.until_ready()
+        pod.until("an answer", lambda: pod.get(path, deployer).status == 200)
+        since = pod.get("/api/v1/changes", deployer).json["since"]
+        assert pod.get(path, deployer).json["deployments"] == []
+        install_kinds(team.plane, OPTIONAL)
+        servers_of_toolhive()
+        for version in (f"{GROUP}/v1alpha1", f"{OLD_GROUP}/v1beta1"):
+            applied(team.plane, a_server(team, version, image))
+            team.plane.kubectl(
+                *("-n", team.namespace, "label", f"mcpservers.{version.partition('/')[0]}", "one"),
+                "toolhive.stacklok.io/registry-name=corp",
+                f"toolhive.stacklok.io/server-name={label_value('com.example/one')}",
+            )
+        found = pod.until("both", lambda: both(pod.get(path, deployer).json["deployments"]))
+        assert [each["registry"] for each in found] == [f"{team.namespace}/corp"] * 2
+        assert [each["drift"] for each in found] == ["none"] * 2
+        assert pod.get(inside, deployer).json["metadata"]["total_count"] == 2
+        assert pod.get(path, reader).json["metadata"]["total_count"] == 0
+        assert pod.get(inside, reader).code == "NAMESPACE_ACCESS_DENIED"
+        assert pod.get("/api/v1/stats", deployer).json["deployments"]["total"] == 2
+        await team.publish(World(an_entry("com.example/two")))
+        waited = pod.get(f"/api/v1/changes?since={since}&wait=30", deployer).json["changes"]
+        assert {each["registry"] for each in waited} == {f"{team.namespace}/corp"}
+        with a_pod(team, tmp_path / "api") as api:
+            api.until_ready()
+            found = api.until("both", lambda: both(api.get(path, of_corp).json["deployments"]))
+            assert {each["drift"] for each in found} == {"unknown-entry"}
+
+
+def both(found: list[Any]) -> list[Any]:
+    return found if len(found) == 2 else []
+
+
+def a_server(team: Team, api_version: str, image: str) -> dict[str, Any]:
+    return {
+        "apiVersion": api_version,
+        "kind": "MCPServer",
+        "metadata": {"name": "one", "namespace": team.namespace},
+        "spec": {"image": image, "transport": "stdio"},
+    }

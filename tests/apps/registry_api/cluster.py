@@ -19,7 +19,7 @@ from tests.control_plane.plane import ControlPlane
 from tests.ports import free_ports
 from tests.stores.models.world import World
 from thv.domain.canonical import JsonObject
-from thv.domain.resources import GROUP, MCP_REGISTRY, ROLE, uid_of
+from thv.domain.resources import GROUP, MCP_REGISTRY, OLD_GROUP, ROLE, uid_of
 from thv.domain.snapshot import Chunk, SnapshotRef
 from thv.stores.chunks.base import Owner
 from thv.stores.chunks.configmaps import ConfigMapChunks
@@ -112,7 +112,9 @@ class Team:
 
     def _rules(self, name: str) -> list[JsonObject]:
         """As resources.md says of the Role that a registry owns."""
-        rules = [rule(GROUP, "mcpregistries", "get", "list", "watch", names=[name])]
+        read = ("get", "list", "watch")
+        rules = [rule(GROUP, "mcpregistries", *read, names=[name])]
+        rules += [rule(group, "mcpservers", *read) for group in (GROUP, OLD_GROUP)]
         if self._chunks[name]:
             rules.append(rule("", "configmaps", "get", names=self._chunks[name]))
         return rules

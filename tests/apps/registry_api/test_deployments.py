@@ -282,6 +282,7 @@ async def test_kinds_may_come_and_go(
         async with followed(Fleet(), store, kinds) as fleet:
             assert names(fleet) == []
             served.append(MCP_SERVER)
+            fleet.ask()
             await until(lambda: names(fleet) == ["a"])
     assert not caplog.records
 

@@ -84,7 +84,7 @@ def _spelled(owner: Key) -> Key:
 async def list_deployments(call: Call) -> Answer:
     """C21: a page of them."""
     catalog = catalog_of(call)
-    catalog.fleet.check_told()
+    catalog.fleet.ask()
     seen = await deployed(call, await catalog.visible(call))
     wanted = [row for row in seen.servers if _is_wanted(seen, row[1], call.values)]
     chosen = selected(wanted, call.values["labelSelector"])

@@ -12,6 +12,7 @@ import random
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeAlias
@@ -43,7 +44,9 @@ ServedKinds: TypeAlias = Callable[[Sequence[Kind]], Awaitable[tuple[Kind, ...]]]
 """Those of some kinds that a store has, in their order."""
 
 LOOK = 10.0
-"""Seconds between two looks whether a group is served now."""
+"""Seconds between two looks whether a group is served now, while somebody asks."""
+RARELY = 600.0
+"""The same while nobody does: a cluster may have a thousand of us."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _COMPLAINTS = 60.0
 _LONGEST_TEXT = 2048
@@ -73,6 +76,7 @@ class Fleet:
         self._servers: dict[Place, Installed] = {}
         self._order: list[Place] = []
         self._untold = set(groups)
+        self._asked = {group: asyncio.Event() for group in groups}
         self._sparing = Sparing(_COMPLAINTS)
 
     @property
@@ -80,8 +84,10 @@ class Fleet:
         """Whether all that there were are known."""
         return not self._untold
 
-    def check_told(self) -> None:
-        """Raises SNAPSHOT_UNAVAILABLE while it is not known what there is."""
+    def ask(self) -> None:
+        """Somebody wants to know; raises SNAPSHOT_UNAVAILABLE while it is not known what there is."""
+        for asked in self._asked.values():
+            asked.set()
         if not self.is_told:
             raise ProblemError(
                 Word.SNAPSHOT_UNAVAILABLE,
@@ -112,7 +118,7 @@ class Fleet:
                 kind = next(iter(await kinds(versions)), None)
                 if kind is None:
                     self._told_none(group, known)
-                    await asyncio.sleep(LOOK)
+                    await self._until_asked(group)
                     continue
                 view = View(kind=kind, namespace=namespace)
                 listed = partial(self._untold.discard, group)
@@ -124,6 +130,13 @@ class Fleet:
                     log.warning("watch of servers (%s): %s; trying again", group, error.message)
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 # spreads the callers
                 pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _until_asked(self, group: str) -> None:
+        self._asked[group].clear()
+        await asyncio.sleep(LOOK)
+        with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
+            async with asyncio.timeout(RARELY * (0.5 + random.random())):  # noqa: S311 # spreads the callers
+                await self._asked[group].wait()
 
     def _told_none(self, group: str, known: set[Key]) -> None:
         """There is no such kind, so that none is left of it."""
