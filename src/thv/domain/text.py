@@ -22,7 +22,7 @@ def label_value(text: str) -> str:
     """The text itself where a label value may hold it, else a slug and 8 hex digits of its sha256."""
     if _LABEL.fullmatch(text):
         return text
-    return f"{_slug(text)}-{_short_hash(text)}"
+    return f"{_slug(text)}-{short_hash(text)}"
 
 
 def object_name(text: str) -> str:
@@ -30,14 +30,15 @@ def object_name(text: str) -> str:
     plain = text.replace(".", "-")
     if plain == plain.lower() and "_" not in plain and _LABEL.fullmatch(plain):
         return plain
-    return f"{_slug(text)}-{_short_hash(text)}"
+    return f"{_slug(text)}-{short_hash(text)}"
 
 
 def _slug(text: str) -> str:
     return _NOT_SLUG.sub("-", text.lower()).strip("-")[:52].strip("-") or "x"
 
 
-def _short_hash(text: str) -> str:
+def short_hash(text: str) -> str:
+    """What stands at the end of a name that is a short form of this text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 

@@ -6,12 +6,14 @@ In the flow: behind every address that names a server.
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left
 
 import msgspec
 
 from thv.domain.entry import Entry
 from thv.domain.target import target_of
-from thv.domain.text import official_name
+from thv.domain.text import label_value, official_name, short_hash
 from thv.domain.versions import order_key
 from thv.stores.models.bodies import Said, converted, read_body
 from thv.stores.models.query import LATEST, Form
@@ -79,8 +81,10 @@ _VERSION = (
     "WHERE name=? AND born <= ? AND died > ?"
 )
 _ONE = f"{_VERSION} AND version=?"
-_LABELLED = "SELECT key FROM server WHERE label_value(key) = ? AND born <= ? AND died > ?"
-_HASHED = re.compile("-[0-9a-f]{8}$")
+_KEYS = "SELECT item, key FROM server WHERE born <= ? AND died > ?"
+_NAME = "SELECT name FROM version WHERE id = ?"
+_HASHED = re.compile("-([0-9a-f]{8})$")
+_ITEM_BITS = 32
 
 
 def server(view: View, text: str) -> Server | None:
@@ -95,10 +99,30 @@ def server(view: View, text: str) -> Server | None:
 def labelled(view: View, text: str) -> Server | None:
     """The same of what a label means, which holds a short form of a long name."""
     found = server(view, text)
-    if found is None and _HASHED.search(text):
-        row = view.ask(_LABELLED, (text, view.id, view.id)).fetchone()
-        found = server(view, row[0]) if row else None
-    return found
+    hashed = _HASHED.search(text)
+    if found is not None or hashed is None:
+        return found
+    number = int(hashed[1], 16)
+    hashes = _hashes(view)
+    place = bisect_left(hashes, number << _ITEM_BITS)
+    while place < len(hashes) and hashes[place] >> _ITEM_BITS == number:
+        (name,) = view.ask(_NAME, (hashes[place] & ((1 << _ITEM_BITS) - 1),)).fetchone()
+        found = server(view, name)
+        if found is not None and label_value(found.key) == text:
+            return found
+        place += 1
+    return None
+
+
+def _hashes(view: View) -> array[int]:
+    """The hashes that end labels, and which version each is of: eight bytes a server, made when first asked for."""
+    known: array[int] | None = view.remembered("hashes")
+    if known is None:
+        rows = view.ask(_KEYS, (view.id, view.id))
+        found = (int(short_hash(key), 16) << _ITEM_BITS | item for item, key in rows)
+        known = array("Q", sorted(found))
+        view.remember("hashes", known, 8 * len(known) + 100)
+    return known
 
 
 def stretch(view: View, text: str, form: Form) -> Stretch | None:
