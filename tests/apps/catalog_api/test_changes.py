@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.apps.catalog_api.catalogs import Callers, CatalogSite
 from tests.apps.registry_api.asking import Client, Reply
 from tests.apps.registry_api.places import Place
+from tests.builders import manifest
 from tests.stores.models.world import an_entry
 from thv.apps.catalog_api import changes
 from thv.apps.catalog_api.since import MOST_REGISTRIES, Part, Since, parse_since
+from thv.domain.registry import load_registry
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +122,23 @@ async def test_what_is_too_old_is_said_to_be(site: CatalogSite) -> None:
         await one.sync(delta=True)
     await site.moved(one)
     assert (await asked(client, since)).code == "CURSOR_EXPIRED"
+
+
+async def test_a_follower_waits_while_registries_are_joined_anew(site: CatalogSite) -> None:
+    _, other = await two(site)
+    client = site.client()
+    since = (await asked(client)).json["since"]
+    described = manifest("other", "secret")
+    described["status"] = {"snapshot": msgspec.to_builtins(other.world.snapshot())}
+    other.served.describe(load_registry(described))
+    await drop(site, other)
+    site.places["secret", "other"] = other
+    site.joins.moved(("secret", "other"))
+    reply = await asked(client, since)
+    assert (reply.status, reply.code) == (503, "SNAPSHOT_UNAVAILABLE")
+    assert reply.headers["retry-after"] == "1"
+    await site.settle()
+    assert (await asked(client, since)).json["changes"] == []
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 7])

@@ -24,10 +24,23 @@ from thv.apps.kit.http.message import JSON, Answer, encode
 from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.apps.registry_api.changes import MOST
 from thv.apps.registry_api.follow import Key
+from thv.apps.registry_api.served import Served
 from thv.stores.catalogs.join import Joined
 from thv.stores.models import log
 from thv.stores.models.log import Change
 from thv.stores.models.view import View
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """The registries that a caller sees and means."""
+
+    registries: tuple[Joined, ...]
+    is_whole: bool
+    """Whether none is missing that is about to be joined, as after a start."""
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        return frozenset(map(key_of, self.registries))
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -44,22 +57,23 @@ async def list_changes(call: Call) -> Answer:
     followed = await _followed(call, catalog)
     since: Sealed | None = call.values["since"]
     if since is None:
-        now = Since({key_of(each): each.content for each in followed})
+        now = Since({key_of(each): each.content for each in followed.registries})
         return _answer(Told((), str(now), more=False))
     told = _told(catalog, followed, since)
     with suppress(TimeoutError):  # see `Controller`: asyncio.wait_for may lose a cancellation
         async with asyncio.timeout(call.values["wait"]):
             # What is not seen wakes nobody, and what wakes is seen anew: rights may have changed.
             while not (told.changes or told.more):
-                await catalog.wait_for_join(frozenset(map(key_of, followed)))
+                await catalog.wait_for_join(followed.keys)
                 followed = await _followed(call, catalog)
                 told = _told(catalog, followed, since)
     return _answer(told)
 
 
-async def _followed(call: Call, catalog: Catalog) -> tuple[Joined, ...]:
-    """The registries that the caller sees and means."""
-    seen = chosen_registries(await catalog.seen(call), call.values["registry"])
+async def _followed(call: Call, catalog: Catalog) -> Followed:
+    visible = await catalog.visible(call)
+    scope = catalog.shelf.scope(served.owner for served in visible)
+    seen = chosen_registries(scope, call.values["registry"])
     if len(seen.registries) > MOST_REGISTRIES:
         message = f"is required where there are more than {MOST_REGISTRIES} registries to follow"
         raise ProblemError(
@@ -68,7 +82,13 @@ async def _followed(call: Call, catalog: Catalog) -> tuple[Joined, ...]:
             culprits=[Culprit(message, "query.registry")],
             field="registry",
         )
-    return seen.registries
+    is_whole = catalog.is_at_rest or not any(_is_awaited(catalog, each) for each in visible)
+    return Followed(seen.registries, is_whole)
+
+
+def _is_awaited(catalog: Catalog, served: Served) -> bool:
+    has_content = served.registry.status.snapshot is not None
+    return has_content and catalog.shelf.find(served.owner) is None
 
 
 def key_of(joined: Joined) -> Key:
@@ -88,14 +108,13 @@ def _answer(told: Told) -> Answer:
 # ---------------------------------------------------------------- what is told
 
 
-def _told(catalog: Catalog, followed: Iterable[Joined], sealed: Sealed) -> Told:
+def _told(catalog: Catalog, followed: Followed, sealed: Sealed) -> Told:
     """Everything since then, as far as it fits into one answer; raises CURSOR_EXPIRED."""
-    registries = list(followed)
-    since = sealed.opened(_known(catalog, registries, sealed))
+    since = sealed.opened(_known(catalog, followed.registries, sealed))
     if since is None:
-        raise _expired(catalog)
+        raise _expired() if followed.is_whole else _not_joined()
     reading = _Reading(catalog, since)
-    reading.read_all(registries)
+    reading.read_all(followed.registries)
     # Each registry's own order is kept, whatever the clock did.
     found = tuple(heapq.merge(*reading.found, key=lambda each: each[1].at))
     return Told(found, str(Since(reading.known, reading.part)), reading.more)
@@ -116,16 +135,19 @@ def _known(catalog: Catalog, registries: Iterable[Joined], sealed: Sealed) -> di
     return known
 
 
-def _expired(catalog: Catalog) -> ProblemError:
+def _expired() -> ProblemError:
     """A registry that the token knows is gone, or has forgotten what it held then."""
-    if not catalog.is_at_rest:
-        message = "Not every registry was joined yet."
-        return ProblemError(Word.SNAPSHOT_UNAVAILABLE, message, retry_after=1)
     return ProblemError(
         Word.CURSOR_EXPIRED,
         "The changes since then are no longer kept, or are of registries that are not there any more.",
         field="since",
         hint="List the servers once more, and follow the token of an answer without since.",
+    )
+
+
+def _not_joined() -> ProblemError:
+    return ProblemError(
+        Word.SNAPSHOT_UNAVAILABLE, "Not every registry was joined yet.", retry_after=1
     )
 
 
@@ -178,7 +200,7 @@ class _Reading:
         try:
             view = self._catalog.served(joined).view_of(content)
         except ProblemError as problem:
-            raise _expired(self._catalog) from problem
+            raise _expired() from problem
         return log.beginning(view, read, self._room + 1), content
 
     def _logged(self, joined: Joined, content: str, read: int) -> tuple[list[Change], str]:
@@ -187,7 +209,7 @@ class _Reading:
         began = log.position_of(connection, content)
         ends = log.position_of(connection, joined.content)
         if began is None or ends is None:
-            raise _expired(self._catalog)
+            raise _expired()
         if ends < began:
             return [], content  # The token is from somebody who has joined more.
         found = log.read(connection, began + read, self._room + 1)

@@ -146,6 +146,12 @@ class Fleet:
         self._untold.discard(group)
 
     def _take(self, group: str, obj: JsonObject, *, gone: bool) -> None:
+        try:
+            self._taken(group, obj, gone=gone)
+        except Exception:  # an object that nobody foresaw keeps none of the others from being told
+            log.exception("%s/%s: unexpected failure", namespace_of(obj), name_of(obj))
+
+    def _taken(self, group: str, obj: JsonObject, *, gone: bool) -> None:
         place = Place(name_of(obj), namespace_of(obj), group)
         installed = None if gone else installed_of(obj)
         if installed is not None and installed.registry:
