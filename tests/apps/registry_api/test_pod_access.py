@@ -23,8 +23,8 @@ from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.registry_api.door import registry_rows
 from thv.domain.access import Caller
 from thv.domain.canonical import JsonObject
-from thv.domain.permissions import READ
-from thv.domain.resources import GROUP
+from thv.domain.permissions import LIST_SERVERS, READ
+from thv.domain.resources import GROUP, OLD_GROUP
 from thv.domain.roles import PEOPLE_ROLES
 from thv.formats.roles import cluster_role
 from thv.formats.tokens import ROLES, Given
@@ -54,10 +54,11 @@ ACCOUNTS = (
     Account("nobody"),
     Account("reader-of-one", own=(registries("get", names=("corp",)),)),
     Account("reader-of-all", own=(registries("get"),)),
+    Account("reader-of-servers", own=(registries("get"), rule(OLD_GROUP, "mcpservers", "list"))),
     Account("reader-of-another", own=(registries("get", names=("other",)),)),
     Account("lister", own=(registries("list", "watch"),)),
     Account("writer", own=(registries("create", "update", "patch", "delete"),)),
-    Account("of-the-old-group", own=(rule("toolhive.stacklok.dev", "mcpregistries", "get"),)),
+    Account("of-the-old-group", own=(rule(OLD_GROUP, "mcpregistries", "get"),)),
     Account("of-the-status", own=(rule(GROUP, "mcpregistries/status", "get"),)),
     Account("guest", other=(registries("get"),)),
     Account("owner", own=(EVERYTHING,)),
@@ -80,7 +81,7 @@ async def other(control_plane: ControlPlane) -> AsyncIterator[Team]:
 
 
 @pytest.mark.requirement("API-05")
-async def test_every_endpoint_answers_exactly_whom_the_cluster_lets_get_the_registry(
+async def test_every_endpoint_answers_exactly_whom_the_cluster_lets_have_what_it_needs(
     team: Team, other: Team, tmp_path: Path
 ) -> None:
     teams = (team, other)
@@ -116,16 +117,18 @@ def mismatching(owner: Team, teams: tuple[Team, ...], pods: list[Pod]) -> Iterat
     asked = 0
     for account, (team, pod) in itertools.product(ACCOUNTS, zip(teams, pods, strict=True)):
         may = can_i(owner, account.name, team.namespace)
+        lists = may and lists_servers(owner, account.name, team.namespace)
         if account.name in ROLES and may != may_elsewhere(account.name, owner, team):
             yield f"{account.name} at {team.namespace}: one machine says otherwise than {may}"
         token = owner.token(account.name, f"corp-api.{team.namespace}.svc")
         for endpoint in guarded():
             asked += 1
             reply = pod.get(path_of(endpoint), token)
-            code = "" if may else "NAMESPACE_ACCESS_DENIED"
-            if (reply.status, reply.code) != (200 if may else 403, code):
+            is_let = lists if LIST_SERVERS in endpoint.needs else may
+            code = "" if is_let else "NAMESPACE_ACCESS_DENIED"
+            if (reply.status, reply.code) != (200 if is_let else 403, code):
                 place = f"{account.name} at {team.namespace}: {endpoint.id}"
-                yield f"{place}: {may}, but {reply.status} {reply.body[:200]!r}"
+                yield f"{place}: {is_let}, but {reply.status} {reply.body[:200]!r}"
     assert asked > len(ACCOUNTS) * 2 * 15
 
 
@@ -139,6 +142,23 @@ def can_i(team: Team, account: str, namespace: str) -> bool:
     caller = f"system:serviceaccount:{team.namespace}:{account}"
     asked = ("auth", "can-i", "get", f"mcpregistries.{GROUP}/corp", "-n", namespace)
     return team.plane.kubectl(*asked, "--as", caller).stdout.strip() == "yes"
+
+
+def lists_servers(team: Team, account: str, namespace: str) -> bool:
+    """In either group, which are one list; kubectl cannot ask about a kind that is not there."""
+    return any(_lists(team, account, namespace, group) for group in (GROUP, OLD_GROUP))
+
+
+def _lists(team: Team, account: str, namespace: str, group: str) -> bool:
+    wanted = {"verb": "list", "group": group, "resource": "mcpservers", "namespace": namespace}
+    user = f"system:serviceaccount:{team.namespace}:{account}"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user, "resourceAttributes": wanted},
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    return bool(team.plane.request("POST", path, review)["status"]["allowed"])
 
 
 def guarded() -> list[Endpoint]:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from thv.apps.registry_api.drift import DriftWord
+
 Trust = Literal["raw", "tested", "trusted"]
 
 
@@ -320,10 +322,7 @@ class Deployment(msgspec.Struct):
     ready: bool
     endpoint_url: str | None
     labels: dict[str, str]
-    drift: Annotated[
-        Literal["none", "image", "outdated", "revoked", "unknown-entry"],
-        Meta(description="How it stands to what the registry holds now."),
-    ]
+    drift: Annotated[DriftWord, Meta(description="How it stands to what the registry holds now.")]
 
 
 class DeploymentList(msgspec.Struct):
