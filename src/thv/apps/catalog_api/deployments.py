@@ -84,7 +84,7 @@ def _spelled(owner: Key) -> Key:
 async def list_deployments(call: Call) -> Answer:
     """C21: a page of them."""
     catalog = catalog_of(call)
-    catalog.fleet.ask()
+    catalog.fleet.require()
     seen = await deployed(call, await catalog.visible(call))
     wanted = [row for row in seen.servers if _is_wanted(seen, row[1], call.values)]
     chosen = selected(wanted, call.values["labelSelector"])
@@ -125,7 +125,7 @@ class Count(msgspec.Struct, frozen=True):
 
 async def counted(call: Call, registries: Iterable[Served]) -> Count | None:
     """The servers that the caller sees, by registry as far as their images prove it; None while nothing is known."""
-    if not catalog_of(call).fleet.is_told:
+    if not catalog_of(call).fleet.ask():
         return None
     seen = await deployed(call, registries)
     by_registry, by_server = Counter[str](), Counter[str]()

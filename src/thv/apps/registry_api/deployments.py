@@ -43,7 +43,7 @@ def list_deployments(fleet: Fleet, comparing: Comparing) -> Callable[[Call], Ans
     def handler(call: Call) -> Answer:
         served = place_of(call)
         view = served.view()
-        fleet.ask()
+        fleet.require()
         every = _installed_from(fleet, served)
         chosen = selected(every, call.values["labelSelector"])
         tag = query_tag("R14", resolved(call.values, "cursor", "limit"))

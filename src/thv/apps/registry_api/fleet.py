@@ -84,11 +84,15 @@ class Fleet:
         """Whether all that there were are known."""
         return not self._untold
 
-    def ask(self) -> None:
-        """Somebody wants to know; raises SNAPSHOT_UNAVAILABLE while it is not known what there is."""
+    def ask(self) -> bool:
+        """Somebody wants to know; whether it is known what there is."""
         for asked in self._asked.values():
             asked.set()
-        if not self.is_told:
+        return self.is_told
+
+    def require(self) -> None:
+        """The same; raises SNAPSHOT_UNAVAILABLE while it is not known."""
+        if not self.ask():
             raise ProblemError(
                 Word.SNAPSHOT_UNAVAILABLE,
                 "It is not known yet which servers are installed.",
