@@ -1,4 +1,4 @@
-"""C23: how one gets a server: commands, manifest, and what a client is told.
+"""C28: how one gets a server: commands, manifest, and what a client is told.
 
 In the flow: the server is chosen as its detail is; what it becomes is decided as `thv install` decides it.
 """
@@ -26,7 +26,7 @@ from thv.domain.resources import SERVER_KINDS, TOOL_CONFIG_KINDS
 
 
 async def offer_server(call: Call) -> Answer:
-    """C23: one version of a server, with `VALUE` for what only the user knows."""
+    """C28: one version of a server, with `VALUE` for what only the user knows."""
     catalog, version = catalog_of(call), call.values["version"]
     choice = await choose(call, version)
     candidate = candidate_of(catalog, catalog.served(choice.registry), choice.name, version)
@@ -78,7 +78,7 @@ def _yaml(made: offers.Offer) -> Answer:
 
 OFFER_ROWS: tuple[Endpoint, ...] = tuple(
     api(
-        "C23",
+        "C28",
         f"/{collection}/{{name}}/install",
         offer_server,
         "Tell how a server is installed",
