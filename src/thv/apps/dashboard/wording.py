@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,12 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
 )
-"""What is not seen, or changes how what follows is seen; selectors of a picture's variant count, too."""
+"""What is not seen, or changes how what follows is seen."""
+_PICTURE = "[\u00a9\u00ae\u203c\u2049\u2100-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+_OF_PICTURES = re.compile(
+    f"(?<={_PICTURE})\ufe0f|(?<=[\ufe0f\U0001f000-\U0001faff])\u200d(?={_PICTURE})"
+)
+"""What chooses or joins pictures: ⚠ with its colours, one person of two. Elsewhere it hides something."""
 _STEPS = ((60, "s"), (3600, "min"), (86400, "h"), (86400 * 60, "d"), (86400 * 730, "mo"))
 _DIVISORS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "mo": 86400 * 30}
 _YEAR = 86400 * 365
@@ -25,12 +31,22 @@ _YEAR = 86400 * 365
 
 def visible(text: str) -> str:
     """The text with everything shown that would not be seen: `⟨U+202E⟩`."""
-    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+    return _HIDDEN.sub(partial(_shown, harmless=_harmless(text)), text)
+
+
+def _shown(found: re.Match[str], harmless: frozenset[int]) -> str:
+    return found[0] if found.start() in harmless else f"⟨U+{ord(found[0]):04X}⟩"
+
+
+def _harmless(text: str) -> frozenset[int]:
+    return frozenset(each.start() for each in _OF_PICTURES.finditer(text))
 
 
 def hidden_in(text: str) -> list[str]:
     """The names of the characters of a text that would not be seen, each once."""
-    found = dict.fromkeys(_HIDDEN.findall(text))
+    harmless = _harmless(text)
+    every = (each for each in _HIDDEN.finditer(text) if each.start() not in harmless)
+    found = dict.fromkeys(each[0] for each in every)
     return [f"U+{ord(each):04X} {unicodedata.name(each, 'control character')}" for each in found]
 
 

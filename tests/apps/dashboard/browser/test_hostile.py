@@ -16,7 +16,8 @@ from tests.apps.dashboard.browser.looking import HEIGHT, Looking, overflowing
 _HIGHEST = 60_000
 """Pixels of a page at most, however much an entry has of something."""
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\U000e0000-\U000e0fff]"
+    "|(?<![\ufe0f\U0001f000-\U0001faff])\u200d"  # between pictures it makes one of two
 )
 _STATE = """() => {
   const box = name => document.querySelector(name).getBoundingClientRect();
