@@ -33,6 +33,7 @@ def test_no_page_is_left_out() -> None:
     assert shown == {place.template for place in PLACES} - {""}
 
 
+@pytest.mark.requirement("GOV-14")
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 def test_a_page_is_good_to_look_at(place: Place, looking: Looking, pictures: Path) -> None:
     page = looking.page(selected=place.selected)

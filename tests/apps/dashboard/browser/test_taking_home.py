@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.apps.dashboard.browser.conftest import Guarded
@@ -13,6 +14,7 @@ from tests.apps.dashboard.browser.places import BROKEN
 from tests.apps.dashboard.browser.test_keyboard import says, tab_to
 
 
+@pytest.mark.requirement("CAT-11")
 def test_search_open_select_and_generate_by_keyboard(looking: Looking) -> None:
     page = looking.page()
     looking.open(page, "/")
@@ -33,6 +35,7 @@ def test_search_open_select_and_generate_by_keyboard(looking: Looking) -> None:
     expect(page.locator("main")).to_contain_text("github")
 
 
+@pytest.mark.requirement("GOV-14")
 def test_from_trouble_to_what_to_do_by_keyboard(looking: Looking) -> None:
     page = looking.page()
     looking.open(page, "/")
@@ -42,6 +45,7 @@ def test_from_trouble_to_what_to_do_by_keyboard(looking: Looking) -> None:
     expect(page.locator("main")).to_contain_text("refused")
 
 
+@pytest.mark.requirement("OPS-01")
 def test_signing_in_and_out_by_keyboard(strange: Looking, guarded: Guarded) -> None:
     page = strange.page()
     strange.open(page, "/registries")
@@ -65,6 +69,7 @@ def test_signing_in_and_out_by_keyboard(strange: Looking, guarded: Guarded) -> N
     expect(page).to_have_url(re.compile("/signin[?]next="))
 
 
+@pytest.mark.requirement("CAT-07", "CAT-11")
 def test_without_scripts_a_filter_is_set_by_a_button_and_a_registry_is_taken_along(
     looking: Looking,
 ) -> None:
