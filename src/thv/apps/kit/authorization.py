@@ -41,7 +41,7 @@ KNOWN_FOR = 10.0
 ALLOWED_FOR = 8.0
 """Seconds that a right holds: with those that an API server needs to learn of a change, less than ten."""
 REFUSED_FOR = 2.0
-"""Seconds that a no holds."""
+"""Seconds that a no holds; one of many that were asked for together holds as long as a yes."""
 MOST = 10_000
 """Tokens, and questions about them, that are remembered."""
 AT_ONCE = 8
@@ -170,11 +170,14 @@ class Authorization:
         except ReviewFailedError as error:
             raise self._unavailable(error) from error
 
-    async def allows(self, caller: Known, action: Action) -> bool:
+    async def allows(
+        self, caller: Known, action: Action, *, refused_for: float = REFUSED_FOR
+    ) -> bool:
         """Whether the caller may do that; raises ProblemError when nobody can say."""
         key = (caller.digest, caller.revision, action)
+        ask = partial(self._ask, caller.identity, action, refused_for)
         try:
-            return await self._allowed.answer(key, partial(self._ask, caller.identity, action))
+            return await self._allowed.answer(key, ask)
         except ReviewFailedError as error:
             raise self._unavailable(error) from error
 
@@ -198,7 +201,8 @@ class Authorization:
         for start in range(0, len(wanted), AT_ONCE):
             some = wanted[start : start + AT_ONCE]
             async with self._together:
-                said += await asyncio.gather(*(self.allows(caller, each) for each in some))
+                asked = (self.allows(caller, each, refused_for=ALLOWED_FOR) for each in some)
+                said += await asyncio.gather(*asked)
         return said
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
@@ -210,11 +214,11 @@ class Authorization:
         ends = min(who.ends, expiry(token))
         return who, min(KNOWN_FOR, ends - self._now())
 
-    async def _ask(self, who: Identity, action: Action) -> tuple[bool, float]:
+    async def _ask(self, who: Identity, action: Action, refused_for: float) -> tuple[bool, float]:
         allowed = False
         for way in self._ways(action):
             allowed = allowed or await self._reviews.allows(who, way)
-        return allowed, ALLOWED_FOR if allowed else REFUSED_FOR
+        return allowed, ALLOWED_FOR if allowed else refused_for
 
     def _unavailable(self, error: ReviewFailedError) -> ProblemError:
         if self._sparing.is_due():
