@@ -346,7 +346,8 @@ async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_la
         assert pod.get(inside, reader).code == "NAMESPACE_ACCESS_DENIED"
         assert pod.get("/api/v1/stats", deployer).json["deployments"]["total"] == 2
         await team.publish(World(an_entry("com.example/two")))
-        waited = pod.get(f"/api/v1/changes?since={since}&wait=30", deployer).json["changes"]
+        told = f"/api/v1/changes?since={since}&wait=30"
+        waited = pod.until("told", lambda: pod.get(told, deployer).json.get("changes"))
         assert {each["registry"] for each in waited} == {f"{team.namespace}/corp"}
         with a_pod(team, tmp_path / "api") as api:
             api.until_ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from tests.control_plane.plane import ControlPlane
@@ -19,6 +20,7 @@ from tests.sync.serving.cluster import (
     unbind,
 )
 from thv.domain.canonical import JsonObject
+from thv.domain.registry import Resources
 from thv.domain.registry_status import ApiPhase
 from thv.domain.resources import (
     DEPLOYMENT,
@@ -313,8 +315,13 @@ async def test_a_quota_on_objects_is_told(cluster: Cluster) -> None:
 
 
 async def test_resources_that_contradict_themselves_are_told(cluster: Cluster) -> None:
-    wrong = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
-    _, state = await cluster.ensure(await cluster.registry(api={"resources": wrong}))
+    """Of a registry that is older than the rule which refuses them."""
+    registry = await cluster.registry()
+    contrary = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
+    wrong = msgspec.convert(contrary, Resources)
+    api = msgspec.structs.replace(registry.spec.api, resources=wrong)
+    spec = msgspec.structs.replace(registry.spec, api=api)
+    _, state = await cluster.ensure(msgspec.structs.replace(registry, spec=spec))
     assert state.status.phase is ApiPhase.ERROR
     assert "must be less than or equal to memory limit" in state.status.message
 
