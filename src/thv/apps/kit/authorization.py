@@ -102,7 +102,7 @@ class Authorization:
         self._allowed: Remembered[tuple[Digest, int, Action], bool] = Remembered(MOST, clock)
         self._passed: Remembered[tuple[Digest, int, Access], str] = Remembered(MOST, clock)
         """Who had what, as long as all holds that let them: what is asked for each request."""
-        self._together = asyncio.Lock()
+        self._together = asyncio.Semaphore(AT_ONCE)
         self._sparing = Sparing(_COMPLAINTS, clock)
 
     def authorize(self, request: Request, access: Access) -> Verdict | Awaitable[Verdict]:
@@ -197,12 +197,20 @@ class Authorization:
 
     async def _asked(self, caller: Known, wanted: Sequence[Action]) -> list[bool]:
         """What may be done of these; callers take turns, and after a question without an answer there is no other."""
-        said: list[bool] = []
-        for start in range(0, len(wanted), AT_ONCE):
-            some = wanted[start : start + AT_ONCE]
-            async with self._together:
-                asked = (self.allows(caller, each, refused_for=ALLOWED_FOR) for each in some)
-                said += await asyncio.gather(*asked)
+        said = [False] * len(wanted)
+        left = iter(enumerate(wanted))
+
+        async def ask() -> None:
+            for place, action in left:
+                async with self._together:
+                    said[place] = await self.allows(caller, action, refused_for=ALLOWED_FOR)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(AT_ONCE, len(wanted))):
+                    group.create_task(ask())
+        except* ProblemError as problems:
+            raise problems.exceptions[0] from None
         return said
 
     async def _review(self, token: str, audience: str) -> tuple[Identity | None, float]:
