@@ -32,9 +32,11 @@ def a_manifest(name: str, **source: Any) -> JsonObject:
 
 
 def of_file(machine: Machine, name: str) -> JsonObject:
-    path = machine.home / f"{name}.json"
+    """Of an import of its namespace, which is the one file that a role lets somebody name."""
+    path = machine.home / "data" / "imports" / "production" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document(**{f"of-{name}": osv()})))
-    return a_manifest(name, file={"path": str(path)})
+    return a_manifest(name, file={"path": f"imports/production/{name}.json"})
 
 
 def wrong(reply: Reply) -> dict[str, str]:
@@ -119,6 +121,26 @@ def test_who_may_not_make_registries_makes_none(machine: Machine) -> None:
     reply = machine.ask("POST", MADE, trusted, by="maker")
     assert reply.status == 403
     assert machine.ask("GET", f"{MADE}/never", by="admin").status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{home}/hidden-secret.json",
+        "/etc",
+        "imports/hidden/x.json",
+        "imports/production/../hidden/x.json",
+        "imports/production/..",
+        "{home}/data/imports/production/x.json",
+    ],
+)
+def test_a_role_in_a_namespace_reads_no_file_of_the_machine(machine: Machine, path: str) -> None:
+    manifest = a_manifest("thief", file={"path": path.format(home=machine.home)})
+    for query in ("", "?dry_run=true"):
+        reply = machine.ask("POST", MADE + query, manifest, by="admin")
+        assert (reply.status, reply.json["error"]["code"]) == (403, "FORBIDDEN")
+        assert reply.json["error"]["details"]["field"] == "spec.source.file.path"
+    assert machine.ask("GET", f"{MADE}/thief", by="admin").status == 404
 
 
 # ---------------------------------------------------------------- read

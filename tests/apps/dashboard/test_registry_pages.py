@@ -150,14 +150,28 @@ async def test_stale_content_is_said_to_be_stale(site: CatalogSite, browser: Bro
 
 
 async def test_what_is_fine_has_no_warning_and_says_how_to_use_it(
-    site: CatalogSite, browser: Browser
+    site: CatalogSite, browser: Browser, tmp_path: Path
 ) -> None:
     await put(site, "fine", *FINE, description="For everybody")
     page = await browser.open("/registries/tools/fine")
     assert "What to do:" not in page.text
     assert "For everybody" in page.text
     assert page.place("servers, show them") == "/servers?registry=tools%2Ffine"
-    assert "kind: MCPRegistry" in page.text
+    reader = await signed_in(guarded_pages(site, tmp_path), "reader")
+    assert "kind: MCPRegistry" in (await reader.open("/registries/tools/fine")).text
+
+
+async def test_where_nobody_is_known_nobody_is_shown_where_a_registry_comes_from(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await put(site, "fine", *FINE)
+    page = await browser.open("/registries/tools/fine")
+    assert page.status == 200
+    assert "kind: MCPRegistry" not in page.text
+    told = await browser.ask(
+        "GET", "/api/v1/namespaces/tools/registries/fine/manifest", accept="application/json"
+    )
+    assert (told.status, "FORBIDDEN" in told.html) == (403, True)
 
 
 async def test_syncs_are_a_picture_and_a_table(site: CatalogSite, browser: Browser) -> None:

@@ -27,9 +27,13 @@ def on_machine(
     address: Address,
     clock: Callable[[], datetime],
     read_only: bool = False,
+    by_owner: bool = False,
 ) -> tuple[Endpoint, ...]:
-    """The rows of one machine, where callers have the roles of its access file."""
-    writers = OfMachine(store)
+    """The rows of one machine, where callers have the roles of its access file.
+
+    `by_owner`: whom `authorization` knows owns the process.
+    """
+    writers = OfMachine(store, by_owner=by_owner)
     generations = Generations(
         authorization, writers, address=address, clock=clock, read_only=read_only
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from thv.apps.kit.authorization import Authorization, Known
 from thv.apps.kit.http.bearer import bearer_token
@@ -15,6 +15,7 @@ from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.access import Caller
+from thv.domain.canonical import JsonObject
 from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.permitted import PermittedStore
 
@@ -24,6 +25,10 @@ class Writers(Protocol):
 
     def store(self, call: Call, caller: Known, /) -> AbstractAsyncContextManager[ResourceStore]:
         """Where the caller writes, with what that one may do and no more."""
+        ...
+
+    def check_source(self, manifest: JsonObject, namespace: str, /) -> None:
+        """Raises FORBIDDEN for a source that only this process may read, and not the caller."""
         ...
 
 
@@ -36,8 +41,10 @@ class Acting(Protocol):
 class OfMachine:
     """The store of one machine, within the roles of its access file."""
 
-    def __init__(self, store: Acting) -> None:
+    def __init__(self, store: Acting, *, by_owner: bool = False) -> None:
+        """`by_owner`: whoever is let in here owns the process, and so the files that it may read."""
         self._store = store
+        self._by_owner = by_owner
 
     @asynccontextmanager
     async def store(self, _call: Call, caller: Known) -> AsyncIterator[ResourceStore]:
@@ -45,6 +52,15 @@ class OfMachine:
         who = caller.identity
         acting = Caller(name=who.user, groups=who.groups, grants=who.grants)
         yield PermittedStore(self._store.acting_as(acting), acting)
+
+    def check_source(self, manifest: JsonObject, namespace: str) -> None:
+        """A file is read with the rights of the process: a role in a namespace is none over its machine."""
+        spec = manifest.get("spec")
+        source = spec.get("source") if isinstance(spec, dict) else None
+        if self._by_owner or not isinstance(source, dict):
+            return
+        if source.get("type") == "file" or source.get("file"):
+            _require_own(source.get("file"), namespace)
 
 
 class OfCluster:
@@ -62,6 +78,23 @@ class OfCluster:
             yield store
         finally:
             await store.close()
+
+    def check_source(self, manifest: JsonObject, namespace: str) -> None:
+        """Nothing: no source of a cluster is a file, which its admission says."""
+
+
+def _require_own(file: Any, namespace: str) -> None:
+    """Raises FORBIDDEN for anything but an import of the namespace."""
+    path = file.get("path") if isinstance(file, dict) else None
+    parts = path.split("/") if isinstance(path, str) else []
+    if parts[:-1] == ["imports", namespace] and parts[-1] not in ("", ".", ".."):
+        return
+    raise ProblemError(
+        Word.FORBIDDEN,
+        "Files of this machine are for whoever runs the service there: a role in a namespace is none over its files.",
+        field="spec.source.file.path",
+        hint="On that machine: thv registry add NAME --file FILE; or use a source of another type.",
+    )
 
 
 def require_known(authorization: Authorization | None) -> Authorization:

@@ -89,6 +89,7 @@ class Manifests:
         authorization = require_known(self._authorization)
         caller = await authorization.caller(call.request, access_of(call))
         manifest = await _manifest(call)
+        self._writers.check_source(manifest, call.names["namespace"])
 
         async def make() -> Answer:
             async with self._writers.store(call, caller) as store:
@@ -130,9 +131,14 @@ class Manifests:
     async def read(self, call: Call) -> Answer:
         """The registry as somebody would write it, for callers who are known: a source may hold what is nobody else's."""
         namespace, name = call.names["namespace"], call.names["registry"]
-        if self._authorization is not None:
-            caller = await self._authorization.caller(call.request, access_of(call))
-            await self._authorization.require(caller, READ.on(namespace, name))
+        if self._authorization is None:
+            raise ProblemError(
+                Word.FORBIDDEN,
+                "This server does not ask who anybody is, so it shows nobody where registries come from.",
+                hint=f"On its machine: thv get mcpreg {name} -n {namespace} -o yaml",
+            )
+        caller = await self._authorization.caller(call.request, access_of(call))
+        await self._authorization.require(caller, READ.on(namespace, name))
         catalog = catalog_of(call)
         found = catalog.at(namespace, name)
         manifest = as_given(await catalog.resources.get(MCP_REGISTRY, *found.owner))

@@ -31,7 +31,12 @@ class Who(msgspec.Struct, frozen=True):
     @property
     def is_machine(self) -> bool:
         """Whether an access file says so, or nobody does, because there is no cluster."""
-        return self.method in ("none", "token-file", "oidc")
+        return self.method in ("none", "token-file", "oidc", "one-time-link")
+
+    @property
+    def owns_files(self) -> bool:
+        """Whether files of the machine may be theirs: who has a role has none over these."""
+        return self.method in ("none", "one-time-link")
 
     def spaces(self, verb: str) -> list[str]:
         """The namespaces with registries in which they may do it."""

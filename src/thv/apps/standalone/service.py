@@ -205,6 +205,7 @@ def _generation(local: Local, settings: Settings, callers: Callers) -> tuple[End
         address=settings.url_of,
         clock=local.clock,
         read_only=settings.read_only,
+        by_owner=callers.owner is not None,
     )
 
 

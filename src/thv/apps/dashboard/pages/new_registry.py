@@ -93,7 +93,7 @@ class NewRegistry:
         namespace = values.get("namespace", "")
         may_apply = step == REVIEW and await may(visit, "create", REGISTRIES, namespace)
         status = problem.status if problem else 400 if errors else 200
-        types = {k: v for k, v in drafts.TYPES.items() if k != "file" or me.is_machine}
+        types = {k: v for k, v in drafts.TYPES.items() if k != "file" or me.owns_files}
         return self._desk.renderer.page(
             visit,
             "registry_new.html",
