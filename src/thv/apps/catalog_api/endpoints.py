@@ -231,6 +231,7 @@ ROWS: tuple[Endpoint, ...] = (
         errors=(410,),
         known=True,
         seconds=LONGEST_CHANGE_WAIT + 15.0,
+        follows=True,
     ),
     api(
         "C20",

@@ -200,6 +200,7 @@ OWN: tuple[Endpoint, ...] = (
         answers=("ChangeList",),
         errors=(410,),
         seconds=words.LONGEST_WAIT + 15.0,
+        follows=True,
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -36,6 +37,9 @@ class Door:
         match request.path:
             case b"/wait":
                 return self._later()
+            case b"/follow":
+                context.is_following = context.follow()
+                return self._later() if context.is_following else reply(b"full")
             case b"/parts":
                 return Reply(200, [], b"" if request.method == "HEAD" else parts())
             case b"/large":
@@ -265,6 +269,22 @@ async def test_who_goes_before_the_answer_is_noticed() -> None:
         async with asyncio.timeout(60):
             await door.noted.wait()
         assert door.done_with == [(b"/wait", False)]
+
+
+async def test_followers_keep_nobody_waiting_and_are_not_too_many() -> None:
+    async with serving(at_once=1, followers=2) as door, contextlib.AsyncExitStack() as stack:
+        followers = [await stack.enter_async_context(talking(door)) for _ in range(2)]
+        for each in followers:
+            each.say(b"GET /follow HTTP/1.1")
+        async with talking(door) as other:
+            other.say(b"GET /a HTTP/1.1")
+            assert (await other.answer())[0] == 200
+            other.say(b"GET /follow HTTP/1.1")
+            assert (await other.answer())[2] == b"full"
+            door.held.set()
+            assert [(await each.answer())[2] for each in followers] == [b"waited", b"waited"]
+            other.say(b"GET /follow HTTP/1.1")
+            assert (await other.answer())[2] == b"waited"
 
 
 async def test_requests_that_find_no_time_are_sent_away_at_once() -> None:

@@ -237,7 +237,12 @@ class Connection(asyncio.Protocol):
         self._incoming = self._body_to_come()
         request = self._request(self._parser.get_method().decode())
         self._asked.append(
-            _Asked(request, Context(), takes_chunks=not is_old, incoming=self._incoming)
+            _Asked(
+                request,
+                Context(follow=self._traffic.follow),
+                takes_chunks=not is_old,
+                incoming=self._incoming,
+            )
         )
         # Who expects to be told to go on may go on or not: what would follow cannot be told apart.
         self._takes_more = (
@@ -355,7 +360,7 @@ class Connection(asyncio.Protocol):
         """An answer that waits for somebody, or that comes in parts."""
         sent = False
         try:
-            reply = answer if isinstance(answer, Reply) else await self._awaited(answer)
+            reply = answer if isinstance(answer, Reply) else await self._awaited(asked, answer)
             await self._send(asked, reply)
             sent = True
         except Exception:
@@ -365,7 +370,9 @@ class Connection(asyncio.Protocol):
             self._task = None
             self._finish(asked, sent=sent)
 
-    async def _awaited(self, answer: Awaitable[Reply]) -> Reply:
+    async def _awaited(self, asked: _Asked, answer: Awaitable[Reply]) -> Reply:
+        if asked.context.is_following:
+            return await answer
         self._traffic.began()
         try:
             return await answer
@@ -403,6 +410,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, asked: _Asked, *, sent: bool) -> None:
         self._responder.done(asked.request, asked.context, sent=sent)
+        if asked.context.is_following:
+            self._traffic.follows_no_more()
         self._is_busy = False
         if asked.incoming is not None:
             asked.incoming.drop()

@@ -115,6 +115,8 @@ class Dispatcher:
             return self._cors.preflight(target.family, request) or _options(target)
         asked = _Asked(request, context, mount, target, matched, _endpoint(target, request))
         context.seconds = asked.endpoint.seconds
+        if asked.endpoint.follows and b"wait=" in request.query:
+            _follow(context)
         if self._limiter is not None:
             self._limiter.check_address(request)
         verdict = self._verdict(asked)
@@ -227,6 +229,21 @@ class Context(msgspec.Struct):
     """How long the answer may take."""
     account: Account | None = None
     """What the answer is charged to."""
+    follow: Callable[[], bool] = lambda: True
+    """Takes a place among those who wait until something happens; False where there is none."""
+    is_following: bool = False
+    """Whether it has one."""
+
+
+def _follow(context: Context) -> None:
+    """Whoever waits for something that may not happen takes no turn from those who are answered soon."""
+    if not context.follow():
+        raise ProblemError(
+            Word.OVERLOADED,
+            "No more can wait here for a change; come again, or ask without wait.",
+            retry_after=5,
+        )
+    context.is_following = True
 
 
 def _check_host(request: Request, hosts: frozenset[str] | None) -> None:

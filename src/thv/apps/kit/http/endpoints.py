@@ -79,6 +79,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """It acts with the caller's own token, which must be one that a cluster takes."""
     seconds: float = 15.0
     """How long its answer may take."""
+    follows: bool = False
+    """With `wait`, its answer may come only once something happened."""
     refused: bool = False
     """Its method is known and never supported: 501 for whoever asks."""
 

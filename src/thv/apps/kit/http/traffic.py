@@ -26,6 +26,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Open at once; beyond, the one that was idle for longest is closed."""
     at_once: int = 512
     """Answers that wait for somebody else, such as the cluster's API server."""
+    followers: int = 512
+    """Answers that wait until something happens: they take no turn from those that are answered soon."""
     patience: float = 2.0
     """Seconds that a request waits for its turn before it is told to come again."""
     head: float = 10.0
@@ -71,6 +73,7 @@ class Traffic:
         """Whether every answer is the last one of its connection."""
         self.open = 0
         """Answers that wait for somebody else."""
+        self._following = 0
         # The oldest come first in each: whoever does something anew is put in again.
         self._idle: dict[Peer, float] = {}
         self._asking: dict[Peer, float] = {}
@@ -136,6 +139,17 @@ class Traffic:
         """It does so no longer."""
         self.open -= 1
         self._run_soon()
+
+    def follow(self) -> bool:
+        """One more answer waits until something happens; False where too many do."""
+        if self._following >= self.limits.followers:
+            return False
+        self._following += 1
+        return True
+
+    def follows_no_more(self) -> None:
+        """It does so no longer."""
+        self._following -= 1
 
     def _run_soon(self) -> None:
         if self._waiting and not self._is_running and self.open < self.limits.at_once:
