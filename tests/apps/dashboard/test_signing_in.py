@@ -409,6 +409,27 @@ async def test_a_link_signs_its_owner_in_once(owned_pages: Owned, site: CatalogS
     assert (await owner.open(f"/signin/once/{code}", follow=False)).status == 303
 
 
+@pytest.mark.parametrize("site_of_it", ["cross-site", "same-site"])
+async def test_a_page_of_another_site_signs_nobody_in(owned_pages: Owned, site_of_it: str) -> None:
+    place = f"/signin/once/{owned_pages.codes.make()}"
+    browser = Browser(owned_pages.pages)
+    page = await browser.open(place, sec_fetch_site=site_of_it)
+    assert page.status == 403
+    assert "Nobody was signed in" in page.text
+    assert (await browser.open(place, follow=False, sec_fetch_site="none")).status == 303
+    assert "owner" in (await browser.open("/")).text
+
+
+async def test_a_link_that_is_opened_is_spent_for_whoever_is_signed_in_too(
+    owned_pages: Owned,
+) -> None:
+    owner, thief = Browser(owned_pages.pages), Browser(owned_pages.pages)
+    await owner.open(f"/signin/once/{owned_pages.codes.make()}")
+    second = f"/signin/once/{owned_pages.codes.make()}"
+    assert (await owner.open(second, follow=False)).status == 303
+    assert (await thief.open(second)).status == 404
+
+
 @pytest.mark.requirement("OPS-01")
 async def test_the_owner_may_do_what_others_only_look_at(
     owned_pages: Owned, site: CatalogSite, monkeypatch: pytest.MonkeyPatch

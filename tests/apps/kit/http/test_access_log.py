@@ -69,3 +69,14 @@ async def test_many_lines_are_written_together() -> None:
     assert [text.count("\n") for text in written] == [500, 500]
     log.flush()
     assert written[2].count("\n") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+async def test_a_code_that_signs_in_is_in_no_line(form: LogFormat) -> None:
+    written: list[str] = []
+    log = AccessLog(form, write=written.append, now=lambda: NOW)
+    request = Request(method="HEAD", path=b"/signin/once/c0de", query=b"a=c0de")
+    log.ended(request, Context(route="/signin/once/{code}"), 404, 0.1)
+    log.flush()
+    assert "c0de" not in written[0]
+    assert "/signin/once/{code}" in written[0]

@@ -15,6 +15,7 @@ from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError, Word
 
 _FORGET = (b"clear-site-data", b'"cookies", "storage"')
+_OTHERS = ("cross-site", "same-site")
 _REFUSALS = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
 
 
@@ -56,13 +57,18 @@ class SigningIn:
             return await self._form(visit, wanted, problem)
 
     async def once(self, visit: Visit) -> Answer:
-        """Signs in by a link; who is signed in already may open it again. Whoever only looks ahead uses nothing up."""
+        """Signs in by a link; who is signed in already may open it again. Whoever only looks ahead uses nothing up.
+
+        From a page of another site nobody is signed in: it would be as whoever wrote that page.
+        """
+        if visit.request.header(b"sec-fetch-site") in _OTHERS:
+            return self._desk.renderer.page(visit, "signin_once.html", 403, is_foreign=True)
+        token = self._taken(visit.names["code"]) if visit.request.method == "GET" else ""
         if visit.user:
             return see_other("/")
-        token = self._taken(visit.names["code"]) if visit.request.method == "GET" else ""
         if token:
             return await self._let_in(visit, token, "/")
-        return self._desk.renderer.page(visit, "signin_once.html", 404)
+        return self._desk.renderer.page(visit, "signin_once.html", 404, is_foreign=False)
 
     async def sign_out(self, visit: Visit) -> Answer:
         """Forgets the session here and everything of us there."""

@@ -20,6 +20,7 @@ from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.logs import LogFormat, without_secrets
 
+_OF_CODES = "{code}"
 _SOON = 0.2
 _MOST = 500
 """Lines that are kept at once."""
@@ -67,7 +68,7 @@ class AccessLog:
 
 def _text(now: float, request: Request, context: Context, status: int, seconds: float) -> str:
     return (
-        f'{_stamp(now)} access: {request.client or "-"} "{request.method} {_target(request)}" '
+        f'{_stamp(now)} access: {request.client or "-"} "{request.method} {_target(request, context)}" '
         f"{status} {context.size} B {seconds * 1000:.1f} ms {request.id}\n"
     )
 
@@ -77,7 +78,7 @@ def _json(now: float, request: Request, context: Context, status: int, seconds: 
         "time": _stamp(now),
         "level": "INFO",
         "logger": "access",
-        "message": f"{request.method} {_target(request)}",
+        "message": f"{request.method} {_target(request, context)}",
         "status": status,
         "bytes": context.size,
         "seconds": round(seconds, 6),
@@ -98,8 +99,10 @@ def _second(now: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
 
 
-def _target(request: Request) -> str:
-    """What was asked for, in characters that no terminal obeys."""
+def _target(request: Request, context: Context) -> str:
+    """What was asked for, in characters that no terminal obeys; of a path that holds a code of one use what it is."""
+    if context.route.endswith(_OF_CODES):
+        return context.route
     path = request.path.decode("ascii", "backslashreplace")
     if not request.query:
         return path
