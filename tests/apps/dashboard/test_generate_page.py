@@ -285,3 +285,18 @@ async def test_whoever_may_not_is_told_and_takes_files(filled: CatalogSite, tmp_
     assert refused.status == 403
     assert f"{anchor('namespace')}-wrong" in refused.ids
     assert (await filled.resources.list(MCP_REGISTRY)).items == []
+
+
+async def test_no_more_servers_are_asked_for_than_one_registry_may_have(
+    filled: CatalogSite, browser: Browser
+) -> None:
+    many = [f"a/b/{number}" for number in range(201)]
+    form = (await browser.open("/servers")).form("/generate/add")
+    [token] = [value for name, value in form.fields if name == "csrf_token"]
+    servers = [("server", each) for each in many]
+    for place in ("/generate/render", "/generate/create"):
+        page = await browser.post(place, [("csrf_token", token), *servers])
+        assert (page.status, "at most 200" in page.text) == (400, True)
+    page = await browser.open("/generate", cookie=f"thv_selection={'.'.join(many)}")
+    assert "a/b/199" in page.html
+    assert "a/b/200" not in page.html

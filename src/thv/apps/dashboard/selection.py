@@ -9,6 +9,8 @@ import hashlib
 from urllib.parse import quote, unquote
 
 COOKIE = "thv_selection"
+MOST = 200
+"""Servers of one registry that is made, as the API has it: each is asked for when they are shown."""
 MOST_BYTES = 3500
 """What a browser surely keeps of one cookie."""
 SECONDS = 30 * 24 * 3600
@@ -19,15 +21,15 @@ class FullError(Exception):
 
 
 def selected(text: str) -> tuple[str, ...]:
-    """The servers of a cookie, each `namespace/registry/name`; what is none of that is left out."""
+    """The servers of a cookie, each `namespace/registry/name`; what is none of that, or too much, is left out."""
     found = (unquote(each, errors="replace") for each in text.split(".") if each)
-    return tuple(dict.fromkeys(each for each in found if is_server(each)))
+    return tuple(dict.fromkeys(each for each in found if is_server(each)))[:MOST]
 
 
 def written(selection: tuple[str, ...]) -> str:
     """The value of the cookie; raises FullError for more than fits."""
     text = ".".join(quote(each, safe="/").replace(".", "%2E") for each in selection)
-    if len(text) > MOST_BYTES:
+    if len(text) > MOST_BYTES or len(selection) > MOST:
         raise FullError
     return text
 

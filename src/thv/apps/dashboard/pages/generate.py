@@ -17,6 +17,7 @@ from thv.apps.dashboard.forms import Form, first
 from thv.apps.dashboard.places import own_path
 from thv.apps.dashboard.selection import (
     COOKIE,
+    MOST,
     SECONDS,
     FullError,
     anchor,
@@ -274,7 +275,13 @@ def _usable(servers: list[Server]) -> list[Server]:
 
 
 def _keys(form: Form) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each for each in form.get("server", []) if is_server(each)))
+    """The servers of a form; raises ProblemError for more than one registry may have."""
+    keys = tuple(dict.fromkeys(each for each in form.get("server", []) if is_server(each)))
+    if len(keys) > MOST:
+        raise ProblemError(
+            Word.INVALID_REQUEST, f"A registry of selected servers has at most {MOST} of them."
+        )
+    return keys
 
 
 def _kept(visit: Visit, selection: tuple[str, ...]) -> Header:
