@@ -84,3 +84,15 @@ def test_yaml_takes_little_more_memory_than_its_value() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 10 << 20
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        (":".join(["59"] * 100_000), "more than 4300 characters"),
+        ("1:" * 2000 + "1.5", "too large"),
+    ],
+)
+def test_a_number_of_base_60_keeps_nobody_busy(number: str, why: str) -> None:
+    with pytest.raises(UnreadableFileError, match=why):
+        parse_file("a.yaml", f"a: {number}".encode())

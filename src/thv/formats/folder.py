@@ -162,6 +162,8 @@ def _united(value: Any) -> dict[Any, Any]:
     return found
 
 
+_LONGEST_NUMBER = 4300
+"""As many digits as Python reads."""
 _constructor = yaml.constructor.SafeConstructor()
 _MAKE: dict[str, Callable[[Any], Any]] = {
     f"{_STANDARD}null": lambda _: None,
@@ -179,8 +181,18 @@ def _scalar(event: Event) -> Any:
     for tag, pattern in _Loader.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
             make = _MAKE.get(tag)
-            return text if make is None else make(yaml.ScalarNode(tag, text))
+            return text if make is None else _made(make, tag, text)
     return text
+
+
+def _made(make: Callable[[Any], Any], tag: str, text: str) -> Any:
+    """A number of base 60 takes the square of its length to read, and may be more than a float holds."""
+    if len(text) > _LONGEST_NUMBER:
+        raise yaml.YAMLError(f"a number of more than {_LONGEST_NUMBER} characters")
+    try:
+        return make(yaml.ScalarNode(tag, text))
+    except OverflowError as error:
+        raise yaml.YAMLError("a number that is too large") from error
 
 
 def _json(content: bytes) -> Any:
