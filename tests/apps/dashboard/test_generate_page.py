@@ -264,7 +264,7 @@ async def test_whoever_may_creates_it_and_looks_at_it(filled: CatalogSite, tmp_p
     form.action = "/generate/create"
     made = await mia.send(form, follow=False, **{FIELD + "tools": "osv-query"})
     assert made.status == 303, made.text
-    assert made.headers["location"] == "/registries/production/mine"
+    assert made.headers["location"] == "/registries/production/mine?done=made"
     assert "thv_selection" not in mia.cookies
     assert await filled.resources.get(MCP_REGISTRY, "production", "mine")
     config = await filled.resources.get(TOOL_CONFIG, "production", "mine-osv-scanner")

@@ -42,6 +42,7 @@ async def test_from_a_source_to_a_registry(site: CatalogSite, tmp_path: Path) ->
     page = await mia.send(page.form(PLACE), "Next", exclude_tags="old, broken", include_names="a/*")
     page = await mia.send(page.form(PLACE), "Review", interval="30m", display_name='A "title"')
     assert "nothing stands in its way" in page.text
+    assert "Only these names: a/* Not these tags: old, broken" in page.text
     made = await mia.send(page.form(PLACE), "Apply", follow=False)
     assert made.headers["location"] == "/registries/production/corp?done=made"
     stored = await site.resources.get(MCP_REGISTRY, "production", "corp")

@@ -138,6 +138,25 @@ async def test_trouble_is_explained_once_with_what_to_do(
     assert "SourceAvailable · SourceUnreachable" in told
 
 
+async def test_trust_and_filter_are_told_in_words(site: CatalogSite, browser: Browser) -> None:
+    sides = {"include": {"names": ["a/*"], "tags": []}, "exclude": {"tags": ["old", "broken"]}}
+    await put(site, "fine", *FINE, trustLevel="tested", filter=sides)
+    page = await browser.open("/registries/tools/fine?done=made")
+    assert "The registry was created." in page.text
+    assert "Tested: somebody tried its servers" in page.text
+    assert "Only these names: a/* Not these tags: old, broken" in page.text
+    assert page.place("entries left out by its filter") == "#filter"
+
+
+async def test_the_next_sync_of_a_suspended_registry_waits_for_somebody(
+    site: CatalogSite, browser: Browser
+) -> None:
+    due = {"nextSyncTime": "2036-11-20T10:30:00Z"}
+    await put(site, "fine", *FINE, sync=due, syncPolicy={"enabled": False})
+    page = await browser.open("/registries/tools/fine")
+    assert "Next when somebody asks for it" in page.text
+
+
 async def test_stale_content_is_said_to_be_stale(site: CatalogSite, browser: Browser) -> None:
     await put(site, "old", *STALE)
     page = await browser.open("/registries/tools/old")

@@ -451,7 +451,7 @@ async def test_the_owner_may_do_what_others_only_look_at(
     form = (await owner.open("/generate")).form("/generate/render")
     form.action = "/generate/create"
     made = await owner.send(form, registry_name="mine", follow=False)
-    assert made.headers["location"] == "/registries/tools/mine"
+    assert made.headers["location"] == "/registries/tools/mine?done=made"
     assert await site.resources.get(MCP_REGISTRY, "tools", "mine")
 
 

@@ -66,6 +66,7 @@ _FLAGS = {
     "anonymous_read": ("api", "anonymousRead"),
 }
 _SIDES = ("include", "exclude")
+_WORDS = {"include": "Only these", "exclude": "Not these"}
 _LISTS = ("names", "tags", "tiers", "transports", "categories")
 _PLACES = {
     "metadata.name": "name",
@@ -118,6 +119,17 @@ def missing(values: Values) -> dict[str, str]:
     field, message = _SOURCES[kind]
     needed = {**_NEEDED, field: message}
     return {name: said for name, said in needed.items() if not values.get(name)}
+
+
+def filters_of(manifest: JsonObject) -> list[tuple[str, str]]:
+    """What its filter takes and leaves out, in the words of the form."""
+    found = manifest.get("spec", {}).get("filter") or {}
+    return [
+        (f"{_WORDS[side]} {name}", ", ".join(values))
+        for side in _SIDES
+        for name, values in (found.get(side) or {}).items()
+        if name in _LISTS and values
+    ]
 
 
 def field_of(culprit: Culprit) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from thv.apps.dashboard.asking import path
+from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.desk import Desk, cookie, see_other
 from thv.apps.dashboard.forms import Form, first
 from thv.apps.dashboard.places import own_path
@@ -157,7 +157,9 @@ class Generate:
         place = path(
             "/registries/{}/{}", created["registry"]["namespace"], created["registry"]["name"]
         )
-        return see_other(place, cookie(visit.request, COOKIE, "", seconds=0))
+        return see_other(
+            f"{place}?{query_of({'done': 'made'})}", cookie(visit.request, COOKIE, "", seconds=0)
+        )
 
     def _page(
         self, visit: Visit, form: Form, servers: list[Server], made: Made, spaces: list[str]

@@ -108,6 +108,7 @@ class NewRegistry:
             spaces=me.spaces("create") or me.spaces("get"),
             me=me,
             may_apply=may_apply,
+            filters=drafts.filters_of(drafts.manifest_of(values)),
             yaml=drafts.yaml_of(drafts.manifest_of(values)),
         )
 

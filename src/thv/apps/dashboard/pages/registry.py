@@ -14,7 +14,7 @@ from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.charts import chart_of, seconds_of, took
 from thv.apps.dashboard.conditions import Finding, findings, meaning
 from thv.apps.dashboard.desk import Desk, see_other
-from thv.apps.dashboard.drafts import yaml_of
+from thv.apps.dashboard.drafts import filters_of, yaml_of
 from thv.apps.dashboard.forms import first
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
@@ -108,6 +108,7 @@ class OneRegistry:
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
             manifest=yaml_of(manifest) if manifest else "",
+            filters=filters_of(manifest),
             because=annotations_of(manifest).get(BECAUSE, ""),
             problem=problem,
             done=visit.value("done"),
