@@ -311,7 +311,7 @@ async def test_how_a_container_is_installed(site: CatalogSite, browser: Browser)
         "kind: MCPServer",
         "kubectl apply -f -",
         '"mcpServers": { "files": { "command": "docker"',
-        "Put your own values",
+        "Put your own values in place of",
     ):
         assert words in page.text, words
     chosen = await browser.send(
