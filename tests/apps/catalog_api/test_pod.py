@@ -327,7 +327,6 @@ async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_la
     with a_catalog(team, tmp_path / "catalog") as pod:
         pod.until_ready()
         pod.until("an answer", lambda: pod.get(path, deployer).status == 200)
-        since = pod.get("/api/v1/changes", deployer).json["since"]
         assert pod.get(path, deployer).json["deployments"] == []
         install_kinds(team.plane, OPTIONAL)
         servers_of_toolhive()
@@ -345,6 +344,7 @@ async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_la
         assert pod.get(path, reader).json["metadata"]["total_count"] == 0
         assert pod.get(inside, reader).code == "NAMESPACE_ACCESS_DENIED"
         assert pod.get("/api/v1/stats", deployer).json["deployments"]["total"] == 2
+        since = pod.get("/api/v1/changes", deployer).json["since"]
         await team.publish(World(an_entry("com.example/two")))
         told = f"/api/v1/changes?since={since}&wait=30"
         waited = pod.until("told", lambda: pod.get(told, deployer).json.get("changes"))

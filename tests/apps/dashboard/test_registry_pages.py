@@ -138,9 +138,10 @@ async def test_trouble_is_explained_once_with_what_to_do(
     assert "SourceAvailable · SourceUnreachable" in told
 
 
-async def test_trust_and_filter_are_told_in_words(site: CatalogSite, browser: Browser) -> None:
+async def test_trust_and_filter_are_told_in_words(site: CatalogSite, tmp_path: Path) -> None:
     sides = {"include": {"names": ["a/*"], "tags": []}, "exclude": {"tags": ["old", "broken"]}}
     await put(site, "fine", *FINE, trustLevel="tested", filter=sides)
+    browser = await signed_in(guarded_pages(site, tmp_path), "reader")
     page = await browser.open("/registries/tools/fine?done=made")
     assert "The registry was created." in page.text
     assert "Tested: somebody tried its servers" in page.text
