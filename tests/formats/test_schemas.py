@@ -13,7 +13,6 @@ from tests.formats.test_validation import CONTAINER, REMOTE, SERVER
 from thv.domain.canonical import JsonObject
 from thv.formats.schemas import (
     CURRENT,
-    merged,
     releases,
     schema_findings,
     toolhive_findings,
@@ -121,24 +120,6 @@ def test_a_proper_toolhive_document_breaks_nothing() -> None:
     assert toolhive_findings(document) == []
     for broken in mutations([document], 300):
         toolhive_findings(broken)
-
-
-# The examples of RFC 7396.
-MERGES: list[tuple[Any, Any, Any]] = [
-    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-    ({"a": "foo"}, None, None),
-    ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-]
-
-
-@pytest.mark.parametrize(("value", "patch", "result"), MERGES)
-def test_a_merge_patch_changes_what_the_rfc_says(value: Any, patch: Any, result: Any) -> None:
-    assert merged(value, patch) == result
 
 
 # Against the published schemas -------------------------------------------------------------------------------

@@ -6,31 +6,16 @@ In the flow: the same change whoever makes it, a command or a page; the reconcil
 from __future__ import annotations
 
 from thv.domain.canonical import JsonObject
-from thv.domain.resources import PREFIX, annotations_of, metadata_of
+from thv.domain.resources import PREFIX
 
 BECAUSE = f"{PREFIX}suspended-because"
 """The annotation with the reason, for people."""
 REASON_LIMIT = 500
 
 
-def suspended(registry: JsonObject, reason: str = "") -> JsonObject:
-    """The registry without syncs of its own accord."""
-    return _switched(registry, on=False, reason=reason)
-
-
-def resumed(registry: JsonObject) -> JsonObject:
-    """The registry with syncs at its interval."""
-    return _switched(registry, on=True, reason="")
-
-
-def _switched(registry: JsonObject, *, on: bool, reason: str) -> JsonObject:
-    annotations = {key: value for key, value in annotations_of(registry).items() if key != BECAUSE}
-    if reason:
-        annotations[BECAUSE] = reason
-    spec = registry.get("spec") or {}
-    policy = {**(spec.get("syncPolicy") or {}), "enabled": on}
+def switch(*, on: bool, reason: str = "") -> JsonObject:
+    """Syncs at its interval or none of its own accord, as a merge patch."""
     return {
-        **registry,
-        "metadata": {**metadata_of(registry), "annotations": annotations},
-        "spec": {**spec, "syncPolicy": policy},
+        "metadata": {"annotations": {BECAUSE: reason or None}},
+        "spec": {"syncPolicy": {"enabled": on}},
     }

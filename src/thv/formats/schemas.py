@@ -16,6 +16,7 @@ import msgspec
 
 from thv.data import read
 from thv.domain.canonical import JsonObject
+from thv.domain.patches import merge_patch
 from thv.formats.validation import Finding, Severity, rendered
 
 CURRENT = "2025-12-11"
@@ -57,22 +58,9 @@ def _server_schemas() -> dict[str, JsonObject]:
     schema: JsonObject = msgspec.json.decode(read("schemas/server.json"))
     schemas = {CURRENT: schema}
     for older in msgspec.json.decode(read("schemas/server.older.json")):
-        schema = merged(schema, older["patch"])
+        schema = merge_patch(schema, older["patch"])
         schemas[older["release"]] = schema
     return schemas
-
-
-def merged(value: Any, patch: Any) -> Any:
-    """The value after a JSON merge patch (RFC 7396)."""
-    if not isinstance(patch, dict):
-        return patch
-    new = dict(value) if isinstance(value, dict) else {}
-    for key, item in patch.items():
-        if item is None:
-            new.pop(key, None)
-        else:
-            new[key] = merged(new.get(key), item)
-    return new
 
 
 @cache

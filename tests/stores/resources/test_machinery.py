@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import msgspec
-import pytest
 
 from tests.contracts.resource_store.objects import a_config_map, a_registry, refused
 from thv.domain.canonical import JsonObject
@@ -18,7 +16,6 @@ from thv.stores.resources.machinery import (
     apply,
     created,
     generated_name,
-    merge_patch,
     merged,
     replaced,
 )
@@ -101,30 +98,6 @@ def test_a_rule_is_silent_where_the_schema_spoke() -> None:
     with refused(Code.INVALID) as error:
         created(REGISTRY, a_registry("team", syncPolicy={"interval": "1d"}), NOW, uid="u")
     assert error.value.message.count("spec.syncPolicy.interval:") == 1
-
-
-@pytest.mark.parametrize(
-    ("target", "patch", "result"),
-    [  # the examples of RFC 7386
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-        ({"a": "b"}, {"a": None}, {}),
-        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-        (["a", "b"], ["c", "d"], ["c", "d"]),
-        ({"a": "b"}, ["c"], ["c"]),
-        ({"a": "foo"}, None, None),
-        ({"a": "foo"}, "bar", "bar"),
-        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-    ],
-)
-def test_merge_patch(target: Any, patch: Any, result: Any) -> None:
-    assert merge_patch(target, patch) == result
 
 
 def test_generated_names_stay_short_enough() -> None:

@@ -30,6 +30,7 @@ from thv.apps.kit.http.problems import Culprit, ProblemError, Word
 from thv.catalog.generate.files import documents
 from thv.domain.canonical import JsonObject, canonical, digest_of
 from thv.domain.errors import Code, FieldError, InvalidError, ThvError
+from thv.domain.patches import merge_patch
 from thv.domain.pending import MANAGER
 from thv.domain.permissions import READ
 from thv.domain.resources import (
@@ -43,12 +44,11 @@ from thv.domain.resources import (
     uid_of,
 )
 from thv.domain.rules import warnings_of
-from thv.domain.suspension import REASON_LIMIT, resumed, suspended
+from thv.domain.suspension import REASON_LIMIT, switch
 from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.memory import MemoryStore
 
 TYPES = (JSON_TYPE, YAML_TYPE)
-Change = Callable[[JsonObject], JsonObject]
 _TRIES = 8
 _LISTED = 5
 _QUOTED = re.compile(r'^Invalid value: (?:"(?:[^"\\]|\\.)*"|[^:]*): ')
@@ -149,13 +149,13 @@ class Manifests:
     async def suspend(self, call: Call) -> Answer:
         """The registry is synchronized when somebody asks for it, and only then."""
         reason = await _reason(call)
-        return await self._switch(call, lambda registry: suspended(registry, reason))
+        return await self._switch(call, switch(on=False, reason=reason))
 
     async def resume(self, call: Call) -> Answer:
         """The registry is synchronized by itself again."""
-        return await self._switch(call, resumed)
+        return await self._switch(call, switch(on=True))
 
-    async def _switch(self, call: Call, change: Change) -> Answer:
+    async def _switch(self, call: Call, patch: JsonObject) -> Answer:
         check_labels(call.names)
         require_writable(read_only=self._read_only)
         authorization = require_known(self._authorization)
@@ -164,7 +164,7 @@ class Manifests:
         catalog_of(call).at(namespace, name)
         async with self._writers.store(call, caller) as store:
             with refused(namespace):
-                after = await _changed(store, namespace, name, change)
+                after = await _changed(store, namespace, name, patch)
         body = {
             "registry": {"namespace": namespace, "name": name},
             "suspended": after["spec"]["syncPolicy"]["enabled"] is False,
@@ -172,17 +172,22 @@ class Manifests:
         return json_answer(body, _tag(after))
 
 
-async def _changed(store: ResourceStore, namespace: str, name: str, change: Change) -> JsonObject:
-    """The registry after the change; whoever writes it meanwhile makes us read it again."""
-    for _ in range(_TRIES - 1):
+async def _changed(
+    store: ResourceStore, namespace: str, name: str, patch: JsonObject
+) -> JsonObject:
+    """The registry after the change; whoever writes it meanwhile makes us read it again.
+
+    It is replaced, not patched: the documented roles may update and not patch.
+    """
+    attempt = 1
+    while True:
         live = await store.get(MCP_REGISTRY, namespace, name)
         try:
-            return await store.replace(change(live), manager=MANAGER)
+            return await store.replace(merge_patch(live, patch), manager=MANAGER)
         except ThvError as error:
-            if error.code is not Code.CONFLICT:
+            if error.code is not Code.CONFLICT or attempt == _TRIES:
                 raise
-    live = await store.get(MCP_REGISTRY, namespace, name)
-    return await store.replace(change(live), manager=MANAGER)
+        attempt += 1
 
 
 # ---------------------------------------------------------------- bodies

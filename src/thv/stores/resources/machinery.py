@@ -13,6 +13,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, FieldError, InvalidError, ThvError
+from thv.domain.patches import merge_patch
 from thv.domain.resources import metadata_of, name_of
 from thv.stores.resources.definitions import Definition
 from thv.stores.resources.fieldsets import FieldSet
@@ -149,19 +150,6 @@ def is_finished(obj: JsonObject) -> bool:
 def generated_name(base: str, suffix: str) -> str:
     """The name that `generateName` gives."""
     return base[:_GENERATED_BASE_LIMIT] + suffix
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge_patch(result.get(key), value)
-    return result
 
 
 # ---------------------------------------------------------------- steps

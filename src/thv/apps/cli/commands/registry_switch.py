@@ -10,7 +10,7 @@ from thv.apps.cli.registries import Shelf, again, find_stored
 from thv.apps.cli.session import Session
 from thv.apps.cli.verbs import LINES, MANAGER, print_done
 from thv.domain.resources import MCP_REGISTRY
-from thv.domain.suspension import BECAUSE
+from thv.domain.suspension import switch
 
 
 @command(
@@ -47,10 +47,7 @@ async def _switch(session: Session, names: tuple[str, ...], *, on: bool) -> list
             MCP_REGISTRY,
             shelf.namespace,
             shelf.name,
-            {
-                "metadata": {"annotations": {BECAUSE: None}},
-                "spec": {"syncPolicy": {"enabled": on}},
-            },
+            switch(on=on),
             manager=MANAGER,
         )
     return [await again(shelf) for shelf in shelves]
