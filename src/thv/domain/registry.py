@@ -39,6 +39,10 @@ class TrustLevel(StrEnum):
     TRUSTED = "trusted"
 
 
+BEST_FIRST = (TrustLevel.TRUSTED, TrustLevel.TESTED, TrustLevel.RAW)
+"""Where several registries have a server, the one answers that is trusted most."""
+
+
 class SourceType(StrEnum):
     """Where entries come from; names the block of the source that is set."""
 

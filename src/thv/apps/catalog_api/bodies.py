@@ -16,26 +16,14 @@ from thv.domain.canonical import JsonObject
 from thv.domain.target import target_of
 from thv.formats.definition import Facts, full_definition
 from thv.stores.catalogs.join import Joined
-from thv.stores.catalogs.query import COMMUNITY, VALIDATED, Listed
+from thv.stores.catalogs.query import Listed
 from thv.stores.models.bodies import MARK
 
-LEVELS = ("trusted", "tested", "raw")
-"""By the number of a level."""
 _INFO = "registry_info"
 _OWN = "io.stacklok.toolhive/registry"
 
 _decode = msgspec.json.Decoder().decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def class_of(joined: Joined) -> str:
-    """What a trusted registry serves is validated, everything else of the community."""
-    return VALIDATED if joined.trust == 0 else COMMUNITY
-
-
-def title_of(joined: Joined) -> str:
-    """A registry in one word."""
-    return f"{joined.namespace}/{joined.name}"
 
 
 def listed_body(row: Listed, registries: Mapping[int, Joined]) -> bytes:
@@ -45,7 +33,7 @@ def listed_body(row: Listed, registries: Mapping[int, Joined]) -> bytes:
     info = registry_info(joined, row.version, row.digest, [registries[each] for each in row.also])
     return b'%s"%s"%s"registry_info":%s%s' % (
         head,
-        class_of(joined).encode(),
+        joined.category.encode(),
         middle,
         encode(info),
         end,
@@ -57,10 +45,10 @@ def registry_info(joined: Joined, version: str, digest: str, also: Iterable[Join
     return {
         "namespace": joined.namespace,
         "name": joined.name,
-        "trust_level": LEVELS[joined.trust],
+        "trust_level": joined.trust_level,
         "version": version,
         "digest": digest,
-        "also_in": [title_of(each) for each in also],
+        "also_in": [each.title for each in also],
     }
 
 
@@ -94,13 +82,13 @@ def opened(toolhive: bytes, official: bytes) -> Opened:
 def whole_body(entry: Opened, joined: Joined, also: Iterable[Joined]) -> JsonObject:
     """The answer about one server."""
     info = entry.info
-    shown = full_definition(entry.there, facts_of(entry), class_of(joined))
+    shown = full_definition(entry.there, facts_of(entry), joined.category)
     name = quote(shown["name"], safe="")
     shown["groups"] = [each["group"]["name"] for each in entry.own.get("groups", [])]
     shown["links"] = {
         "export": f"/api/v1/mcp_servers/{name}/export",
         "versions": f"/api/v1/servers/{name}/versions",
-        "registry_api": f"/r/{title_of(joined)}/api/v1/servers/{name}",
+        "registry_api": f"/r/{joined.title}/api/v1/servers/{name}",
     }
     if info.get("approval"):
         shown["approval"] = info["approval"]

@@ -14,7 +14,6 @@ from contextlib import suppress
 
 import msgspec
 
-from thv.apps.catalog_api.bodies import title_of
 from thv.apps.catalog_api.catalog import Catalog, catalog_of
 from thv.apps.catalog_api.listing import chosen_registries
 from thv.apps.catalog_api.since import MOST_REGISTRIES, Part, Sealed, Since
@@ -98,7 +97,7 @@ def key_of(joined: Joined) -> Key:
 
 def _answer(told: Told) -> Answer:
     shown = [
-        {"registry": title_of(joined), **msgspec.structs.asdict(change)}
+        {"registry": joined.title, **msgspec.structs.asdict(change)}
         for joined, change in told.changes
     ]
     body = {"changes": shown, "since": told.since, "more": told.more}

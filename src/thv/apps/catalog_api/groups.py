@@ -6,7 +6,6 @@ In the flow: only those registries are asked of which the catalog knows that the
 from __future__ import annotations
 
 from thv.apps.catalog_api.answers import answered
-from thv.apps.catalog_api.bodies import title_of
 from thv.apps.catalog_api.catalog import Catalog, catalog_of
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Answer, Header, encode
@@ -36,7 +35,7 @@ async def list_groups(call: Call) -> Answer:
 def _groups(catalog: Catalog, seen: Scope) -> list[JsonObject]:
     having = with_groups(catalog.shelf, seen)
     return [
-        {**described(group, Form.TOOLHIVE), "registry": title_of(joined)}
+        {**described(group, Form.TOOLHIVE), "registry": joined.title}
         for joined in seen.registries
         if joined.id in having
         for group in groups.groups(catalog.served(joined).view())

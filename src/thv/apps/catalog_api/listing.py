@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from thv.apps.catalog_api.answers import CATALOG, CATALOG_JSON, answered, form_of, linked
-from thv.apps.catalog_api.bodies import LEVELS, chosen, listed_body
+from thv.apps.catalog_api.bodies import chosen, listed_body
 from thv.apps.catalog_api.catalog import Catalog, catalog_of
 from thv.apps.catalog_api.cursors import Cursor, cursor_text, key_in
 from thv.apps.kit.http.endpoints import Call
@@ -28,7 +28,7 @@ from thv.domain.canonical import JsonObject
 from thv.stores.catalogs import listing
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.listing import width_of
-from thv.stores.catalogs.query import Listed, ListQuery, Page, Wish
+from thv.stores.catalogs.query import LEVELS, Listed, ListQuery, Page, Wish
 from thv.stores.catalogs.scope import Reach, Scope
 from thv.stores.models import lookup
 from thv.stores.models.query import Form, Sort, Where

@@ -8,7 +8,6 @@ from __future__ import annotations
 import msgspec
 
 from thv.apps.catalog_api.answers import answered, linked
-from thv.apps.catalog_api.bodies import LEVELS, title_of
 from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.cursors import Cursor, cursor_text, key_in
 from thv.apps.catalog_api.listing import chosen_registries, wish_of
@@ -61,7 +60,7 @@ def _within(seen: Scope, registries: tuple[str, ...], levels: tuple[str, ...]) -
     scope = chosen_registries(seen, registries)
     if not levels:
         return scope
-    return scope.within(each for each in scope.registries if LEVELS[each.trust] in levels)
+    return scope.within(each for each in scope.registries if each.trust_level in levels)
 
 
 def _listed(page: ToolPage) -> JsonObject:
@@ -96,9 +95,9 @@ async def read_tool(call: Call) -> Answer:
         joined = registries[offer.registry]
         told: JsonObject = {
             "name": offer.key,
-            "registry": title_of(joined),
+            "registry": joined.title,
             "version": offer.version,
-            "trust_level": LEVELS[joined.trust],
+            "trust_level": joined.trust_level,
             "description": offer.description,
         }
         if offer.schema is not None:

@@ -14,11 +14,12 @@ import msgspec
 
 from thv.apps.cli.reading import Book
 from thv.domain.canonical import JsonObject
+from thv.domain.registry import BEST_FIRST
 from thv.stores.models.bodies import MARK, Publication
 from thv.stores.models.query import START, ListQuery, Position, Sort, Where
 from thv.stores.models.servers import page
 
-TRUST_ORDER = {"trusted": 0, "tested": 1, "raw": 2}
+TRUST_ORDER = {level.value: place for place, level in enumerate(BEST_FIRST)}
 
 
 class Hit(msgspec.Struct, frozen=True):

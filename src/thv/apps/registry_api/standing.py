@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from thv.apps.registry_api.served import Served
 from thv.domain.pending import is_generated
-from thv.domain.registry import TrustLevel
-
-_TRUST = {TrustLevel.TRUSTED: 0, TrustLevel.TESTED: 1, TrustLevel.RAW: 2}
+from thv.domain.registry import BEST_FIRST
 
 
 class Standing:
@@ -23,7 +21,7 @@ class Standing:
     def of(self, served: Served) -> tuple[int, int, str]:
         """Sorts the best first."""
         name = "/".join(served.owner)
-        trust = _TRUST[served.registry.spec.trust_level]
+        trust = BEST_FIRST.index(served.registry.spec.trust_level)
         return (trust, self._order.get(name, self._last(served)), name)
 
     def _last(self, served: Served) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from thv.stores.catalogs.query import COMMUNITY, LEVELS, VALIDATED
 from thv.stores.catalogs.rows import Found, Made, made_of
 from thv.stores.models.folder import DATABASE
 from thv.stores.models.query import Form
@@ -46,6 +47,21 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     standing: str
     content: str
     """Short hash of every byte of its snapshot."""
+
+    @property
+    def title(self) -> str:
+        """In one word."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def trust_level(self) -> str:
+        """As people say it."""
+        return LEVELS[self.trust]
+
+    @property
+    def category(self) -> str:
+        """What a trusted registry serves is validated, everything else of the community."""
+        return VALIDATED if self.trust == 0 else COMMUNITY
 
 
 _CHANGED = """

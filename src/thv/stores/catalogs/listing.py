@@ -17,7 +17,6 @@ from thv.domain.text import label_value
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.query import (
     CLASSES,
-    COMMUNITY,
     VALIDATED,
     Counts,
     Key,
@@ -299,7 +298,6 @@ def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> in
 
 # ---------------------------------------------------------------- facets
 
-_LEVELS = ("trusted", "tested", "raw")
 FACETS = (
     "category", "trust_level", "registry", "functional_category", "tier", "transport", "kind", "status", "tags",
 )  # fmt: skip
@@ -339,9 +337,9 @@ def _facets(shelf: Shelf, scope: Scope, asked: _Asked) -> tuple[dict[str, dict[s
 
 def _told_by_registry(joined: Joined) -> dict[str, str]:
     return {
-        "category": VALIDATED if joined.trust == 0 else COMMUNITY,
-        "trust_level": _LEVELS[joined.trust],
-        "registry": f"{joined.namespace}/{joined.name}",
+        "category": joined.category,
+        "trust_level": joined.trust_level,
+        "registry": joined.title,
     }
 
 

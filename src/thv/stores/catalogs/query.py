@@ -10,10 +10,13 @@ from typing import TypeAlias
 
 import msgspec
 
+from thv.domain.registry import BEST_FIRST
 from thv.stores.models.query import EVERYTHING, Sort, Where
 
 VALIDATED, COMMUNITY = "validated", "community"
 CLASSES = (VALIDATED, COMMUNITY)
+LEVELS = tuple(level.value for level in BEST_FIRST)
+"""By the number of a level."""
 
 Key: TypeAlias = tuple[str | int | float, ...]
 """What a row is sorted by."""

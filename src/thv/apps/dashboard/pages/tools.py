@@ -17,6 +17,7 @@ from thv.apps.dashboard.tool_words import Parameter, parameters
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
+from thv.domain.registry import BEST_FIRST
 
 ROWS = 50
 _CATEGORIES = 12
@@ -28,7 +29,7 @@ _NAMES = 4
 SORTS = {"": "Most offered", "name": "Name"}
 """The first one is what is done unasked, so that it is not sent along."""
 _UNASKED = "-usage"
-LEVELS = ("trusted", "tested", "raw")
+LEVELS = tuple(level.value for level in BEST_FIRST)
 
 
 class Offer(msgspec.Struct, frozen=True):
