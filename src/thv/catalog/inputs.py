@@ -14,6 +14,7 @@ import msgspec
 
 from thv.catalog.choices import Choice, ChoiceError, Choices
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_text
 
 _DESCRIPTION = 80
 """Characters of a description that an error holds."""
@@ -77,13 +78,13 @@ def declared_variables(there: JsonObject) -> list[Variable]:
     return [
         Variable(
             name=each["name"],
-            description=_text(each.get("description")),
+            description=as_text(each.get("description")),
             required=each.get("required") is True,
             secret=each.get("secret") is True,
             default=_spelled(each.get("default")),
         )
         for each in _list(there.get("env_vars"))
-        if isinstance(each, dict) and _text(each.get("name"))
+        if isinstance(each, dict) and as_text(each.get("name"))
     ]
 
 
@@ -159,10 +160,6 @@ def _undeclared(
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _spelled(value: Any) -> str:

@@ -18,6 +18,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry, Status
 from thv.domain.errors import Code, ThvError
 from thv.domain.facts import Facts
+from thv.domain.lenient import as_object, as_texts
 from thv.domain.resources import PREFIX, Kind
 from thv.domain.selectors import dns_label_problem
 from thv.domain.target import Container, NotRunnable, Package, Remote, image_tag, target_of
@@ -164,7 +165,7 @@ def _ports(there: JsonObject, choices: Choices, kind: Kind) -> dict[str, int | N
 
 def _resources(there: JsonObject) -> JsonObject:
     """What the entry recommends, in the words of Kubernetes."""
-    said = _object(_own_block(there).get("resources"))
+    said = as_object(_own_block(there).get("resources"))
     amounts = {key: value for key, value in said.items() if isinstance(value, str)}
     return _given(
         requests=_given(cpu=amounts.get("cpu"), memory=amounts.get("memory")),
@@ -174,13 +175,13 @@ def _resources(there: JsonObject) -> JsonObject:
 
 def open_arguments(there: JsonObject) -> list[str]:
     """The arguments of an entry, if only a user can complete them."""
-    arguments = _texts(there.get("args"))
+    arguments = as_texts(there.get("args"))
     return arguments if any(map(_OPEN_ARGUMENT.fullmatch, arguments)) else []
 
 
 def _arguments(key: str, there: JsonObject, choices: Choices) -> list[str]:
     """Those of the user in place of the entry's."""
-    arguments = list(choices.args) or _texts(there.get("args"))
+    arguments = list(choices.args) or as_texts(there.get("args"))
     if not choices.args and open_arguments(there):
         words = " ".join(arguments)
         raise ChoiceError(
@@ -194,7 +195,7 @@ def _profile(there: JsonObject, choices: Choices) -> JsonObject | None:
     if choices.profile is not None:
         chosen: JsonObject = msgspec.to_builtins(choices.profile)
         return chosen if chosen["type"] == "configmap" else _only(chosen, "type", "name")
-    permissions = _object(there.get("permissions"))
+    permissions = as_object(there.get("permissions"))
     if not permissions:
         return None
     opens = any(_outbound(permissions).get(key) for key in _OPENING)
@@ -205,7 +206,7 @@ _OPENING = ("insecure_allow_all", "allow_host", "allow_port")
 
 
 def _outbound(permissions: JsonObject) -> JsonObject:
-    return _object(_object(permissions.get("network")).get("outbound"))
+    return as_object(as_object(permissions.get("network")).get("outbound"))
 
 
 # Tools -----------------------------------------------------------------------------------------------------
@@ -294,33 +295,22 @@ def _remarks(
         notes.append(f'"{facts.key}" is deprecated{why}')
     if "@" not in image and image_tag(image) in ("", "latest"):
         notes.append(f"the image {image} is not pinned: what it is may change")
-    permissions = _object(there.get("permissions"))
-    hosts = _texts(_outbound(permissions).get("allow_host"))
+    permissions = as_object(there.get("permissions"))
+    hosts = as_texts(_outbound(permissions).get("allow_host"))
     if hosts and choices.profile is None:
         shown = ", ".join(hosts[:5]) + (", ..." if len(hosts) > 5 else "")
         notes.append(f'it declares the hosts {shown}; the profile "network" may open more')
     if permissions.get("privileged") is True:
         notes.append("it asks to be privileged, which no server is")
-    paths = [*_texts(permissions.get("read")), *_texts(permissions.get("write"))]
+    paths = [*as_texts(permissions.get("read")), *as_texts(permissions.get("write"))]
     if paths:
         shown = ", ".join(dict.fromkeys(paths))
         notes.append(f"it wants paths of the host, which no server has: {shown}")
     return notes
 
 
-# Entries come from strangers: a field of another type is an absent one -------------------------------------
-
-
 def _own_block(there: JsonObject) -> JsonObject:
-    return _object(_object(there.get("custom_metadata")).get(OWN_BLOCK))
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: Any) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+    return as_object(as_object(there.get("custom_metadata")).get(OWN_BLOCK))
 
 
 def _port(value: Any) -> int | None:

@@ -7,12 +7,12 @@ now. Labels are read under both prefixes; they are claims, and what counts is th
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from thv.catalog.install import SOURCE
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object, as_text
 from thv.domain.resources import (
     annotation,
     annotations_of,
@@ -74,7 +74,7 @@ class Drift(StrEnum):
 
 def installed_of(obj: JsonObject) -> Installed:
     """What an MCPServer of either group says."""
-    spec, status = _object(obj.get("spec")), _object(obj.get("status"))
+    spec, status = as_object(obj.get("spec")), as_object(obj.get("status"))
     space, source = _source(obj)
     return Installed(
         namespace=namespace_of(obj),
@@ -83,11 +83,11 @@ def installed_of(obj: JsonObject) -> Installed:
         registry_namespace=label(obj, "registry-namespace") or space,
         server=annotation(obj, "server-name") or label(obj, "server-name") or "",
         version=annotation(obj, "server-version") or "",
-        image=_text(spec.get("image")),
-        transport=_text(spec.get("transport")),
-        status=_text(status.get("phase")),
-        url=_text(status.get("url")),
-        created=_text(metadata_of(obj).get("creationTimestamp")),
+        image=as_text(spec.get("image")),
+        transport=as_text(spec.get("transport")),
+        status=as_text(status.get("phase")),
+        url=as_text(status.get("url")),
+        created=as_text(metadata_of(obj).get("creationTimestamp")),
         labels=labels_of(obj),
     )
 
@@ -127,11 +127,3 @@ def is_image(image: str, offered: str) -> bool:
     plain, _, digest = image.partition("@")
     other, _, named = offered.partition("@")
     return plain == other and (not digest or not named or digest == named)
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -18,6 +18,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.errors import Code, ThvError
 from thv.domain.facts import Facts
+from thv.domain.lenient import as_texts
 from thv.domain.target import Container, NotRunnable, Package, Remote, Target, target_of
 from thv.formats.toolhive import placed_entry
 
@@ -146,7 +147,7 @@ def _client(target: Target, there: JsonObject, variables: Sequence[Variable]) ->
     """What starts or calls it; None where that is known only once it runs."""
     env = {each.name: VALUE if _is_open(each) else each.default for each in variables}
     needed = {each.name: env[each.name] for each in variables if each.required}
-    arguments = _texts(there.get("args"))
+    arguments = as_texts(there.get("args"))
     match target:
         case Remote():
             headers = dict.fromkeys(_needed_headers(there), VALUE)
@@ -177,7 +178,3 @@ def _needed_headers(there: JsonObject) -> list[str]:
         for each in every
         if isinstance(each, dict) and each.get("required") and isinstance(each.get("name"), str)
     ]
-
-
-def _texts(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

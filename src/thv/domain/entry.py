@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from thv.domain.canonical import JsonObject, canonical, digest_of
+from thv.domain.lenient import as_object
 
 OFFICIAL_META = "io.modelcontextprotocol.registry/official"
 PUBLISHER_META = "io.modelcontextprotocol.registry/publisher-provided"
@@ -109,9 +110,9 @@ _VOLATILE = frozenset({"stars", "pulls", "last_updated", "kubernetes"})
 def without_volatile(content: JsonObject) -> JsonObject:
     """The content without star and pull counts and fetch times, which are no change of the entry."""
     server = content["server"]
-    meta = _object(server.get("_meta"))
-    publisher = _object(meta.get(PUBLISHER_META))
-    extension = _object(publisher.get(TOOLHIVE_PUBLISHER))
+    meta = as_object(server.get("_meta"))
+    publisher = as_object(meta.get(PUBLISHER_META))
+    extension = as_object(publisher.get(TOOLHIVE_PUBLISHER))
     if not extension:
         return content
     settled = {reference: _settled(block) for reference, block in extension.items()}
@@ -126,7 +127,3 @@ def _settled(block: Any) -> Any:
     kept = {key: value for key, value in metadata.items() if key not in _VOLATILE}
     rest = {key: value for key, value in block.items() if key != "metadata"}
     return {**rest, "metadata": kept} if kept else rest
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}

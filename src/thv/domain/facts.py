@@ -12,6 +12,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import PUBLISHER_META, TOOLHIVE_PUBLISHER, Entry, Status
+from thv.domain.lenient import as_object, as_text
 from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
 from thv.domain.text import toolhive_key
@@ -52,18 +53,18 @@ def facts_of(entry: Entry, taxonomy: Taxonomy = NO_TAXONOMY) -> Facts:
     target = target_of(server)
     publisher = publisher_of(server)
     block = toolhive_block(server, target.reference)
-    custom = _object(block.get("custom_metadata"))
+    custom = as_object(block.get("custom_metadata"))
     tags = (
         _texts(block.get("tags"))
         or _texts(publisher.get("tags"))
         or _texts(publisher.get("keywords"))
     )
-    metadata = _object(block.get("metadata"))
+    metadata = as_object(block.get("metadata"))
     declared = _declared_category(custom, block, publisher)
     name, title, description = (
         entry.name,
-        _text(server.get("title")),
-        _text(server.get("description")),
+        as_text(server.get("title")),
+        as_text(server.get("description")),
     )
     return Facts(
         name=name,
@@ -74,7 +75,7 @@ def facts_of(entry: Entry, taxonomy: Taxonomy = NO_TAXONOMY) -> Facts:
         kind=target.kind,
         reference=target.reference,
         transport=target.transport,
-        tier=_text(block.get("tier")),
+        tier=as_text(block.get("tier")),
         status=status_of(entry, block),
         category=declared
         or taxonomy.derive(tags=tags, name=name, title=title, description=description),
@@ -132,18 +133,18 @@ def status_of(entry: Entry, block: JsonObject) -> Status:
     if entry.status is not Status.ACTIVE:
         return entry.status
     return (
-        Status.DEPRECATED if _text(block.get("status")).lower() == "deprecated" else Status.ACTIVE
+        Status.DEPRECATED if as_text(block.get("status")).lower() == "deprecated" else Status.ACTIVE
     )
 
 
 def publisher_of(server: JsonObject) -> JsonObject:
     """The publisher's extension of a server.json, `{}` without one."""
-    return _object(_object(server.get("_meta")).get(PUBLISHER_META))
+    return as_object(as_object(server.get("_meta")).get(PUBLISHER_META))
 
 
 def toolhive_block(server: JsonObject, reference: str) -> JsonObject:
     """ToolHive's block about this image or URL: the one under its reference, else the first."""
-    extension = _object(publisher_of(server).get(TOOLHIVE_PUBLISHER))
+    extension = as_object(publisher_of(server).get(TOOLHIVE_PUBLISHER))
     block = extension.get(reference)
     if isinstance(block, dict):
         return block
@@ -152,7 +153,7 @@ def toolhive_block(server: JsonObject, reference: str) -> JsonObject:
 
 def _declared_category(custom: JsonObject, block: JsonObject, publisher: JsonObject) -> str:
     for place in (custom, block, publisher):
-        category = _text(place.get("category")) or next(iter(_texts(place.get("categories"))), "")
+        category = as_text(place.get("category")) or next(iter(_texts(place.get("categories"))), "")
         if category:
             return category.strip().lower()[:63]
     return ""
@@ -161,16 +162,8 @@ def _declared_category(custom: JsonObject, block: JsonObject, publisher: JsonObj
 def _defined_tools(definitions: Any) -> tuple[str, ...]:
     if not isinstance(definitions, list):
         return ()
-    names = (_text(item.get("name")) for item in definitions if isinstance(item, dict))
+    names = (as_text(item.get("name")) for item in definitions if isinstance(item, dict))
     return tuple(name for name in names if name)
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _texts(value: Any) -> tuple[str, ...]:

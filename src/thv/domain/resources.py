@@ -12,6 +12,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code, ThvError
+from thv.domain.lenient import as_text
 
 GROUP = "toolhive.stacklok.io"
 OLD_GROUP = "toolhive.stacklok.dev"
@@ -201,22 +202,22 @@ def metadata_of(obj: JsonObject) -> JsonObject:
 
 def name_of(obj: JsonObject) -> str:
     """`metadata.name`, `""` when absent."""
-    return _text(metadata_of(obj).get("name"))
+    return as_text(metadata_of(obj).get("name"))
 
 
 def namespace_of(obj: JsonObject) -> str:
     """`metadata.namespace`, `""` when absent."""
-    return _text(metadata_of(obj).get("namespace"))
+    return as_text(metadata_of(obj).get("namespace"))
 
 
 def uid_of(obj: JsonObject) -> str:
     """`metadata.uid`, `""` when absent."""
-    return _text(metadata_of(obj).get("uid"))
+    return as_text(metadata_of(obj).get("uid"))
 
 
 def resource_version_of(obj: JsonObject) -> str:
     """`metadata.resourceVersion`, `""` when absent."""
-    return _text(metadata_of(obj).get("resourceVersion"))
+    return as_text(metadata_of(obj).get("resourceVersion"))
 
 
 def labels_of(obj: JsonObject) -> dict[str, str]:
@@ -242,10 +243,6 @@ def annotation(obj: JsonObject, key: str) -> str | None:
 def _under_prefixes(values: dict[str, str], key: str) -> str | None:
     ours = values.get(PREFIX + key)
     return values.get(OLD_PREFIX + key) if ours is None else ours
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _texts(value: Any) -> dict[str, str]:

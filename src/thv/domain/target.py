@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import msgspec
 
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_text
 
 HTTP_TRANSPORTS = ("streamable-http", "sse")
 
@@ -75,7 +76,7 @@ def target_of(server: JsonObject) -> Target:
             return Container(index, image_of(package), transport, port)
     for index, package in packages:
         scheme = _SCHEMES.get(str(package.get("registryType")))
-        if scheme and _text(package.get("identifier")):
+        if scheme and as_text(package.get("identifier")):
             transport, port = _local_transport(package.get("transport"))
             return Package(index, _runner_reference(scheme, package), transport, port)
     return NotRunnable(_why_not(server, packages))
@@ -83,11 +84,11 @@ def target_of(server: JsonObject) -> Target:
 
 def image_of(package: JsonObject) -> str:
     """The image reference of an OCI package, also in the older spelling with host and tag apart."""
-    identifier = _text(package.get("identifier"))
+    identifier = as_text(package.get("identifier"))
     if not identifier or _TAGGED.search(identifier.rpartition("/")[2]) or "@sha256:" in identifier:
         return identifier
-    host = _text(package.get("registryBaseUrl")).partition("://")[2].strip("/")
-    version = _text(package.get("version"))
+    host = as_text(package.get("registryBaseUrl")).partition("://")[2].strip("/")
+    version = as_text(package.get("version"))
     image = f"{host}/{identifier}" if host and not identifier.startswith(f"{host}/") else identifier
     return f"{image}:{version}" if version else image
 
@@ -102,14 +103,14 @@ def image_tag(reference: str) -> str:
 
 
 def _runner_reference(scheme: str, package: JsonObject) -> str:
-    version = _text(package.get("version"))
-    identifier = _text(package.get("identifier"))
+    version = as_text(package.get("version"))
+    identifier = as_text(package.get("identifier"))
     return f"{scheme}://{identifier}@{version}" if version else f"{scheme}://{identifier}"
 
 
 def _first_remote(remotes: Any) -> Remote | None:
     for index, remote in _objects(remotes):
-        url, transport = _text(remote.get("url")), remote.get("type")
+        url, transport = as_text(remote.get("url")), remote.get("type")
         if url and transport in HTTP_TRANSPORTS:
             return Remote(index, url, transport)
     return None
@@ -119,14 +120,16 @@ def _local_transport(transport: Any) -> tuple[str, int | None]:
     kind = transport.get("type") if isinstance(transport, dict) else None
     if kind not in HTTP_TRANSPORTS:
         return "stdio", None
-    match = _LOCAL_PORT.match(_text(transport.get("url")))
+    match = _LOCAL_PORT.match(as_text(transport.get("url")))
     port = int(match[1]) if match and match[1] else None
     return kind, port if port and port <= 65535 else None
 
 
 def _why_not(server: JsonObject, packages: list[tuple[int, JsonObject]]) -> str:
     if packages:
-        kinds = sorted({_text(package.get("registryType")) or "untyped" for _, package in packages})
+        kinds = sorted(
+            {as_text(package.get("registryType")) or "untyped" for _, package in packages}
+        )
         return f"no runner for packages of type {', '.join(kinds)}"
     if server.get("remotes"):
         return "no remote has a URL and a transport of sse or streamable-http"
@@ -137,7 +140,3 @@ def _objects(values: Any) -> list[tuple[int, JsonObject]]:
     if not isinstance(values, list):
         return []
     return [(index, value) for index, value in enumerate(values) if isinstance(value, dict)]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

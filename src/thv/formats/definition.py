@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object, as_objects, as_text, as_texts
 from thv.domain.resources import GROUP
 from thv.formats.images import digest_of
 
@@ -39,16 +40,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def definition(there: JsonObject, facts: Facts, class_: str) -> JsonObject:
     """What lists show; `there` is the entry in ToolHive's spelling with its key as `name`."""
-    title = _text(there.get("title"))
+    title = as_text(there.get("title"))
     made: JsonObject = {
         "name": there["name"],
         "display_name": title or there["name"],
-        "description": _text(there.get("description")),
+        "description": as_text(there.get("description")),
         "category": class_,
         "provider": _provider(there, facts.name),
         **_run(there, facts),
         "tools": [_tool(name, definition) for name, definition in tools_of(there)],
-        "tags": _texts(there.get("tags")),
+        "tags": as_texts(there.get("tags")),
         "metadata": _metadata(there, facts),
         "deployment_config": _deployment(there, facts),
         "tier": tier_of(there),
@@ -72,15 +73,15 @@ def full_definition(there: JsonObject, facts: Facts, class_: str) -> JsonObject:
 
 def tier_of(there: JsonObject) -> str:
     """As the source says; a server that nobody vouches for is one of the community's."""
-    tier = _text(there.get("tier"))
+    tier = as_text(there.get("tier"))
     return _TIERS.get(tier.casefold(), tier) or _TIERS["community"]
 
 
 def tools_of(there: JsonObject) -> list[tuple[str, JsonObject]]:
     """The tools by name, each with what is known of it."""
-    definitions = _objects(there.get("tool_definitions"))
+    definitions = as_objects(there.get("tool_definitions"))
     known = {each["name"]: each for each in definitions if isinstance(each.get("name"), str)}
-    named = _texts(there.get("tools")) or list(known)
+    named = as_texts(there.get("tools")) or list(known)
     return [(name, known.get(name, {})) for name in dict.fromkeys(named) if name]
 
 
@@ -93,7 +94,7 @@ def input_schema(tool: JsonObject) -> Any:
 
 
 def _tool(name: str, tool: JsonObject) -> JsonObject:
-    return {"name": name, "description": _text(tool.get("description"))}
+    return {"name": name, "description": as_text(tool.get("description"))}
 
 
 def _whole_tool(name: str, tool: JsonObject) -> JsonObject:
@@ -103,11 +104,11 @@ def _whole_tool(name: str, tool: JsonObject) -> JsonObject:
 
 def _provider(there: JsonObject, name: str) -> str:
     """Who declares to offer it, else the owner of the repository, else the namespace of the name."""
-    custom = _object(there.get("custom_metadata"))
-    declared = _text(custom.get("provider")) or _text(custom.get("author"))
+    custom = as_object(there.get("custom_metadata"))
+    declared = as_text(custom.get("provider")) or as_text(custom.get("author"))
     if declared:
         return declared
-    owner = _path(_text(there.get("repository_url"))).partition("/")[0]
+    owner = _path(as_text(there.get("repository_url"))).partition("/")[0]
     return owner or name.partition("/")[0]
 
 
@@ -121,12 +122,12 @@ def _path(url: str) -> str:
 
 def _run(there: JsonObject, facts: Facts) -> JsonObject:
     """Exactly one of image, URL and packages, and how one speaks to it."""
-    transport = _text(there.get("transport"))
+    transport = as_text(there.get("transport"))
     run: JsonObject
     if facts.kind == CONTAINER:
-        run = {"image": _text(there.get("image"))}
+        run = {"image": as_text(there.get("image"))}
     elif facts.kind == REMOTE:
-        run = {"url": _text(there.get("url"))}
+        run = {"url": as_text(there.get("url"))}
     else:
         run = {"packages": list(facts.packages)}
     if transport:
@@ -138,12 +139,12 @@ def _run(there: JsonObject, facts: Facts) -> JsonObject:
 
 
 def _metadata(there: JsonObject, facts: Facts) -> JsonObject:
-    metadata = _object(there.get("metadata"))
+    metadata = as_object(there.get("metadata"))
     told: JsonObject = {
         key: metadata[key] for key in ("stars", "pulls") if isinstance(metadata.get(key), int)
     }
-    updated = _text(metadata.get("last_updated")) or facts.updated_at
-    repository = _text(there.get("repository_url"))
+    updated = as_text(metadata.get("last_updated")) or facts.updated_at
+    repository = as_text(there.get("repository_url"))
     if updated:
         told["last_updated"] = updated
     if repository:
@@ -156,35 +157,35 @@ def _deployment(there: JsonObject, facts: Facts) -> JsonObject:
     return {
         **({"recommended_resources": resources} if resources else {}),
         "security_profile": _profile(there, facts),
-        "env_vars": [_variable(each) for each in _objects(there.get("env_vars"))],
+        "env_vars": [_variable(each) for each in as_objects(there.get("env_vars"))],
     }
 
 
 def _resources(there: JsonObject, facts: Facts) -> JsonObject:
     if facts.kind == REMOTE:
         return {}
-    custom = _object(there.get("custom_metadata"))
-    own = _object(_object(custom.get(GROUP)).get("resources"))
-    declared = {**_object(custom.get("recommended_resources")), **own}
-    given = {key: declared[key] for key in RECOMMENDED if _text(declared.get(key))}
+    custom = as_object(there.get("custom_metadata"))
+    own = as_object(as_object(custom.get(GROUP)).get("resources"))
+    declared = {**as_object(custom.get("recommended_resources")), **own}
+    given = {key: declared[key] for key in RECOMMENDED if as_text(declared.get(key))}
     return given or RECOMMENDED
 
 
 def _profile(there: JsonObject, facts: Facts) -> str:
     """`none`: neither network nor files; `network`: network alone; everything else is `custom`."""
-    permissions = _object(there.get("permissions"))
+    permissions = as_object(there.get("permissions"))
     others = {key for key, value in permissions.items() if key != "network" and value}
     if others:
         return "custom"
-    outbound = _object(_object(permissions.get("network")).get("outbound"))
+    outbound = as_object(as_object(permissions.get("network")).get("outbound"))
     return "network" if facts.kind == REMOTE or any(outbound.values()) else "none"
 
 
 def _variable(item: JsonObject) -> JsonObject:
     is_secret = item.get("secret") is True
     told: JsonObject = {
-        "name": _text(item.get("name")),
-        "description": _text(item.get("description")),
+        "name": as_text(item.get("name")),
+        "description": as_text(item.get("description")),
         "required": item.get("required") is True,
     }
     if isinstance(item.get("default"), str) and not is_secret:
@@ -194,13 +195,13 @@ def _variable(item: JsonObject) -> JsonObject:
 
 def _air_gapped(there: JsonObject, facts: Facts) -> JsonObject:
     """What is known without a network: what the image says of itself, and what a bundle or a generation said of it."""
-    own = _object(_object(there.get("custom_metadata")).get(GROUP))
-    digest = digest_of(_text(there.get("image")), own.get("image_digest"))
+    own = as_object(as_object(there.get("custom_metadata")).get(GROUP))
+    digest = digest_of(as_text(there.get("image")), own.get("image_digest"))
     size = own.get("size_mb")
     told: JsonObject = {
         "image_digest": digest if facts.kind == CONTAINER else "",
-        "offline_docs_path": _text(own.get("offline_docs_path")),
-        "verified_date": _text(own.get("verified_date")),
+        "offline_docs_path": as_text(own.get("offline_docs_path")),
+        "verified_date": as_text(own.get("verified_date")),
         "size_mb": size if type(size) is int else "",
     }
     known = {key: value for key, value in told.items() if value != ""}
@@ -209,27 +210,13 @@ def _air_gapped(there: JsonObject, facts: Facts) -> JsonObject:
 
 def _hosts(there: JsonObject) -> Iterable[str]:
     """The hosts that the server calls, and the one that is called where it runs elsewhere."""
-    outbound = _object(_object(_object(there.get("permissions")).get("network")).get("outbound"))
-    yield from _texts(outbound.get("allow_host"))
+    outbound = as_object(
+        as_object(as_object(there.get("permissions")).get("network")).get("outbound")
+    )
+    yield from as_texts(outbound.get("allow_host"))
     try:
-        host = urlsplit(_text(there.get("url"))).hostname
+        host = urlsplit(as_text(there.get("url"))).hostname
     except ValueError:
         host = None
     if host:
         yield host
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

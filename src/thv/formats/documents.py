@@ -26,6 +26,7 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
 from thv.domain.errors import Code, ThvError
+from thv.domain.lenient import as_object
 from thv.domain.text import toolhive_key
 from thv.formats.cutting import Cut, Cutter, MalformedError, Path, Step, TrailingTextError
 from thv.formats.folder import UnreadableFileError, parse_file
@@ -142,7 +143,7 @@ class DocumentReader:
     @property
     def goes_on(self) -> bool:
         """Whether the document says that it is one page of several."""
-        metadata = _object(msgspec.json.decode(self._head.get("metadata", b"{}")))
+        metadata = as_object(msgspec.json.decode(self._head.get("metadata", b"{}")))
         return bool(metadata.get("nextCursor") or metadata.get("next_cursor"))
 
     def _items(self, cuts: Iterator[Cut]) -> Iterator[Item]:
@@ -325,11 +326,11 @@ class FolderReader:
 
 def _is_registry(value: Any) -> bool:
     """Whether the value of a file is a document of many entries."""
-    members = _object(value)
+    members = as_object(value)
     servers = (members.get(SERVERS), members.get(REMOTE_SERVERS))
     if any(isinstance(each, dict) for each in servers):
         return "image" not in members and "url" not in members
-    inner = _object(members.get("data")).get(SERVERS)
+    inner = as_object(members.get("data")).get(SERVERS)
     return isinstance(members.get(SERVERS), list) or isinstance(inner, list)
 
 
@@ -399,7 +400,7 @@ def official_document(entries: Entries, head: Head, *, pretty: bool = True) -> I
         "$schema": ENVELOPE_SCHEMA,
         **extra,
         "version": head.version,
-        "meta": {**_object(extra.get("meta")), "last_updated": head.last_updated},
+        "meta": {**as_object(extra.get("meta")), "last_updated": head.last_updated},
     }
     yield _opening(members, pretty)
     yield b',\n  "data": {' if pretty else b',"data":{'
@@ -419,7 +420,9 @@ def _extra(head: Head, form: Format) -> JsonObject:
         name: members for name, members in head.extra.items() if name != form.value and members
     }
     return (
-        {**mine, "_meta": {**_object(mine.get("_meta")), DOCUMENT_META: others}} if others else mine
+        {**mine, "_meta": {**as_object(mine.get("_meta")), DOCUMENT_META: others}}
+        if others
+        else mine
     )
 
 
@@ -547,7 +550,7 @@ def _group(raw: bytes, index: int) -> Iterator[Item]:
     membership = {"group": fields, "position": index, "only": True}
     empty = True
     for section in (SERVERS, REMOTE_SERVERS):
-        for key, value in _object(group.get(section)).items():
+        for key, value in as_object(group.get(section)).items():
             empty = False
             item = _toolhive_value(key, value, section, f"{place}.{section}.{_short(key)}")
             yield (
@@ -564,19 +567,19 @@ def _toolhive_value(key: str, value: Any, section: str, place: str) -> Item:
 
 
 def _with_groups(entry: Entry, groups: list[JsonObject]) -> Entry:
-    meta = {**_object(entry.server.get("_meta")), GROUPS_META: groups}
+    meta = {**as_object(entry.server.get("_meta")), GROUPS_META: groups}
     return msgspec.structs.replace(entry, server={**entry.server, "_meta": meta})
 
 
 def _groups(entry: Entry) -> list[JsonObject]:
-    groups = _object(entry.server.get("_meta")).get(GROUPS_META)
+    groups = as_object(entry.server.get("_meta")).get(GROUPS_META)
     if not isinstance(groups, list):
         return []
     return [
         item
         for item in groups
         if isinstance(item, dict)
-        and isinstance(_object(item.get("group")).get("name"), str)
+        and isinstance(as_object(item.get("group")).get("name"), str)
         and isinstance(item.get("position"), int)
     ]
 
@@ -611,10 +614,10 @@ def _is_server(members: dict[str, bytes]) -> bool:
 
 def _head_of(members: dict[str, bytes], form: Format) -> Head:
     values = {key: _value(raw) for key, raw in members.items()}
-    meta = _object(values.get("meta")) if form is Format.UPSTREAM else {}
+    meta = as_object(values.get("meta")) if form is Format.UPSTREAM else {}
     version = values.get("version")
     updated = meta.get("last_updated", values.get("last_updated"))
-    parked = _object(_object(values.get("_meta")).get(DOCUMENT_META))
+    parked = as_object(as_object(values.get("_meta")).get(DOCUMENT_META))
     extra = {name: members for name, members in parked.items() if isinstance(members, dict)}
     own = _own_members(values, meta, form)
     return Head(
@@ -630,7 +633,7 @@ def _own_members(values: JsonObject, meta: JsonObject, form: Format) -> JsonObje
     known |= {"meta", "metadata"} if form is Format.UPSTREAM else set()
     own = {key: value for key, value in values.items() if key not in known}
     rest = {
-        "_meta": _without(_object(values.get("_meta")), DOCUMENT_META),
+        "_meta": _without(as_object(values.get("_meta")), DOCUMENT_META),
         "meta": _without(meta, "last_updated"),
     }
     own.update((key, value) for key, value in rest.items() if value)
@@ -681,7 +684,3 @@ def _name_in(value: Any) -> str:
     place = value.get("server", value) if isinstance(value, dict) else {}
     name = place.get("name") if isinstance(place, dict) else ""
     return name if isinstance(name, str) else ""
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}

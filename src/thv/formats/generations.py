@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import OFFICIAL_META, PUBLISHER_META
+from thv.domain.lenient import as_object, as_objects
 
 NEWEST_SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 
@@ -90,7 +91,7 @@ def generation_of(item: JsonObject) -> Generation:
 
 
 def _flat_generation(server: JsonObject) -> Generation:
-    meta = _object(server.get("_meta"))
+    meta = as_object(server.get("_meta"))
     if "registries" in server or "registrycanonical" in server:
         return Generation.G0
     if _OLD_META in meta:
@@ -112,10 +113,10 @@ def upgraded(item: JsonObject) -> JsonObject:
         server = _without_g0(server)
     server = _upgraded_server(server, official)
     if publisher:
-        meta = _object(server.get("_meta"))
+        meta = as_object(server.get("_meta"))
         server["_meta"] = {
             **meta,
-            PUBLISHER_META: {**publisher, **_object(meta.get(PUBLISHER_META))},
+            PUBLISHER_META: {**publisher, **as_object(meta.get(PUBLISHER_META))},
         }
     return (
         {"server": server, "_meta": {OFFICIAL_META: official}} if official else {"server": server}
@@ -126,7 +127,7 @@ def _wrapped(item: JsonObject) -> JsonObject:
     """Lifts the registry's word out of a flat server.json."""
     if isinstance(item.get("server"), dict):
         return item
-    meta = _object(item.get("_meta"))
+    meta = as_object(item.get("_meta"))
     official = meta.get(OFFICIAL_META)
     if not isinstance(official, dict):
         return {"server": item}
@@ -141,10 +142,10 @@ def _taken_apart(item: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
     """Server, the registry's word, and the publisher's extension, wherever they stood."""
     wrapped = item.get("server")
     server = dict(wrapped) if isinstance(wrapped, dict) else dict(item)
-    outer = _object(item.get("_meta")) if isinstance(wrapped, dict) else {}
-    meta = {**_object(server.pop("_meta", None))}
-    word = _object(item.get(_WRAPPED_META)) or _object(outer.get(OFFICIAL_META))
-    word = word or _object(meta.pop(OFFICIAL_META, None)) or _object(meta.pop(_OLD_META, None))
+    outer = as_object(item.get("_meta")) if isinstance(wrapped, dict) else {}
+    meta = {**as_object(server.pop("_meta", None))}
+    word = as_object(item.get(_WRAPPED_META)) or as_object(outer.get(OFFICIAL_META))
+    word = word or as_object(meta.pop(OFFICIAL_META, None)) or as_object(meta.pop(_OLD_META, None))
     official = _camel(word)
     for key in ("id", "_id"):
         if key in server:
@@ -153,12 +154,12 @@ def _taken_apart(item: JsonObject) -> tuple[JsonObject, JsonObject, JsonObject]:
         official.setdefault("status", server.pop("status"))
     if meta:
         server["_meta"] = meta
-    return server, official, _object(item.get(_WRAPPED_PUBLISHER))
+    return server, official, as_object(item.get(_WRAPPED_PUBLISHER))
 
 
 def _upgraded_server(server: JsonObject, official: JsonObject) -> JsonObject:
     server = _camel(server)
-    detail = _object(server.pop("version_detail", None))
+    detail = as_object(server.pop("version_detail", None))
     if "version" not in server and "version" in detail:
         server["version"] = detail["version"]
     _merge_times(official, _camel(detail))
@@ -238,7 +239,7 @@ def _is_snake(server: JsonObject) -> bool:
     if "website_url" in server:
         return True
     for part in ("packages", "remotes"):
-        for item in _objects(server.get(part)):
+        for item in as_objects(server.get(part)):
             if not _SNAKE.isdisjoint(item):
                 return True
             for value in item.values():
@@ -252,7 +253,7 @@ def _has_snake_key(value: Any) -> bool:
 
 
 def _has_package_key(server: JsonObject, key: str) -> bool:
-    return any(key in package for package in _objects(server.get("packages")))
+    return any(key in package for package in as_objects(server.get("packages")))
 
 
 # G0 --------------------------------------------------------------------------------------------------------
@@ -266,14 +267,14 @@ def _without_g0(server: JsonObject) -> JsonObject:
         if key not in ("registries", "registrycanonical")
     }
     repository = {
-        key: value for key, value in _object(new.get("repository")).items() if value != ""
+        key: value for key, value in as_object(new.get("repository")).items() if value != ""
     }
     if repository:
         repository.setdefault(
             "source", "github" if "github.com" in str(repository.get("url")) else "git"
         )
         new["repository"] = repository
-    packages = [_g0_package(registry) for registry in _objects(server.get("registries"))]
+    packages = [_g0_package(registry) for registry in as_objects(server.get("registries"))]
     if packages:
         new["packages"] = packages
     if new.get("remotes") == []:
@@ -282,12 +283,12 @@ def _without_g0(server: JsonObject) -> JsonObject:
 
 
 def _g0_package(registry: JsonObject) -> JsonObject:
-    arguments = _object(registry.get("commandarguments"))
-    places = _objects(arguments.get("positionalarguments"))
-    words = [str(_object(place.get("argument")).get("name") or "") for place in places]
+    arguments = as_object(registry.get("commandarguments"))
+    places = as_objects(arguments.get("positionalarguments"))
+    words = [str(as_object(place.get("argument")).get("name") or "") for place in places]
     kind = registry.get("packagename") or "unknown"
     package: JsonObject = {"registry_type": kind, "identifier": registry.get("name", "")}
-    variables = [_g0_variable(item) for item in _objects(registry.get("environmentvariables"))]
+    variables = [_g0_variable(item) for item in as_objects(registry.get("environmentvariables"))]
     run = _docker_run(words) if kind in [*_REGISTRY_TYPES, "oci"] else None
     if run is not None:
         package["identifier"], rest = run.image, run.arguments
@@ -300,7 +301,7 @@ def _g0_package(registry: JsonObject) -> JsonObject:
     else:
         rest = words
     given = [{"type": "positional", "value": word} for word in rest]
-    given += [_g0_named(item) for item in _objects(arguments.get("namedarguments"))]
+    given += [_g0_named(item) for item in as_objects(arguments.get("namedarguments"))]
     if given:
         package["package_arguments"] = given
     if variables:
@@ -356,7 +357,7 @@ def _option(word: str) -> tuple[str, str | None]:
 
 def _g0_named(item: JsonObject) -> JsonObject:
     """A named argument, by its long flag if it has one."""
-    argument = _object(item.get("argument"))
+    argument = as_object(item.get("argument"))
     name = item.get("longflag") or item.get("shortflag") or argument.get("name") or ""
     renamed = _g0_variable({key: value for key, value in argument.items() if key != "name"})
     return {"type": "named", "name": name, **renamed}
@@ -381,13 +382,3 @@ def _g0_variable(variable: JsonObject) -> JsonObject:
         for key, value in variable.items()
         if key not in ("isrepeatable", "iseditable") and value not in ("", [])
     }
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(values: Any) -> list[JsonObject]:
-    return (
-        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-    )

@@ -15,6 +15,7 @@ from typing import Any
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import OFFICIAL_META, PUBLISHER_META, TOOLHIVE_PUBLISHER
 from thv.domain.facts import toolhive_block
+from thv.domain.lenient import as_object, as_objects
 from thv.domain.target import HTTP_TRANSPORTS, NotRunnable, Remote, Target, image_tag, target_of
 from thv.domain.text import official_name, toolhive_key
 from thv.domain.versions import parse_semver
@@ -71,12 +72,12 @@ def to_toolhive(content: JsonObject) -> JsonObject:
 
 
 def _without_own(custom: Any) -> JsonObject:
-    return {key: value for key, value in _object(custom).items() if key != PARKED}
+    return {key: value for key, value in as_object(custom).items() if key != PARKED}
 
 
 def _is_deprecated(content: JsonObject, block: JsonObject) -> bool:
     """The registry's word, else the publisher's; ToolHive has none for "deleted"."""
-    official = _object(_object(content.get("_meta")).get(OFFICIAL_META))
+    official = as_object(as_object(content.get("_meta")).get(OFFICIAL_META))
     return (
         official.get("status") in ("deprecated", "deleted")
         or str(block.get("status")).lower() == "deprecated"
@@ -89,7 +90,7 @@ def _run_fields(there: JsonObject, server: JsonObject, target: Target) -> None:
     there["transport"] = target.transport
     if isinstance(target, Remote):
         there["url"] = target.reference
-        headers = _objects(server["remotes"][target.index].get("headers"))
+        headers = as_objects(server["remotes"][target.index].get("headers"))
         if headers:
             there["headers"] = [_variable(header, ("default", "choices")) for header in headers]
         return
@@ -98,7 +99,7 @@ def _run_fields(there: JsonObject, server: JsonObject, target: Target) -> None:
     if target.port is not None:
         there["target_port"] = target.port
     variables = [
-        _variable(item, ("default",)) for item in _objects(package.get("environmentVariables"))
+        _variable(item, ("default",)) for item in as_objects(package.get("environmentVariables"))
     ]
     named = {item["name"] for item in variables if isinstance(item.get("name"), str)}
     variables += [item for item in _runtime_variables(package) if item["name"] not in named]
@@ -122,15 +123,15 @@ def _variable(item: JsonObject, more: tuple[str, ...]) -> JsonObject:
 def _runtime_variables(package: JsonObject) -> list[JsonObject]:
     """Environment variables that were given to `docker run -e NAME=value`."""
     found: list[JsonObject] = []
-    for argument in _objects(package.get("runtimeArguments")):
+    for argument in as_objects(package.get("runtimeArguments")):
         if argument.get("name") not in ("-e", "--env") or not isinstance(
             argument.get("value"), str
         ):
             continue
         name, _, value = argument["value"].partition("=")
-        inputs = _object(argument.get("variables"))
+        inputs = as_object(argument.get("variables"))
         placeholder = _VARIABLE.fullmatch(value)
-        described = _object(inputs.get(placeholder[1])) if placeholder else {}
+        described = as_object(inputs.get(placeholder[1])) if placeholder else {}
         new = _variable({**argument, **described, "name": name}, ("default",))
         if value and not placeholder:
             new["default"] = value
@@ -142,7 +143,7 @@ def _runtime_variables(package: JsonObject) -> list[JsonObject]:
 def _flat_arguments(arguments: Any) -> list[str]:
     """The command line as far as it is known; an input that somebody must give stands as `{hint}`."""
     words: list[str] = []
-    for argument in _objects(arguments):
+    for argument in as_objects(arguments):
         name = argument.get("name")
         if argument.get("type") == "named" and isinstance(name, str) and name:
             words.append(name)
@@ -176,7 +177,7 @@ def to_official(there: JsonObject) -> JsonObject:
         server["repository"] = (
             {"url": repository, "source": _source(repository)} if repository else {}
         )
-    if _given(_object(there.get("custom_metadata")).get(_HOMEPAGE)):
+    if _given(as_object(there.get("custom_metadata")).get(_HOMEPAGE)):
         server["websiteUrl"] = there["custom_metadata"][_HOMEPAGE]
     tag = image_tag(reference) if there[SECTION] == SERVERS else ""
     server["version"] = tag.removeprefix("v") if parse_semver(tag) else DEFAULT_VERSION
@@ -291,13 +292,3 @@ def _source(url: str) -> str:
         if host in (f"{source}.com", f"www.{source}.com", f"{source}.org"):
             return source
     return "git"
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(values: Any) -> list[JsonObject]:
-    return (
-        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-    )

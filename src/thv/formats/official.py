@@ -19,6 +19,7 @@ from thv.domain.entry import (
     Entry,
     Status,
 )
+from thv.domain.lenient import as_object, as_text
 from thv.formats.generations import upgraded
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -36,15 +37,15 @@ def entry_of(item: Any) -> Entry:
     server = current["server"]
     checked_text(server, "name", NAME_LIMIT)
     checked_text(server, "version", VERSION_LIMIT, may_be_empty=True)
-    meta = _object(current.get("_meta"))
-    official = _object(meta.get(OFFICIAL_META))
+    meta = as_object(current.get("_meta"))
+    official = as_object(meta.get(OFFICIAL_META))
     return Entry(
-        server=_in_groups(server, _object(meta.get(OWN_META)).get("groups")),
+        server=_in_groups(server, as_object(meta.get(OWN_META)).get("groups")),
         status=_status(official.get("status")),
-        status_message=_text(official.get("statusMessage")),
-        status_changed_at=_text(official.get("statusChangedAt")),
-        published_at=_text(official.get("publishedAt")),
-        updated_at=_text(official.get("updatedAt")),
+        status_message=as_text(official.get("statusMessage")),
+        status_changed_at=as_text(official.get("statusChangedAt")),
+        published_at=as_text(official.get("publishedAt")),
+        updated_at=as_text(official.get("updatedAt")),
         marked_latest=official.get("isLatest") is True,
         # Our own word about an entry is said anew by whoever serves it next.
         meta={key: value for key, value in meta.items() if key not in (OFFICIAL_META, OWN_META)},
@@ -55,18 +56,18 @@ def _in_groups(server: JsonObject, groups: Any) -> JsonObject:
     """The server.json with the groups that a registry of ours says it is in."""
     if not isinstance(groups, list) or not groups:
         return server
-    return {**server, "_meta": {**_object(server.get("_meta")), GROUPS_META: groups}}
+    return {**server, "_meta": {**as_object(server.get("_meta")), GROUPS_META: groups}}
 
 
 def document_item(entry: Entry) -> JsonObject:
     """The entry as a document lists it: a flat server.json, with the registry's word only where it matters."""
     content = entry.content
-    official = _object(content.get("_meta")).get(OFFICIAL_META)
+    official = as_object(content.get("_meta")).get(OFFICIAL_META)
     if official is None:
         return entry.server
     return {
         **entry.server,
-        "_meta": {**_object(entry.server.get("_meta")), OFFICIAL_META: official},
+        "_meta": {**as_object(entry.server.get("_meta")), OFFICIAL_META: official},
     }
 
 
@@ -102,11 +103,3 @@ def _kind(value: Any) -> str:
         type(None): "null",
     }
     return names.get(type(value), "a number")
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -16,6 +16,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, NAME_LIMIT, Entry
+from thv.domain.lenient import as_object
 from thv.formats import mapping, parking
 from thv.formats.mapping import KEY, PARKED, REMOTE_SERVERS, SECTION, SERVERS
 from thv.formats.official import RejectedError, checked_text, entry_of
@@ -47,7 +48,7 @@ def placed_entry(entry: Entry) -> Placed:
     """The ToolHive entry with key and section."""
     content = _own_keys_removed(entry.content)
     plain = mapping.to_toolhive(content)
-    parked = _object(entry.server.get("_meta")).get(PARKED_THERE)
+    parked = as_object(entry.server.get("_meta")).get(PARKED_THERE)
     was_toolhive = isinstance(parked, dict)
     if was_toolhive:
         there = _settled(plain, parked, mapping.to_official, content)
@@ -68,7 +69,7 @@ def _placed(there: JsonObject, content: JsonObject, was_toolhive: bool) -> Place
         missing = parking.joined(missing, {"server": {"version": server["version"]}})
     value = {key: field for key, field in there.items() if key not in (KEY, SECTION)}
     if missing:
-        custom = _object(value.get("custom_metadata"))
+        custom = as_object(value.get("custom_metadata"))
         value["custom_metadata"] = {**custom, PARKED: _shortened(missing)}
     return Placed(there[KEY], there[SECTION], value)
 
@@ -77,7 +78,7 @@ def as_version(placed: Placed, version: str) -> Placed:
     """The same, read as this version: an image under another tag would make it another one."""
     if entry_of_toolhive(placed.key, placed.value, section=placed.section).version == version:
         return placed
-    custom = _object(placed.value.get("custom_metadata"))
+    custom = as_object(placed.value.get("custom_metadata"))
     parked = parking.joined(_lengthened(custom.get(PARKED)), {"server": {"version": version}})
     value = {**placed.value, "custom_metadata": {**custom, PARKED: _shortened(parked)}}
     return Placed(placed.key, placed.section, value)
@@ -112,7 +113,7 @@ def _is_entry(value: JsonObject) -> bool:
 def _content_behind(placed: Placed) -> JsonObject:
     there = {**_without_parked(placed.value), KEY: placed.key, SECTION: placed.section}
     content = mapping.to_official(there)
-    patch = _lengthened(_object(placed.value.get("custom_metadata")).get(PARKED))
+    patch = _lengthened(as_object(placed.value.get("custom_metadata")).get(PARKED))
     if patch:
         content = _settled(content, patch, mapping.to_toolhive, there)
     missing = parking.difference(mapping.to_toolhive(content), there)
@@ -120,7 +121,7 @@ def _content_behind(placed: Placed) -> JsonObject:
     plain = placed.section == SERVERS and not patch and "_meta" not in content["server"]
     if missing or plain:
         server = content["server"]
-        meta = {**_object(server.get("_meta")), PARKED_THERE: missing}
+        meta = {**as_object(server.get("_meta")), PARKED_THERE: missing}
         content = {**content, "server": {**server, "_meta": meta}}
     return content
 
@@ -163,15 +164,15 @@ def _leads_away(before: JsonObject, after: JsonObject, source: JsonObject) -> bo
 
 def _is_sound(value: Any) -> bool:
     """Parked values come from documents of strangers: what the maps rely on must still be there."""
-    there = _object(value)
+    there = as_object(value)
     if KEY in there:
         return isinstance(there[KEY], str) and there.get(SECTION) in (SERVERS, REMOTE_SERVERS)
-    server = _object(there.get("server"))
+    server = as_object(there.get("server"))
     return isinstance(server.get("name"), str) and isinstance(server.get("version"), str)
 
 
 def _without_parked(there: JsonObject) -> JsonObject:
-    custom = _object(there.get("custom_metadata"))
+    custom = as_object(there.get("custom_metadata"))
     if PARKED not in custom:
         return there
     kept = {key: value for key, value in custom.items() if key != PARKED}
@@ -237,7 +238,3 @@ def _own_keys_removed(content: JsonObject) -> JsonObject:
     rest = {key: value for key, value in meta.items() if key not in (PARKED_THERE, GROUPS_META)}
     bare = {key: value for key, value in server.items() if key != "_meta"}
     return {**content, "server": {**bare, "_meta": rest} if rest else bare}
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}

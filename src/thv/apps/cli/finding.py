@@ -14,6 +14,7 @@ import msgspec
 
 from thv.apps.cli.reading import Book
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object, as_objects, as_text, as_texts
 from thv.domain.registry import BEST_FIRST
 from thv.stores.models.bodies import MARK, Publication
 from thv.stores.models.query import START, ListQuery, Position, Sort, Where
@@ -105,28 +106,21 @@ def _order(hit: Hit, searched: str) -> tuple[Any, ...]:
     return (fit, hit.rank if fit == 2 else 0, trust, hit.name, hit.book.name)
 
 
-# Entries come from strangers: a field of another type is an absent one.
-
-
 def text_of(entry: JsonObject, key: str) -> str:
     """A text of an entry, `""` when it has none."""
-    value = entry.get(key)
-    return value if isinstance(value, str) else ""
+    return as_text(entry.get(key))
 
 
 def texts_of(entry: JsonObject, key: str) -> list[str]:
     """The texts of a list of an entry."""
-    value = entry.get(key)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return as_texts(entry.get(key))
 
 
 def object_of(entry: JsonObject, key: str) -> JsonObject:
     """An object of an entry, empty when it has none."""
-    value = entry.get(key)
-    return value if isinstance(value, dict) else {}
+    return as_object(entry.get(key))
 
 
 def objects_of(entry: JsonObject, key: str) -> list[JsonObject]:
     """The objects of a list of an entry."""
-    value = entry.get(key)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return as_objects(entry.get(key))

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from thv.domain.lenient import as_object
+
 Members: TypeAlias = Mapping[str, Any]
 
 _MOST = 30
@@ -100,8 +102,8 @@ def _weight(change: Members) -> int:
 
 
 def _reach_of(server: Members) -> Reach:
-    permissions = _members(server.get("permissions"))
-    outbound = _members(_members(permissions.get("network")).get("outbound"))
+    permissions = as_object(server.get("permissions"))
+    outbound = as_object(as_object(permissions.get("network")).get("outbound"))
     hosts, ports = _set(outbound.get("allow_host")), _set(outbound.get("allow_port"))
     return Reach(
         is_declared=bool(permissions) or "url" in server,
@@ -207,13 +209,6 @@ def _step(tone: str, title: str, old: Any, new: Any) -> Remark:
 def _remark(tone: str, icon: str, title: str, items: Iterable[str]) -> Remark:
     every = sorted(items)
     return Remark(tone, icon, title, tuple(every[:_MOST]), max(0, len(every) - _MOST))
-
-
-# Entries come from strangers: a field of another type is an absent one ---------------------------------------
-
-
-def _members(value: Any) -> Members:
-    return value if isinstance(value, dict) else {}
 
 
 def _set(value: Any) -> frozenset[str]:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from thv.domain.lenient import as_object, as_texts
+
 Members: TypeAlias = Mapping[str, Any]
 
 _KNOWN = ("network", "read", "write", "privileged", "name")
@@ -35,8 +37,7 @@ class Statement(msgspec.Struct, frozen=True):
 
 def statements(server: Members) -> list[Statement]:
     """Everything that a person should know of where a server reaches, the network first."""
-    permissions = server.get("permissions")
-    declared = permissions if isinstance(permissions, dict) else {}
+    declared = as_object(server.get("permissions"))
     url = server.get("url")
     if isinstance(url, str):
         return [_elsewhere(url), *(_declared(declared) if declared else ())]
@@ -68,10 +69,10 @@ def _elsewhere(url: str) -> Statement:
 
 
 def _declared(permissions: Members) -> Iterator[Statement]:
-    network = _members(permissions.get("network"))
-    yield from _outbound(_members(network.get("outbound")))
-    yield from _inbound(_members(network.get("inbound")))
-    yield from _files(_texts(permissions.get("read")), _texts(permissions.get("write")))
+    network = as_object(permissions.get("network"))
+    yield from _outbound(as_object(network.get("outbound")))
+    yield from _inbound(as_object(network.get("inbound")))
+    yield from _files(as_texts(permissions.get("read")), as_texts(permissions.get("write")))
     if permissions.get("privileged") is True:
         yield Statement(
             "bad",
@@ -81,18 +82,17 @@ def _declared(permissions: Members) -> Iterator[Statement]:
         )
     others = sorted(key for key, value in permissions.items() if key not in _KNOWN and value)
     if others:
-        yield Statement(
+        yield _of(
+            others,
             "warn",
             "hint",
             "Asks for more that has no words here",
             "Look at the raw entry for what these mean.",
-            tuple(others[:_MOST]),
-            max(0, len(others) - _MOST),
         )
 
 
 def _outbound(outbound: Members) -> Iterator[Statement]:
-    hosts, ports = _texts(outbound.get("allow_host")), _ports(outbound.get("allow_port"))
+    hosts, ports = as_texts(outbound.get("allow_host")), _ports(outbound.get("allow_port"))
     on_ports = f" on {_joined(ports)}" if ports else ""
     if outbound.get("insecure_allow_all") is True:
         yield Statement(
@@ -103,13 +103,12 @@ def _outbound(outbound: Members) -> Iterator[Statement]:
             "given to work with can be sent anywhere.",
         )
     elif hosts:
-        yield Statement(
+        yield _of(
+            hosts,
             "calm",
             "globe",
             f"May reach {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
             "What it is given to work with can be sent there. A name that begins with a dot stands for every host below it.",
-            tuple(hosts[:_MOST]),
-            max(0, len(hosts) - _MOST),
         )
     elif ports:
         yield Statement(
@@ -129,51 +128,41 @@ def _declares(ports: list[str]) -> str:
 
 
 def _inbound(inbound: Members) -> Iterator[Statement]:
-    hosts = _texts(inbound.get("allow_host"))
+    hosts = as_texts(inbound.get("allow_host"))
     if hosts:
-        yield Statement(
+        yield _of(
+            hosts,
             "calm",
             "globe",
             "Takes connections of these hosts",
             "Others are refused.",
-            tuple(hosts[:_MOST]),
-            max(0, len(hosts) - _MOST),
         )
 
 
 def _files(read: list[str], write: list[str]) -> Iterator[Statement]:
     if write:
-        yield Statement(
+        yield _of(
+            write,
             "warn",
             "folder",
             "Writes files",
             "It may change and delete what is there. Mount nothing there that must stay as it is.",
-            tuple(write[:_MOST]),
-            max(0, len(write) - _MOST),
         )
     only_read = [path for path in read if path not in write]
     if only_read:
-        yield Statement(
+        yield _of(
+            only_read,
             "calm",
             "folder",
             "Reads files",
             "It sees what is there and changes nothing. With a network, it may send it.",
-            tuple(only_read[:_MOST]),
-            max(0, len(only_read) - _MOST),
         )
     if not (read or write):
         yield Statement("good", "ok", "No files", "It asks for no path of the machine it runs on.")
 
 
-# Entries come from strangers: a field of another type is an absent one ---------------------------------------
-
-
-def _members(value: Any) -> Members:
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: Any) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+def _of(items: list[str], tone: str, icon: str, title: str, meaning: str) -> Statement:
+    return Statement(tone, icon, title, meaning, tuple(items[:_MOST]), max(0, len(items) - _MOST))
 
 
 def _ports(value: Any) -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from thv.domain.lenient import as_object, as_text
+
 Schema: TypeAlias = Mapping[str, Any]
 
 _MOST = 40
@@ -127,7 +129,7 @@ def _of(schema: Schema, whole: Schema, before: str, depth: int) -> Iterator[Para
     """What is needed comes first; the order of the publisher is not kept by anybody."""
     required = schema.get("required")
     wanted = set(filter(_is_text, required)) if isinstance(required, list) else set()
-    properties = _members(schema.get("properties"))
+    properties = as_object(schema.get("properties"))
     for name, raw in sorted(properties.items(), key=lambda each: each[0] not in wanted):
         told = _followed(raw, whole)
         yield _parameter(before + name, told, whole, is_required=name in wanted)
@@ -144,7 +146,7 @@ def _parameter(name: str, told: Schema, whole: Schema, *, is_required: bool) -> 
         name=name[:_LONGEST],
         kind=_kind(told, whole, 0),
         is_required=is_required,
-        description=_text(told.get("description"))[:_LONGEST],
+        description=as_text(told.get("description"))[:_LONGEST],
         default=_spelled(told["default"]) if told.get("default") is not None else "",
         choices=tuple(_spelled(each) for each in values[:_CHOICES]),
     )
@@ -172,26 +174,18 @@ def _kind(told: Schema, whole: Schema, depth: int) -> str:
 
 def _followed(raw: Any, whole: Schema) -> Schema:
     """What a schema stands for, where it refers to a part of the whole."""
-    told = _members(raw)
+    told = as_object(raw)
     reference = told.get("$ref")
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return told
     found: Any = whole
     for part in reference[2:].split("/")[:4]:
-        found = _members(found).get(part)
-    return {**_members(found), **{key: value for key, value in told.items() if key != "$ref"}}
-
-
-def _members(value: Any) -> Schema:
-    return value if isinstance(value, dict) else {}
+        found = as_object(found).get(part)
+    return {**as_object(found), **{key: value for key, value in told.items() if key != "$ref"}}
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _spelled(value: Any) -> str:

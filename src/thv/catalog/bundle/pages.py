@@ -12,6 +12,7 @@ from typing import Any
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.facts import Facts, facts_of
+from thv.domain.lenient import as_object, as_objects
 from thv.formats.definition import tools_of
 from thv.formats.toolhive import placed_entry
 
@@ -74,7 +75,7 @@ def _tools(facts: Facts, there: JsonObject) -> Iterator[tuple[str, ...]]:
 
 
 def _variables(there: JsonObject) -> Iterator[tuple[str, ...]]:
-    for each in _objects(there.get("env_vars")):
+    for each in as_objects(there.get("env_vars")):
         is_secret = each.get("secret") is True
         yield (
             str(each.get("name", "")),
@@ -86,7 +87,9 @@ def _variables(there: JsonObject) -> Iterator[tuple[str, ...]]:
 
 
 def _hosts(there: JsonObject) -> str:
-    outbound = _object(_object(_object(there.get("permissions")).get("network")).get("outbound"))
+    outbound = as_object(
+        as_object(as_object(there.get("permissions")).get("network")).get("outbound")
+    )
     hosts = outbound.get("allow_host")
     if not isinstance(hosts, list) or not hosts:
         return ""
@@ -107,11 +110,3 @@ def _row(cells: tuple[str, ...]) -> str:
 def _text(value: Any) -> str:
     """As a reader sees it: one line, nothing of it mark-up, nothing invisible."""
     return _SPECIAL.sub(r"\\\1", _INVISIBLE.sub(" ", str(value)).strip())
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

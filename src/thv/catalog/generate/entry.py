@@ -18,6 +18,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.entry import Status
 from thv.domain.errors import Code, FieldError, InvalidError
 from thv.domain.facts import Facts, facts_of
+from thv.domain.lenient import as_object
 from thv.domain.resources import GROUP
 from thv.domain.target import Container, NotRunnable, target_of
 from thv.formats.images import digest_of, in_registry, is_reference
@@ -62,7 +63,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 def image_digest(value: JsonObject) -> str:
     """The digest of the image of a ToolHive entry: what was pinned, or what the reference names; else `""`."""
-    own = _object(_object(value.get("custom_metadata")).get(OWN))
+    own = as_object(as_object(value.get("custom_metadata")).get(OWN))
     return digest_of(str(value.get("image", "")), own.get("image_digest"))
 
 
@@ -272,14 +273,14 @@ def _with_variables(value: JsonObject, overrides: dict[str, str]) -> JsonObject:
 
 def _merged(value: JsonObject, amounts: Amounts) -> JsonObject:
     """What the entry recommends, with what was asked for instead."""
-    there = _object(_object(value.get("custom_metadata")).get(OWN)).get("resources")
-    return {**_object(there), **msgspec.to_builtins(amounts)}
+    there = as_object(as_object(value.get("custom_metadata")).get(OWN)).get("resources")
+    return {**as_object(there), **msgspec.to_builtins(amounts)}
 
 
 def with_own(value: JsonObject, **members: Any) -> JsonObject:
     """The entry with these members under our key of `custom_metadata`, where they say something."""
-    custom = _object(value.get("custom_metadata"))
-    own = {key: each for key, each in _object(custom.get(OWN)).items() if key not in members}
+    custom = as_object(value.get("custom_metadata"))
+    own = {key: each for key, each in as_object(custom.get(OWN)).items() if key not in members}
     own |= {key: each for key, each in members.items() if each}
     rest = {key: each for key, each in custom.items() if key != OWN}
     custom = {**rest, OWN: own} if own else rest
@@ -309,7 +310,3 @@ def _variables(value: JsonObject) -> list[JsonObject]:
         if isinstance(variables, list)
         else []
     )
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}

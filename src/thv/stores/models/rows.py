@@ -15,6 +15,7 @@ import msgspec
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import GROUPS_META, TOOLHIVE_PUBLISHER, Entry, Status
 from thv.domain.facts import LARGEST, Facts, facts_of, toolhive_block
+from thv.domain.lenient import as_objects
 from thv.domain.snapshot import Record
 from thv.domain.target import target_of
 from thv.domain.taxonomy import NO_TAXONOMY, Taxonomy
@@ -358,7 +359,7 @@ def _tools(entry: Entry, facts: Facts) -> tuple[Tool, ...]:
 
 def definitions_of(server: JsonObject, reference: str) -> list[JsonObject]:
     """The tool definitions of a server.json that have a name, as its ToolHive block holds them."""
-    found = _objects(toolhive_block(server, reference).get("tool_definitions"))
+    found = as_objects(toolhive_block(server, reference).get("tool_definitions"))
     return [each for each in found if isinstance(each.get("name"), str)]
 
 
@@ -383,12 +384,8 @@ def _group_items(entry: Entry) -> list[JsonObject]:
     meta = entry.server.get("_meta")
     if not isinstance(meta, dict) or GROUPS_META not in meta:
         return []
-    return [item for item in _objects(meta[GROUPS_META]) if _is_named(item.get("group"))]
+    return [item for item in as_objects(meta[GROUPS_META]) if _is_named(item.get("group"))]
 
 
 def _is_named(group: Any) -> bool:
     return isinstance(group, dict) and isinstance(group.get("name"), str) and bool(group["name"])
-
-
-def _objects(value: Any) -> list[JsonObject]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

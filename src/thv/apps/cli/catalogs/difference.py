@@ -6,11 +6,12 @@ In the flow: after `thv catalog generate` wrote manifests where older ones were.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object
 from thv.domain.resources import name_of
 
 _DOCUMENT = "registry.json"
@@ -49,15 +50,11 @@ def _servers(old: JsonObject, new: JsonObject) -> Iterator[Difference]:
 
 def _document(obj: JsonObject) -> JsonObject:
     """The servers that a ConfigMap holds as text."""
-    text = _object(obj.get("data")).get(_DOCUMENT)
+    text = as_object(obj.get("data")).get(_DOCUMENT)
     if not isinstance(text, str):
         return {}
     try:
-        value = _object(msgspec.json.decode(text))
+        value = as_object(msgspec.json.decode(text))
     except msgspec.DecodeError:
         return {}
-    return {**_object(value.get("servers")), **_object(value.get("remote_servers"))}
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
+    return {**as_object(value.get("servers")), **as_object(value.get("remote_servers"))}

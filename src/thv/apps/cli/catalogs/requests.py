@@ -14,6 +14,7 @@ from thv.apps.cli.exits import CommandError
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
+from thv.domain.lenient import as_object
 from thv.domain.text import object_name
 from thv.formats.folder import UnreadableFileError, parse_file
 
@@ -56,7 +57,7 @@ def _no_request(place: str, why: str) -> CommandError:
 
 def namespace_in(request: JsonObject) -> str:
     """The namespace that a request names, `""` for none."""
-    found = _object(request.get("metadata")).get("namespace")
+    found = as_object(request.get("metadata")).get("namespace")
     return found if isinstance(found, str) else ""
 
 
@@ -71,10 +72,10 @@ def merged(
             "nothing is chosen",
             tries=["--server NAME", "-f request.json   (as thv catalog export writes it)"],
         )
-    metadata = {**_object(request.get("metadata")), **_said(given, _METADATA)}
+    metadata = {**as_object(request.get("metadata")), **_said(given, _METADATA)}
     metadata["namespace"] = metadata.get("namespace") or "default"
     metadata["registry_name"] = metadata.get("registry_name") or _name_for(chosen)
-    configuration = {**_object(request.get("configuration")), **_said(given, _CONFIGURATION)}
+    configuration = {**as_object(request.get("configuration")), **_said(given, _CONFIGURATION)}
     return {**request, "metadata": metadata, "configuration": configuration, "servers": chosen}
 
 
@@ -100,10 +101,6 @@ def _name_for(chosen: Sequence[JsonObject]) -> str:
 
 def _said(given: Mapping[str, Any], fields: Sequence[str]) -> JsonObject:
     return {key: given[key] for key in fields if given.get(key) not in (None, "")}
-
-
-def _object(value: Any) -> JsonObject:
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(value: Any) -> list[Any]:

@@ -24,6 +24,7 @@ from thv.apps.dashboard.wording import hidden_places
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError
+from thv.domain.lenient import as_object, as_objects, as_texts
 from thv.domain.text import label_value
 
 _VERSIONS = 200
@@ -70,10 +71,10 @@ class Server:
             shown_versions=_SHOWN,
             tools=tools_of(server["tools"]),
             statements=statements(server),
-            packages=_objects(server.get("packages")),
-            headers=_objects(server.get("headers")),
-            arguments=_texts(server.get("args")),
-            signed=_members(server.get("provenance")),
+            packages=as_objects(server.get("packages"))[:_ROWS],
+            headers=as_objects(server.get("headers"))[:_ROWS],
+            arguments=as_texts(server.get("args"))[:_ROWS],
+            signed=as_object(server.get("provenance")),
             hidden=hidden_places(_content(toolhive)),
             origins=await origins_of(visit, asked, server, best),
             deployments=deployments,
@@ -107,23 +108,6 @@ def _content(toolhive: bytes) -> Any:
     """An entry without what the catalog adds."""
     found = _decode(toolhive)
     return {key: value for key, value in found.items() if key != "registry_info"}
-
-
-# Entries come from strangers: a field of another type is an absent one ---------------------------------------
-
-
-def _members(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    every = value if isinstance(value, list) else []
-    return [each for each in every[:_ROWS] if isinstance(each, dict)]
-
-
-def _texts(value: Any) -> list[str]:
-    every = value if isinstance(value, list) else []
-    return [each for each in every[:_ROWS] if isinstance(each, str)]
 
 
 # The raw entry -----------------------------------------------------------------------------------------------
