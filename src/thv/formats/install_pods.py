@@ -1,6 +1,7 @@
 """The pods that are installed: what the operator's and the catalog's have in common, and nothing that one of them decides.
 
-In the flow: under `install` and `install_catalog`. The restricted profile of pod security admits what comes out.
+In the flow: under `install` and `install_catalog`. The restricted profile of pod security admits what comes out. The
+pods of APIs, which the operator makes, are as confined as these.
 """
 
 from __future__ import annotations
@@ -10,6 +11,23 @@ from collections.abc import Sequence
 from thv.domain.canonical import JsonObject
 
 USER = 65532
+CONFINED_POD: JsonObject = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONFINED_CONTAINER: JsonObject = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+DATA, TMP = "data", "tmp"
+MOUNTS: tuple[JsonObject, ...] = (
+    {"name": DATA, "mountPath": "/data"},
+    {"name": TMP, "mountPath": "/tmp"},  # noqa: S108 # a path of the container
+)
 
 
 def pod(account: str, container: JsonObject, pull_secrets: Sequence[str]) -> JsonObject:
@@ -20,18 +38,9 @@ def pod(account: str, container: JsonObject, pull_secrets: Sequence[str]) -> Jso
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
         **({"imagePullSecrets": secrets} if secrets else {}),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": CONFINED_POD,
         "containers": [container],
-        "volumes": [
-            {"name": "data", "emptyDir": {"sizeLimit": "2Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-        ],
+        "volumes": rooms("2Gi", "1Gi"),
     }
 
 
@@ -42,16 +51,16 @@ def confined(container: JsonObject) -> JsonObject:
         "startupProbe": _probe("/healthz", every=1, failures=60),
         "livenessProbe": _probe("/healthz", every=10, failures=6),
         "readinessProbe": _probe("/readyz", every=5, failures=3),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
-        ],
+        "securityContext": CONFINED_CONTAINER,
+        "volumeMounts": list(MOUNTS),
     }
+
+
+def rooms(data: str, tmp: str) -> list[JsonObject]:
+    """The volumes behind the mounts, which end with the pod, and how large they may become."""
+    return [
+        {"name": name, "emptyDir": {"sizeLimit": size}} for name, size in ((DATA, data), (TMP, tmp))
+    ]
 
 
 def from_pod(name: str, path: str) -> JsonObject:

@@ -8,6 +8,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.quantities import amount
 from thv.domain.registry import Quantities, Registry, Resources
 from thv.domain.resources import DEPLOYMENT
+from thv.formats.install_pods import CONFINED_CONTAINER, CONFINED_POD, MOUNTS, from_pod, port, rooms
 from thv.sync.serving.names import (
     HTTP_PORT,
     METRICS_PORT,
@@ -23,7 +24,6 @@ from thv.sync.serving.names import (
 from thv.sync.serving.settings import ApiSettings, PodExtras
 
 CONTAINER = "api"
-USER = 65532
 TLS_FOLDER = "/tls"
 _STARTING_SECONDS = 300
 """How long a pod may take to answer at all, and how long a rollout may stand still."""
@@ -131,18 +131,9 @@ def _pod(
         "automountServiceAccountToken": True,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": CONFINED_POD,
         "containers": [_container(settings, served, ports, resources)],
-        "volumes": [
-            {"name": "data", "emptyDir": {"sizeLimit": room}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        ],
+        "volumes": rooms(room, "64Mi"),
     }
     if settings.tls_secret:
         secret = {"secretName": settings.tls_secret, "defaultMode": 0o440}
@@ -193,23 +184,16 @@ def _container(
             *("--listen-operations", f"$(POD_IP):{METRICS_PORT}"),
         ],
         "env": [
-            {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+            from_pod("POD_IP", "status.podIP"),
             *_environment(settings),
         ],
-        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in ports],
+        "ports": [port(name, number) for name, number in ports],
         "startupProbe": _probe(settings, "/healthz", every=1, failures=_STARTING_SECONDS),
         "livenessProbe": _probe(settings, "/healthz", every=10, failures=6),
         "readinessProbe": _probe(settings, "/readyz", every=2, failures=3),
         "resources": resources,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "data", "mountPath": "/data"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 # a path of the container
-        ],
+        "securityContext": CONFINED_CONTAINER,
+        "volumeMounts": list(MOUNTS),
     }
     if settings.tls_secret:
         mount = {"name": "tls", "mountPath": TLS_FOLDER, "readOnly": True}
