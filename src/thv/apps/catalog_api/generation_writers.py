@@ -10,12 +10,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 from thv.apps.kit.authorization import Authorization, Known
+from thv.apps.kit.home import is_import
 from thv.apps.kit.http.bearer import bearer_token
 from thv.apps.kit.http.dispatch import Access
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.access import Caller
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object, as_text
 from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.permitted import PermittedStore
 
@@ -55,9 +57,8 @@ class OfMachine:
 
     def check_source(self, manifest: JsonObject, namespace: str) -> None:
         """A file is read with the rights of the process: a role in a namespace is none over its machine."""
-        spec = manifest.get("spec")
-        source = spec.get("source") if isinstance(spec, dict) else None
-        if self._by_owner or not isinstance(source, dict):
+        source = as_object(as_object(manifest.get("spec")).get("source"))
+        if self._by_owner:
             return
         if source.get("type") == "file" or source.get("file"):
             _require_own(source.get("file"), namespace)
@@ -85,9 +86,7 @@ class OfCluster:
 
 def _require_own(file: Any, namespace: str) -> None:
     """Raises FORBIDDEN for anything but an import of the namespace."""
-    path = file.get("path") if isinstance(file, dict) else None
-    parts = path.split("/") if isinstance(path, str) else []
-    if parts[:-1] == ["imports", namespace] and parts[-1] not in ("", ".", ".."):
+    if is_import(as_text(as_object(file).get("path")), namespace):
         return
     raise ProblemError(
         Word.FORBIDDEN,

@@ -18,11 +18,18 @@ import msgspec
 from thv.domain.errors import Code, ThvError
 
 _ALLOWED_HOSTS_LIMIT = 1 << 20
+_IMPORTS = "imports"
+
+
+def is_import(path: str, namespace: str) -> bool:
+    """Whether a path is that of a file which was handed to a registry of the namespace."""
+    folder, _, name = path.rpartition("/")
+    return folder == f"{_IMPORTS}/{namespace}" and name not in ("", ".", "..")
 
 
 def import_path(namespace: str, name: str) -> str:
     """Where an imported document lies in every data folder; the path of its source."""
-    return f"imports/{namespace}/{name}.json"
+    return f"{_IMPORTS}/{namespace}/{name}.json"
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -67,7 +74,7 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def imports(self) -> Path:
         """Documents that `thv registry import` wrote, which are sources: not derived, and part of a backup."""
-        return self.root / "imports"
+        return self.root / _IMPORTS
 
     @property
     def git(self) -> Path:
