@@ -21,7 +21,10 @@ from thv.apps.dashboard.pages import generate
 from thv.apps.dashboard.sessions import IDLE, LONGEST, MemorySessions, new_number
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.codes import SECONDS, Codes
+from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.dispatch import Context
+from thv.apps.kit.http.message import Reply, Request
 from thv.apps.registry_api.guard import Guard, owned
 from thv.apps.standalone.access import ON_ONE_MACHINE, Owner
 from thv.domain.permissions import ways
@@ -490,3 +493,15 @@ async def test_where_nobody_can_sign_in_there_is_no_form(browser: Browser) -> No
     page = await browser.open("/signin", follow=False)
     assert (page.status, page.headers["location"]) == (303, "/")
     assert (await browser.open("/signin/once/x")).status == 404
+
+
+async def test_what_a_link_holds_is_in_no_log(owned_pages: Owned) -> None:
+    code, lines = owned_pages.codes.make(), list[str]()
+    request, context = Request(method="GET", path=f"/signin/once/{code}".encode()), Context()
+    reply = owned_pages.pages.respond(request, context)
+    _ = reply if isinstance(reply, Reply) else await reply
+    log = AccessLog(write=lines.append)
+    log.ended(request, context, context.status, 0.1)
+    log.flush()
+    assert "/signin/once/{code}" in lines[0]
+    assert code not in lines[0]

@@ -84,9 +84,7 @@ class CatalogPod:
         self.app: Responder = self._door.app
         if settings.dashboard:
             sessions = SharedSessions(self._store, settings.namespace, SESSIONS)
-            self.app = with_pages(
-                self._door.app, has_sign_in=True, meters=meters, sessions=sessions
-            )
+            self.app = with_pages(self._door.app, has_sign_in=True, sessions=sessions)
         self._is_loaded = False
 
     def is_ready(self) -> bool:

@@ -68,9 +68,15 @@ class Desk:
         return self._has_sign_in or self.take is not None
 
     def row(
-        self, template: str, page: Page, *, method: str = "GET", open_: bool = False
+        self,
+        template: str,
+        page: Page,
+        *,
+        method: str = "GET",
+        open_: bool = False,
+        secret: bool = False,
     ) -> Endpoint:
-        """A page's row; an `open_` one is for whoever comes."""
+        """A page's row; an `open_` one is for whoever comes, the path of a `secret` one is in no log."""
 
         async def handle(call: Call) -> Answer:
             return await self._answered(call, page, open_=open_)
@@ -83,6 +89,7 @@ class Desk:
             summary="",
             method=method,
             public=True,
+            secret=secret,
         )
 
     async def _answered(self, call: Call, page: Page, *, open_: bool) -> Answer:
@@ -128,8 +135,7 @@ class Desk:
 
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
         """What went wrong, and what to do next."""
-        whole = _without_fragment(visit)
-        answer = self.renderer.page(whole, "problem.html", problem.status, problem=problem)
+        answer = self.renderer.page(visit, "problem.html", problem.status, problem=problem)
         return answer.with_headers(problem_headers(problem))
 
 
@@ -157,14 +163,6 @@ def _to_sign_in(visit: Visit, *, has_ended: bool = False) -> Answer:
 
 def _with_form(visit: Visit, form: Form) -> Visit:
     return msgspec.structs.replace(visit, form=form)
-
-
-def _without_fragment(visit: Visit) -> Visit:
-    headers = {
-        name: value for name, value in visit.request.headers.items() if name != b"hx-request"
-    }
-    request = msgspec.structs.replace(visit.request, headers=headers)
-    return msgspec.structs.replace(visit, call=msgspec.structs.replace(visit.call, request=request))
 
 
 # ---------------------------------------------------------------- cookies

@@ -5,7 +5,7 @@ In the flow: a process that serves many registries puts this between its connect
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.desk import Desk, Take, problem_headers
@@ -20,7 +20,7 @@ from thv.apps.kit.http.endpoints import Endpoint, routes_of
 from thv.apps.kit.http.message import Answer, Reply, Request
 from thv.apps.kit.http.negotiation import parse_accept
 from thv.apps.kit.http.problems import Family, ProblemError
-from thv.apps.kit.http.server import HttpServer, Meter
+from thv.apps.kit.http.server import HttpServer
 
 _OF_PROGRAMS = (b"/api/", b"/v0/", b"/v0.1/", b"/r/")
 
@@ -30,7 +30,6 @@ def with_pages(
     *,
     has_sign_in: bool,
     hosts: frozenset[str] | None = None,
-    meters: Sequence[Meter] = (),
     sessions: Sessions | None = None,
     take: Take | None = None,
 ) -> Responder:
@@ -61,7 +60,7 @@ def with_pages(
         return renderer.bare("problem.html", problem.status, values, *problem_headers(problem))
 
     pages = HttpServer(
-        dispatcher, cors=cors, compressor=Compressor(), meters=meters, explain=explain
+        dispatcher, cors=cors, compressor=Compressor(), meters=api.meters, explain=explain
     )
     return Front(pages, api)
 

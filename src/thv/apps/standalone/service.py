@@ -84,7 +84,7 @@ async def _running(
     door = _door(local, settings, figures, callers)
     clients = settings.api.clients
     server = door_of(
-        _front(door, settings, figures, callers),
+        _front(door, settings, callers),
         tls=tls,
         limits=clients.limits,
         trusted_proxies=clients.trusted_proxies,
@@ -158,7 +158,7 @@ def _operations(
     return told(settings.operations, lambda: True, figures.metrics, tls=tls)
 
 
-def _front(door: Door, settings: Settings, figures: Figures, callers: Callers) -> Responder:
+def _front(door: Door, settings: Settings, callers: Callers) -> Responder:
     """What connections talk to: pages in front of the catalog, one registry as it is.
 
     Pages are imported where they are shown: their templates cost some megabytes.
@@ -169,7 +169,6 @@ def _front(door: Door, settings: Settings, figures: Figures, callers: Callers) -
         door.app,
         has_sign_in=callers.authorization is not None,
         hosts=settings.api.hosts,
-        meters=_meters(settings, figures),
         take=callers.take,
     )
     return made

@@ -76,7 +76,7 @@ async def test_a_code_that_signs_in_is_in_no_line(form: LogFormat) -> None:
     written: list[str] = []
     log = AccessLog(form, write=written.append, now=lambda: NOW)
     request = Request(method="HEAD", path=b"/signin/once/c0de", query=b"a=c0de")
-    log.ended(request, Context(route="/signin/once/{code}"), 404, 0.1)
+    log.ended(request, Context(route="/signin/once/{code}", is_secret=True), 404, 0.1)
     log.flush()
     assert "c0de" not in written[0]
     assert "/signin/once/{code}" in written[0]

@@ -32,7 +32,7 @@ class SigningIn:
         return (
             row("/signin", self.show, open_=True),
             row("/signin", self.sign_in, method="POST", open_=True),
-            row("/signin/once/{code}", self.once, open_=True),
+            row("/signin/once/{code}", self.once, open_=True, secret=True),
             row("/signout", self.sign_out, method="POST", open_=True),
         )
 

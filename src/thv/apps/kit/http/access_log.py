@@ -20,7 +20,6 @@ from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.logs import LogFormat, without_secrets
 
-_OF_CODES = "{code}"
 _SOON = 0.2
 _MOST = 500
 """Lines that are kept at once."""
@@ -100,8 +99,8 @@ def _second(now: int) -> str:
 
 
 def _target(request: Request, context: Context) -> str:
-    """What was asked for, in characters that no terminal obeys; of a path that holds a code of one use what it is."""
-    if context.route.endswith(_OF_CODES):
+    """What was asked for, in characters that no terminal obeys; of a secret path what it is."""
+    if context.is_secret:
         return context.route
     path = request.path.decode("ascii", "backslashreplace")
     if not request.query:

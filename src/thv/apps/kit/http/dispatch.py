@@ -220,6 +220,8 @@ class Context(msgspec.Struct):
     family: Family = Family.API
     route: str = ""
     """Template of the path, `""` where there is none."""
+    is_secret: bool = False
+    """Whether the template stands for the path wherever people read."""
     began: float = msgspec.field(default_factory=time.perf_counter)
     status: int = 0
     """Of the answer, 0 while there is none."""
@@ -283,7 +285,9 @@ def _route(
 ) -> tuple[Target, Matched] | Answer:
     found = mount.routes.find(path)
     if found is not None:
-        context.family, context.route = found[0].family, found[0].template
+        target = found[0]
+        context.family, context.route = target.family, target.template
+        context.is_secret = target.secret
         return found
     context.family = family_of(path)
     if path.endswith(b"/") and mount.routes.find(path.rstrip(b"/")) is not None:

@@ -83,6 +83,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """With `wait`, its answer may come only once something happened."""
     refused: bool = False
     """Its method is known and never supported: 501 for whoever asks."""
+    secret: bool = False
+    """Its path holds what nobody else may learn, so that no log shows it."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -93,6 +95,7 @@ class Target(msgspec.Struct, frozen=True):
     methods: Mapping[str, Endpoint]
     tables: Mapping[str, Table]
     allow: bytes
+    secret: bool
 
 
 def routes_of(endpoints: Iterable[Endpoint]) -> Routes[Target]:
@@ -111,4 +114,11 @@ def _target(template: str, methods: dict[str, Endpoint]) -> Target:
         supported.insert(1, "HEAD")
     family = next(iter(methods.values())).family
     tables = {method: Table(endpoint.parameters) for method, endpoint in methods.items()}
-    return Target(template, family, methods, tables, ", ".join([*supported, "OPTIONS"]).encode())
+    return Target(
+        template,
+        family,
+        methods,
+        tables,
+        allow=", ".join([*supported, "OPTIONS"]).encode(),
+        secret=any(endpoint.secret for endpoint in methods.values()),
+    )

@@ -67,7 +67,7 @@ class HttpServer:
         self._dispatcher = dispatcher
         self._cors = cors
         self._compressor = compressor
-        self._meters = meters
+        self.meters = meters
         self._explain = explain or _in_words
         vary = _VARY + b", Origin" if cors.origins else _VARY
         self._always = (*_ALWAYS, (b"vary", vary))
@@ -104,7 +104,7 @@ class HttpServer:
 
     def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
         """The answer to a request, whatever happens; at once where it waits for nobody."""
-        for meter in self._meters:
+        for meter in self.meters:
             meter.begun()
         try:
             found = self._dispatcher.answer(request, context)
@@ -140,7 +140,7 @@ class HttpServer:
 
     def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
         """What is said where there is no time for an answer, or no request."""
-        for meter in self._meters:
+        for meter in self.meters:
             meter.begun()
         context.family = family_of(request.path)
         return self._reply(self._explained(problem, request, context), request, context)
@@ -148,7 +148,7 @@ class HttpServer:
     def done(self, request: Request, context: Context, *, sent: bool) -> None:
         """Tells those who count."""
         seconds = time.perf_counter() - context.began
-        for meter in self._meters:
+        for meter in self.meters:
             meter.ended(request, context, context.status if sent else GONE, seconds)
 
     def _compressed(self, request: Request, answer: Answer) -> Answer | Awaitable[Answer]:
