@@ -17,7 +17,6 @@ Ask: TypeAlias = Callable[[Request], Awaitable[Answer]]
 """Answers a request from within the process; raises ProblemError and ThvError."""
 
 _decode = msgspec.json.Decoder().decode
-_CARRIED = (b"host", b"origin", b"x-forwarded-for")
 
 
 def path(template: str, *values: str) -> str:
@@ -65,11 +64,10 @@ class Api:
         path: str,
         body: Mapping[str, Any] | None = None,
         /,
-        method: str = "POST",
         **query: Any,
     ) -> Any:
         """What the API answers to a request that does something, decoded; None where it says nothing."""
-        made = self._made(method, path, query_of(query), body=msgspec.json.encode(body or {}))
+        made = self._made("POST", path, query_of(query), body=msgspec.json.encode(body or {}))
         content = await _whole(await self._ask(made))
         return _decode(content) if content else None
 
@@ -85,7 +83,7 @@ class Api:
         self, method: str, path: str, query: str, *, accept: str = "", body: bytes | None = None
     ) -> Request:
         request = self._request
-        headers = {name: request.headers[name] for name in _CARRIED if name in request.headers}
+        headers = {b"host": request.headers.get(b"host", b"")}
         if accept:
             headers[b"accept"] = accept.encode()
         if self._token:

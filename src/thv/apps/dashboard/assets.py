@@ -45,7 +45,11 @@ class Assets:
         name = call.names["file"]
         content = self._files.get(name)
         if content is None:
-            raise ProblemError(Word.NOT_FOUND, "There is no such file.")
+            raise ProblemError(
+                Word.NOT_FOUND,
+                "There is no such file.",
+                hint="Load the page anew: it names those there are.",
+            )
         kept = _FOR_EVER if call.names["digest"] == self.digest else (b"cache-control", b"no-cache")
         tag = (b"etag", f'"{self.digest}-{name}"'.encode())
         kind = _TYPES[name.rpartition(".")[2]]

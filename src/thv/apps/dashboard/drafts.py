@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from thv.apps.dashboard.forms import Form
+from thv.apps.dashboard.forms import Form, words
 from thv.apps.kit.http.problems import Culprit
 from thv.catalog.generate.files import documents
 from thv.domain.canonical import JsonObject
@@ -208,15 +208,10 @@ def _sync_policy(values: Values) -> JsonObject:
 
 def _filter(values: Values) -> JsonObject:
     sides = {
-        side: _given(**{name: _words(values.get(f"{side}_{name}", "")) for name in _LISTS})
+        side: _given(**{name: words(values.get(f"{side}_{name}", "")) for name in _LISTS})
         for side in _SIDES
     }
     return _given(**sides)
-
-
-def _words(text: str) -> list[str]:
-    """`a, b` and lines are several."""
-    return list(dict.fromkeys(word.strip() for word in text.replace("\n", ",").split(",") if word.strip()))  # fmt: skip
 
 
 def _put(spec: JsonObject, path: tuple[str, ...]) -> None:

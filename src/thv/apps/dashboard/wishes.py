@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from thv.apps.dashboard.forms import Form, first
+from thv.apps.dashboard.forms import Form, first, words
 from thv.apps.dashboard.selection import anchor, parts
 from thv.apps.kit.http.problems import ProblemError
 
@@ -130,7 +130,7 @@ def first_form(servers: Sequence[Server], namespace: str) -> Form:
 def body_of(form: Form, servers: Iterable[Server]) -> JsonObject:
     """What the API is asked; what was left empty is left out."""
     metadata = _said(form, "registry_name", "display_name")
-    tags = {side: _words(first(form, f"{side}_tags")) for side in ("include", "exclude")}
+    tags = {side: words(first(form, f"{side}_tags")) for side in ("include", "exclude")}
     body: JsonObject = {
         "metadata": metadata,
         "configuration": {each: bool(first(form, each)) for each in SWITCHES},
@@ -172,10 +172,6 @@ def _marked(form: Form, mark: str) -> dict[str, str]:
     """The fields whose names begin with this and that are filled in, by the rest of their names."""
     names = [name for name in form if name.startswith(mark)]
     return {name.removeprefix(mark): first(form, name) for name in names if first(form, name)}
-
-
-def _words(text: str) -> list[str]:
-    return [word for each in text.split(",") if (word := each.strip())]
 
 
 # ---------------------------------------------------------------- and back

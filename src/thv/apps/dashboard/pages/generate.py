@@ -15,6 +15,7 @@ from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.desk import Desk, cookie, see_other
 from thv.apps.dashboard.forms import Form, first
 from thv.apps.dashboard.places import own_path
+from thv.apps.dashboard.rights import who
 from thv.apps.dashboard.selection import (
     COOKIE,
     MOST,
@@ -232,10 +233,7 @@ async def _server(visit: Visit, key: str) -> Server:
 
 async def _namespaces(visit: Visit) -> list[str]:
     """Those in which whoever is signed in may create registries."""
-    if not visit.user:
-        return []
-    me = await visit.api.get("/api/v1/me")
-    return [each["name"] for each in me["namespaces"] if "create" in each["verbs"]]
+    return (await who(visit)).spaces("create") if visit.user else []
 
 
 async def _post(visit: Visit, form: Form, servers: list[Server], **more: Any) -> Any:
@@ -281,7 +279,9 @@ def _keys(form: Form) -> tuple[str, ...]:
     keys = tuple(dict.fromkeys(each for each in form.get("server", []) if is_server(each)))
     if len(keys) > MOST:
         raise ProblemError(
-            Word.INVALID_REQUEST, f"A registry of selected servers has at most {MOST} of them."
+            Word.INVALID_REQUEST,
+            f"A registry of selected servers has at most {MOST} of them; these are {len(keys)}.",
+            hint="Take some away, or make two registries of them.",
         )
     return keys
 
