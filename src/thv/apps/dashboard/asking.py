@@ -96,6 +96,7 @@ class Api:
             query=query.encode(),
             headers=headers,
             client=request.client,
+            here=request.here,
             port=request.port,
             scheme=request.scheme,
             id=request.id,

@@ -35,6 +35,8 @@ class Door:
     def respond(self, request: Request, context: Context) -> Reply | Awaitable[Reply]:
         context.status = 200
         match request.path:
+            case b"/ends":
+                return reply(f"{request.client} {request.here}:{request.port}".encode())
             case b"/wait":
                 return self._later()
             case b"/follow":
@@ -134,6 +136,12 @@ async def test_requests_that_are_sent_ahead_are_answered_in_their_order() -> Non
             talk.say(b"GET " + path + b" HTTP/1.1")
         found = [(await talk.answer())[2] for _ in range(3)]
         assert found == [b"/a?b=c", b"waited", b"/d?"]
+
+
+async def test_a_request_knows_both_ends_of_its_connection() -> None:
+    async with serving() as door, talking(door) as talk:
+        talk.say(b"GET /ends HTTP/1.1")
+        assert (await talk.answer())[2] == f"127.0.0.1 127.0.0.1:{door.port}".encode()
 
 
 async def test_no_more_than_some_requests_are_taken_ahead() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from thv.apps.kit.http.message import Request
@@ -97,10 +98,21 @@ def test_the_same_machine_may_have_anything(client: str) -> None:
     limiter.check_address(trying(client))
 
 
+def test_behind_the_proxy_of_a_mesh_bad_tokens_of_one_keep_out_nobody() -> None:
+    """Whom it forwards seems to call from the pod itself, by whatever address of it."""
+    limiter, _ = made(reads=Rate(1, 0), failures=Rate(1, 0))
+    for client in ("10.0.0.9", "127.0.0.6"):
+        forwarded = msgspec.structs.replace(trying(client), here="10.0.0.9")
+        limiter.failed(forwarded)
+        limiter.check_address(forwarded)
+        assert limiter.admit(forwarded, "") is None
+
+
 def test_the_same_machine_is_held_to_it_on_request() -> None:
     limiter = Limiter(Rates(reads=Rate(1, 0), loopback=True))
-    with pytest.raises(ProblemError):
-        limiter.admit(asking("127.0.0.1"), "")
+    for near in (asking("127.0.0.1"), msgspec.structs.replace(asking(), here="10.0.0.7")):
+        with pytest.raises(ProblemError):
+            limiter.admit(near, "")
 
 
 def test_callers_without_end_are_forgotten() -> None:

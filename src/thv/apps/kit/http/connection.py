@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # there before all else
-        self._client, self._port, self._scheme = "", 0, "http"
+        self._client, self._here, self._port, self._scheme = "", "", 0, "http"
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._head = self._body = 0
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment] # what TCP and TLS give
         peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self._client = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._port = here[1] if isinstance(here, tuple) else 0
+        self._here, self._port = (str(here[0]), here[1]) if isinstance(here, tuple) else ("", 0)
         self._scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         connections: set[Any] = self._server.connections
         connections.add(self)
@@ -280,6 +280,7 @@ class Connection(asyncio.Protocol):
             query=query,
             headers=self._headers,
             client=client,
+            here=self._here,
             port=self._port,
             scheme=scheme,
             id=request_id(self._headers),

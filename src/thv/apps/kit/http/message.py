@@ -38,6 +38,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """By lower-case name; a repeated one is joined with commas."""
     client: str = ""
     """Address of the peer; `""` when the transport has none."""
+    here: str = ""
+    """Address that it came to; `""` when the transport has none."""
     port: int = 0
     """Where it came to; 0 when the transport has none."""
     scheme: str = "http"

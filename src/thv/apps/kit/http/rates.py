@@ -108,8 +108,13 @@ class Limiter:
         return account and self._check(account, _least(account))
 
     def holds(self, request: Request) -> bool:
-        """Whether who asks is held to any rate."""
-        return self._rates.loopback or not (request.client == "" or is_loopback(request.client))
+        """Whether who asks is held to any rate.
+
+        Who calls an address from the same one is on this machine. Behind the proxy of a mesh that is everybody: held to
+        a rate, one caller's bad tokens would keep all others out.
+        """
+        is_near = request.client in ("", request.here) or is_loopback(request.client)
+        return self._rates.loopback or not is_near
 
     def _account(
         self, name: str, rate: Rate | None, request: Request, caller: str
