@@ -391,6 +391,26 @@ def test_several_replicas_are_spread_and_drained_one_by_one(helm: Helm) -> None:
 CATALOG = "thv-catalog"
 
 
+@pytest.mark.requirement("OPS-08")
+def test_services_say_what_is_spoken(helm: Helm) -> None:
+    """A mesh that has to guess takes HTTPS for anything."""
+
+    def spoken(*words: str) -> dict[str, str]:
+        services = of_kind(helm.template(*values("catalog.enabled=true", *words)), "Service")
+        return {o["metadata"]["name"]: o["spec"]["ports"][0]["appProtocol"] for o in services}
+
+    assert spoken() == {OPERATOR: "http", CATALOG: "http"}
+    assert spoken("operator.tls.secretName=tls") == {OPERATOR: "https", CATALOG: "http"}
+
+
+@pytest.mark.requirement("OPS-08")
+def test_the_pod_that_asks_ends_in_a_mesh_too(helm: Helm) -> None:
+    """The proxy that a mesh puts beside a pod would go on."""
+    about = named(helm.template(), "Pod", "toolhive-registry-test")["metadata"]
+    assert about["labels"]["sidecar.istio.io/inject"] == "false"
+    assert about["annotations"]["linkerd.io/inject"] == "disabled"
+
+
 def test_the_catalog_comes_when_it_is_asked_for(helm: Helm) -> None:
     assert not [o for o in helm.template() if o["metadata"]["name"] == CATALOG]
     order = "catalog.registryOrder={prod/corp,prod/team}"

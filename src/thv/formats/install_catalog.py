@@ -111,8 +111,10 @@ def _container(installation: Installation, settings: Settings) -> JsonObject:
 
 
 def _service(installation: Installation) -> JsonObject:
+    """A mesh or a gateway need not guess what is spoken: `appProtocol` says it."""
     port = {"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}
-    return _object("v1", "Service", installation, spec={"selector": _SELECTOR, "ports": [port]})
+    ports = [{**port, "appProtocol": "http"}]
+    return _object("v1", "Service", installation, spec={"selector": _SELECTOR, "ports": ports})
 
 
 def _network_policy(installation: Installation) -> JsonObject:
