@@ -1,4 +1,4 @@
-"""Programs that tests need and that Go builds: once a machine, into the tool cache.
+"""Programs that tests need and that Go builds, and files of its modules: once a machine, into the tool cache.
 
 The version is part of a module's name, so what is downloaded is held to the sums of Go's public database.
 """
@@ -71,7 +71,7 @@ class GoProgram(NamedTuple):
         flags = ["-trimpath", "-ldflags", f"-s -w {stamps}".rstrip()]
         try:
             wanted = f"{self.module}/{self.package}@v{self.version}"
-            self._run([go, "install", *flags, wanted], settings)
+            _run([go, "install", *flags, wanted], settings, f"{self.product} cannot be built")
             self._keep_files(go, place.parent, settings)
             (fresh / Path(self.package).name).rename(place)
         finally:
@@ -80,17 +80,63 @@ class GoProgram(NamedTuple):
     def _keep_files(self, go: str, folder: Path, settings: Mapping[str, str]) -> None:
         if self.files:
             module = f"{self.module}@v{self.version}"
-            said = self._run([go, "mod", "download", "-json", module], settings)
+            got = _download(go, module, settings, f"{self.product} cannot be built")
             for file in self.files:
-                content = Path(json.loads(said)["Dir"], file).read_bytes()
+                content = Path(got["Dir"], file).read_bytes()
                 (folder / Path(file).name).write_bytes(content)
 
-    def _run(self, command: list[str], settings: Mapping[str, str]) -> str:
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()[-1:] or [f"{' '.join(command[:2])} failed"]
-            raise MissingError(f"{self.product} cannot be built: {said[0]}")
-        return done.stdout
+
+class GoFile(NamedTuple):
+    """A file of a published module of which nothing is built."""
+
+    module: str
+    version: str
+    sum: str
+    """Of the module, as `go.sum` has it."""
+    path: str
+    """Of the file, below the module."""
+    product: str
+    """As people call it; with the version the name of its folder in the tool cache."""
+
+    def place(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """Where it lies once it was fetched."""
+        return tool_cache(environ) / f"{self.product}-{self.version}" / Path(self.path).name
+
+    def find_or_fetch(self, environ: Mapping[str, str] = os.environ) -> Path:
+        """The file. Raises MissingError when there is no way to it."""
+        place, go = self.place(environ), go_command(environ)
+        if not place.exists() and go is None:
+            raise MissingError(f"no {self.product}: install Go and run `make tools`")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with locked(place.parent / ".lock"):
+            if not place.exists():
+                assert go is not None
+                self._fetch(go, place, environ)
+        return place
+
+    def _fetch(self, go: str, place: Path, environ: Mapping[str, str]) -> None:
+        failure = f"{self.product} cannot be fetched"
+        got = _download(go, f"{self.module}@v{self.version}", environ, failure)
+        if got["Sum"] != self.sum:
+            raise MissingError(f"{failure}: its sum is {got['Sum']}, not {self.sum}")
+        fresh = place.with_name(f".{os.getpid()}")
+        fresh.write_bytes(Path(got["Dir"], self.path).read_bytes())
+        fresh.rename(place)
+
+
+def _download(go: str, module: str, environ: Mapping[str, str], failure: str) -> dict[str, str]:
+    """What Go says of a module that it has now."""
+    said = _run([go, "mod", "download", "-json", module], environ, failure)
+    got: dict[str, str] = json.loads(said)
+    return got
+
+
+def _run(command: list[str], environ: Mapping[str, str], failure: str) -> str:
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()[-1:] or [f"{' '.join(command[:2])} failed"]
+        raise MissingError(f"{failure}: {said[0]}")
+    return done.stdout
 
 
 def tool_cache(environ: Mapping[str, str] = os.environ) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.go_programs import GoProgram, MissingError, locked
+from tests.go_programs import GoFile, GoProgram, MissingError, locked
 
 PROGRAM = GoProgram(
     name="thing",
@@ -18,11 +18,18 @@ PROGRAM = GoProgram(
     stamps={"main.version": "1.2.3"},
     files=("docs/api.yaml",),
 )
+FILE = GoFile(
+    module="example.com/things",
+    version="1.2.3",
+    sum="h1:things=",
+    path="docs/api.yaml",
+    product="things",
+)
 GO = """#!/bin/sh
 echo "$@" >> $LOG
 case $1 in
 install) mkdir -p $GOBIN && touch $GOBIN/thing && chmod +x $GOBIN/thing ;;
-mod) echo "{\\"Dir\\": \\"$MODULE\\"}" ;;
+mod) echo "{\\"Dir\\": \\"$MODULE\\", \\"Sum\\": \\"h1:things=\\"}" ;;
 esac
 """
 
@@ -72,6 +79,21 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(
     with pytest.raises(MissingError, match="things cannot be built: no such module"):
         PROGRAM.find_or_build(environ)
     assert [path.name for path in PROGRAM.place(environ).parent.iterdir()] == [".lock"]
+
+
+def test_a_file_is_fetched_once(environ: dict[str, str], tmp_path: Path) -> None:
+    place = FILE.find_or_fetch(environ)
+    assert place == tmp_path / "tools" / "things-1.2.3" / "api.yaml" == FILE.find_or_fetch(environ)
+    assert place.read_text() == "openapi: 3.1.0"
+    said = (tmp_path / "log").read_text()
+    assert said == "mod download -json example.com/things@v1.2.3\n"
+
+
+def test_a_file_of_another_module_is_not_kept(environ: dict[str, str]) -> None:
+    other = FILE._replace(sum="h1:others=")
+    with pytest.raises(MissingError, match="things cannot be fetched: its sum is h1:things="):
+        other.find_or_fetch(environ)
+    assert not other.place(environ).exists()
 
 
 def test_a_lock_is_free_again(tmp_path: Path) -> None:
