@@ -351,7 +351,6 @@ NOT_YET: dict[str, str] = {
     "OCI-01": "OCI artifacts are not built yet",
     "OCI-02": "OCI artifacts are not built yet",
     "OCI-03": "OCI artifacts are not built yet",
-    "OPS-08": "comes with the operator",
     "LAT-01": "later",
     "LAT-04": "later",
     "LAT-05": "later",

@@ -16,6 +16,7 @@ from tests.control_plane.sandbox import is_possible
 from tests.docs.lua import LUA
 from tests.git_server import GIT, SSHD
 from tests.go_programs import GoProgram, MissingError, go_command
+from tests.mesh.definitions import ISTIO
 from tests.peers.programs import OFFICIAL, TOOLHIVE, is_wanted, postgres_folder
 
 
@@ -53,6 +54,7 @@ def main() -> None:
     _say("kubernetes", _control_plane(), "")
     _say("helm", _helm(), "the charts")
     _say("lua", _lua(), "the health script for Argo CD")
+    _say("istio", _istio(), "its kinds, for manifests of a mesh")
     _say("postgres", _postgres(), "the official registry")
     _say("registry", _peer(OFFICIAL), "the official registry as a source")
     _say("toolhive", _peer(TOOLHIVE), "ToolHive's thv as a client")
@@ -79,6 +81,13 @@ def _helm() -> str:
 def _lua() -> str:
     try:
         return str(LUA.find_or_build())
+    except MissingError as error:
+        return f"missing: {error}"
+
+
+def _istio() -> str:
+    try:
+        return str(ISTIO.find_or_fetch())
     except MissingError as error:
         return f"missing: {error}"
 

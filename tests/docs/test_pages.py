@@ -24,12 +24,13 @@ JOURNEYS = (
         "docs/how-to/catalog-service.md",
         "docs/tutorial.md",  # takes everything away
     ),
-    ("docs/how-to/https.md",),
+    ("docs/how-to/https.md", "docs/how-to/service-mesh.md"),
 )
 """Pages of a journey go on with the operator that those before them installed; the first one finds none."""
 PAGES = [page for journey in JOURNEYS for page in journey]
 WHYS = {
     "needs a container runtime",
+    "needs a service mesh",
     "needs the network outside",
     "the nodes of the tests forward no ports",
 }
