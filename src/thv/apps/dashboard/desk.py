@@ -5,7 +5,9 @@ In the flow: around each page's function, so that such a function is about its p
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ import msgspec
 from thv.apps.dashboard.asking import Api, Ask
 from thv.apps.dashboard.forgery import FIELD, check_form
 from thv.apps.dashboard.forms import Form, first, read_form
+from thv.apps.dashboard.places import own_path
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.selection import COOKIE as SELECTION
 from thv.apps.dashboard.selection import selected
@@ -38,6 +41,11 @@ Take: TypeAlias = Callable[[str], str]
 """The token that a code of a one-time link stands for, `""` for none; it stands for none afterwards."""
 Cookies: TypeAlias = dict[str, list[str]]
 _UNKNOWN = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
+_UNREAD = (Word.MISDIRECTED_REQUEST, Word.URI_TOO_LONG, Word.HEADERS_TOO_LARGE)
+"""What is refused before anything else of a request is looked at."""
+_PATIENCE = 2.0
+"""Seconds that a page of an error waits for who it is for."""
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Desk:
@@ -97,7 +105,8 @@ class Desk:
         number = _number(call.request, cookies)
         session = await self.sessions.find(number) if is_of_session(number) else None
         has_ended = session is None and is_of_session(number)
-        visit = self._visit(call, cookies, "" if has_ended else number, session)
+        known = "" if has_ended else number
+        visit = self._visit(call.request, cookies, known, session, names=call.names)
         try:
             if call.request.method == "POST":
                 form = await read_form(call.request)
@@ -122,10 +131,19 @@ class Desk:
             await self.sessions.end(visit.number)
         return _to_sign_in(visit, has_ended=session is not None)
 
-    def _visit(self, call: Call, cookies: Cookies, number: str, session: Session | None) -> Visit:
+    def _visit(
+        self,
+        request: Request,
+        cookies: Cookies,
+        number: str,
+        session: Session | None,
+        *,
+        names: Mapping[str, str] = _NO_NAMES,
+    ) -> Visit:
         return Visit(
-            call=call,
-            api=Api(self._ask, call.request, session.token if session else ""),
+            request=request,
+            names=names,
+            api=Api(self._ask, request, session.token if session else ""),
             number=number or visitors_number(),
             user=session.user if session else "",
             has_sign_in=self._has_sign_in,
@@ -135,11 +153,37 @@ class Desk:
 
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
         """What went wrong, and what to do next."""
-        answer = self.renderer.page(visit, "problem.html", problem.status, problem=problem)
-        return answer.with_headers(problem_headers(problem))
+        is_asked = visit.request.method in ("GET", "HEAD")
+        again = own_path(visit.address) if is_asked else ""
+        answer = self.renderer.page(
+            visit, "problem.html", problem.status, problem=problem, again=again
+        )
+        return answer.with_headers(_problem_headers(problem))
+
+    async def explained(self, problem: ProblemError, request: Request) -> Answer:
+        """What went wrong where no page's function was reached, or it broke off: to whoever it is, as far as that is known.
+
+        It must not fail itself, nor wait for long: what went wrong may be where sessions are kept.
+        """
+        if problem.word in _UNREAD:
+            return self.bare(problem, request)
+        cookies = cookies_of(request)
+        number = _number(request, cookies)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                session = await self.sessions.find(number) if is_of_session(number) else None
+        except (ThvError, TimeoutError):
+            return self.bare(problem, request)
+        return self.problem_page(self._visit(request, cookies, number, session), problem)
+
+    def bare(self, problem: ProblemError, request: Request) -> Answer:
+        """The same for somebody of whom nothing is known."""
+        values = {"problem": problem, "request_id": request.id, "again": ""}
+        headers = _problem_headers(problem)
+        return self.renderer.bare("problem.html", problem.status, values, *headers)
 
 
-def problem_headers(problem: ProblemError) -> list[Header]:
+def _problem_headers(problem: ProblemError) -> list[Header]:
     """The headers of a refusal that are not about its body."""
     headers = [each for each in problem.headers if each[0] != b"www-authenticate"]
     if problem.retry_after:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from thv.apps.dashboard.assets import Assets
-from thv.apps.dashboard.desk import Desk, Take, problem_headers
+from thv.apps.dashboard.desk import Desk, Take
 from thv.apps.dashboard.pages import rows
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.sessions import MemorySessions, Sessions
@@ -17,7 +17,7 @@ from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.cors import Cors
 from thv.apps.kit.http.dispatch import Context, Dispatcher, Mount
 from thv.apps.kit.http.endpoints import Endpoint, routes_of
-from thv.apps.kit.http.message import Answer, Reply, Request
+from thv.apps.kit.http.message import Reply, Request
 from thv.apps.kit.http.negotiation import parse_accept
 from thv.apps.kit.http.problems import Family, ProblemError
 from thv.apps.kit.http.server import HttpServer
@@ -51,16 +51,19 @@ def with_pages(
         public=True,
     )
     routes = routes_of((*rows(desk), static))
-    mount = Mount(base="", routes=routes, place=None, hint=lambda: "Start at the overview.")
+    mount = Mount(
+        base="", routes=routes, place=None, hint=lambda: "Check the address, or go on from here."
+    )
     cors = Cors()
     dispatcher = Dispatcher(lambda path: (mount, path), cors=cors, hosts=hosts)
 
-    def explain(problem: ProblemError, request: Request, _: Context) -> Answer:
-        values = {"problem": problem, "request_id": request.id}
-        return renderer.bare("problem.html", problem.status, values, *problem_headers(problem))
-
     pages = HttpServer(
-        dispatcher, cors=cors, compressor=Compressor(), meters=api.meters, explain=explain
+        dispatcher,
+        cors=cors,
+        compressor=Compressor(),
+        meters=api.meters,
+        explain=lambda problem, request, _: desk.bare(problem, request),
+        explain_fully=desk.explained,
     )
     return Front(pages, api)
 
@@ -78,7 +81,7 @@ class Front:
 
     def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
         """What is said where there is no time for an answer, or no request."""
-        return self._api.refuse(request, context, problem)
+        return self._who(request).refuse(request, context, problem)
 
     def done(self, request: Request, context: Context, *, sent: bool) -> None:
         """The answer was sent as a whole, or the client went before."""

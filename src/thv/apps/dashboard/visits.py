@@ -5,13 +5,13 @@ In the flow: `desk` makes one for each request and gives it to the page's functi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from thv.apps.dashboard.asking import Api
 from thv.apps.dashboard.forms import Form
-from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.parameters import Pairs, pairs_of
 
@@ -19,10 +19,12 @@ from thv.apps.kit.http.parameters import Pairs, pairs_of
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """What a page's function is given."""
 
-    call: Call
+    request: Request
     api: Api
     number: str
     """Of the cookie; a new one where there was none."""
+    names: Mapping[str, str] = {}  # msgspec makes a new one for each
+    """Path parameters."""
     user: str = ""
     """Who is signed in, `""` for nobody."""
     has_sign_in: bool = False
@@ -32,16 +34,6 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     form: Form = {}  # msgspec makes a new one for each
     selection: tuple[str, ...] = ()
     """Servers that were put aside for a registry of one's own: `namespace/registry/name`."""
-
-    @property
-    def request(self) -> Request:
-        """The request."""
-        return self.call.request
-
-    @property
-    def names(self) -> dict[str, str]:
-        """Path parameters."""
-        return dict(self.call.names)
 
     @property
     def address(self) -> str:

@@ -48,7 +48,9 @@ class Meter(Protocol):
 
 
 Explain: TypeAlias = Callable[[ProblemError, Request, Context], Answer]
-"""Says what is wrong to whoever asked."""
+"""Says what is wrong to whoever asked, at once."""
+ExplainFully: TypeAlias = Callable[[ProblemError, Request], Awaitable[Answer]]
+"""The same where there is time to find out who that is; raises nothing."""
 
 
 class HttpServer:
@@ -62,13 +64,18 @@ class HttpServer:
         compressor: Compressor,
         meters: Sequence[Meter] = (),
         explain: Explain | None = None,
+        explain_fully: ExplainFully | None = None,
     ) -> None:
-        """`meters` count; `explain` is how errors are said, by default in the words of the family that was asked."""
+        """`meters` count; `explain` is how errors are said, by default in the words of the family that was asked.
+
+        `explain_fully` says them instead where there is a whole request and time.
+        """
         self._dispatcher = dispatcher
         self._cors = cors
         self._compressor = compressor
         self.meters = meters
         self._explain = explain or _in_words
+        self._explain_fully = explain_fully
         vary = _VARY + b", Origin" if cors.origins else _VARY
         self._always = (*_ALWAYS, (b"vary", vary))
 
@@ -113,10 +120,10 @@ class HttpServer:
             else:
                 found = self._awaited(request, found)
         except (ProblemError, ThvError) as error:
-            found = self._explained(error, request, context)
+            found = self._said(error, request, context)
         except Exception:
             log.exception(_FAILED, request.id, request.method, request.path)
-            found = self._explained(_unexpected(), request, context)
+            found = self._said(_unexpected(), request, context)
         if isinstance(found, Answer):
             return self._reply(found, request, context)
         return self._later(found, request, context)
@@ -128,14 +135,15 @@ class HttpServer:
     async def _later(self, answer: Awaitable[Answer], request: Request, context: Context) -> Reply:
         try:
             async with asyncio.timeout(context.seconds):
-                made = await answer
+                return self._reply(await answer, request, context)
         except TimeoutError:
-            made = self._explained(_too_slow(context.seconds), request, context)
+            said = self._said(_too_slow(context.seconds), request, context)
         except (ProblemError, ThvError) as error:
-            made = self._explained(error, request, context)
+            said = self._said(error, request, context)
         except Exception:
             log.exception(_FAILED, request.id, request.method, request.path)
-            made = self._explained(_unexpected(), request, context)
+            said = self._said(_unexpected(), request, context)
+        made = said if isinstance(said, Answer) else await said
         return self._reply(made, request, context)
 
     def refuse(self, request: Request, context: Context, problem: ProblemError) -> Reply:
@@ -143,7 +151,7 @@ class HttpServer:
         for meter in self.meters:
             meter.begun()
         context.family = family_of(request.path)
-        return self._reply(self._explained(problem, request, context), request, context)
+        return self._reply(self._explain(problem, request, context), request, context)
 
     def done(self, request: Request, context: Context, *, sent: bool) -> None:
         """Tells those who count."""
@@ -156,10 +164,12 @@ class HttpServer:
             return answer
         return self._compressor.compressed(request, answer)
 
-    def _explained(
+    def _said(
         self, error: ProblemError | ThvError, request: Request, context: Context
-    ) -> Answer:
+    ) -> Answer | Awaitable[Answer]:
         problem = error if isinstance(error, ProblemError) else problem_of(error)
+        if self._explain_fully is not None:
+            return self._explain_fully(problem, request)
         return self._explain(problem, request, context)
 
     def _reply(self, answer: Answer, request: Request, context: Context) -> Reply:
