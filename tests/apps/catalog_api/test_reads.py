@@ -130,6 +130,7 @@ async def test_the_documented_tools(site: CatalogSite) -> None:
         ("sort=-usage&limit=1", ["vulnerability-scan"]),
         ("sort=-name&limit=1", ["web-fetch"]),
         ("search=...", []),
+        ("search=...&sort=relevance", []),
     ],
 )
 async def test_each_parameter_of_tools(site: CatalogSite, query: str, names: list[str]) -> None:
@@ -151,6 +152,62 @@ async def test_pages_of_tools_have_each_once(site: CatalogSite) -> None:
                 break
             cursor = f"&cursor={page['metadata']['next_cursor']}"
         assert len(found) == len(set(found)) == 4, sort
+
+
+@pytest.mark.requirement("CAT-05")
+async def test_what_fits_a_search_best_comes_first(site: CatalogSite) -> None:
+    """The name itself, names that begin so, names with all words, and what says them elsewhere, the most offered first."""
+    told = {
+        "run_query": "",
+        "query-log": "",
+        "Query": "",
+        "explain": "Explains a query",
+        "analyze": "Analyzes a query",
+    }
+    definitions = [{"name": name, "description": about} for name, about in told.items()]
+    block = {"tools": list(told), "tool_definitions": definitions}
+    await site.put("main", an_entry("com.example/one", block=block))
+    await site.put("more", an_entry("com.example/two", block={"tools": ["explain"]}))
+    client = site.client()
+    best = ["Query", "query-log", "run_query", "explain", "analyze"]
+    for order in ("", "&sort=relevance"):
+        found = (await client.get(f"/api/v1/tools?search=query{order}")).json["tools"]
+        assert [each["name"] for each in found] == best
+    named = (await client.get("/api/v1/tools?search=query&sort=name")).json["tools"]
+    assert [each["name"] for each in named] == sorted(best)
+    assert (await client.get("/api/v1/tools?search=query+log")).json["tools"][0][
+        "name"
+    ] == "query-log"
+    for sort, wanted in (("relevance", best), ("-relevance", [*reversed(best[:3])])):
+        names, cursor = list[str](), ""
+        for _ in best:
+            page = (
+                await client.get(f"/api/v1/tools?search=query&sort={sort}&limit=1{cursor}")
+            ).json
+            names += [tool["name"] for tool in page["tools"]]
+            cursor = f"&cursor={page['metadata'].get('next_cursor')}"
+        assert cursor == "&cursor=None"
+        assert names[-len(wanted) :] == wanted
+        assert len(names) == len(best)
+    refused = await client.get("/api/v1/tools?sort=relevance")
+    assert (refused.status, refused.code) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.requirement("CAT-05")
+async def test_counts_by_category_follow_a_search_where_asked(site: CatalogSite) -> None:
+    client = (await filled(site)).client()
+    every = {"security": 3, "web": 1}
+    for query, counts in (
+        ("", every),
+        ("&search=scan", {"security": 1}),
+        ("&category=web", every),
+        ("&server=gofetch", {"web": 1}),
+        ("&trust_level=trusted", {"security": 3}),
+        ("&search=nothing-of-that-kind", {}),
+    ):
+        found = (await client.get(f"/api/v1/tools?facets=true{query}")).json
+        assert found["metadata"]["facets"] == {"category": counts}, query
+        assert found["categories"] == every
 
 
 @pytest.mark.requirement("CAT-05")

@@ -50,6 +50,12 @@ async def test_tools_are_found_by_what_they_do(site: CatalogSite, browser: Brows
     assert page.html.index("osv-query") < page.html.index("fetch-page")  # two servers offer it
     narrow = await browser.send(page.form("/tools"), search="fetch")
     assert "1 of 4 tools" in narrow.text
+    assert "Best match" in narrow.text
+    assert 'value="web"' in narrow.html
+    assert 'value="security"' not in narrow.html
+    assert ("sort", "") in narrow.form("/tools").fields
+    assert "Best match" not in page.text
+    assert (await browser.open("/tools?sort=relevance")).status == 200
     web = await browser.open("/tools?category=web")
     assert web.place("Category: web") == "/tools"
     none = await browser.open("/tools?search=nothing-of-that-kind")

@@ -15,7 +15,7 @@ from tests.stores.models.world import World, an_entry
 from thv.stores.catalogs import listing
 from thv.stores.catalogs.folder import working_folder
 from thv.stores.catalogs.query import ListQuery, Page
-from thv.stores.catalogs.tools import ToolQuery, page
+from thv.stores.catalogs.tools import ToolQuery, ToolSort, page
 
 pytestmark = pytest.mark.anyio
 NAMES = ("a", "b", "c")
@@ -122,7 +122,7 @@ async def test_tools_are_counted_within_what_is_seen(shelves: Library) -> None:
     whole = page(shelves.shelf, shelves.reach("a", "b"), ToolQuery(), None, 10)
     assert [(tool.name, tool.usage) for tool in whole.tools] == [("report", 1), ("scan", 2)]
     assert whole.total == 2
-    part = page(shelves.shelf, shelves.reach("a"), ToolQuery(by_usage=True), None, 10)
+    part = page(shelves.shelf, shelves.reach("a"), ToolQuery(sort=ToolSort.USAGE), None, 10)
     assert [(tool.name, tool.servers) for tool in part.tools] == [
         ("report", ("com.example/one",)),
         ("scan", ("com.example/one",)),

@@ -127,7 +127,7 @@ ROWS: tuple[Endpoint, ...] = (
         tools.list_tools,
         "List the tools of all servers",
         words.TOOLS,
-        answers=("ToolList",),
+        answers=("CatalogToolList",),
     ),
     api(
         "C8",

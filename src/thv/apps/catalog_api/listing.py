@@ -40,7 +40,7 @@ async def list_servers(call: Call) -> Answer:
     """C1: the servers of all registries that the caller may see."""
     catalog = catalog_of(call)
     seen = await catalog.seen(call)
-    values = {**call.values, "sort": _sort(call.values)}
+    values = {**call.values, "sort": sort_of(call.values)}
     query = _query(catalog, values)
     reach = Reach(seen, _within(seen, values))
     form = form_of(call)
@@ -76,7 +76,8 @@ async def list_servers(call: Call) -> Answer:
     return answer.with_headers([linked(*links)], rows=rows)
 
 
-def _sort(values: Mapping[str, Any]) -> str:
+def sort_of(values: Mapping[str, Any]) -> str:
+    """What was asked for, else what fits best in a search; raises INVALID_REQUEST for that without one."""
     searching = values["search"] is not None
     sort: str = values["sort"] or ("relevance" if searching else "name")
     if sort.removeprefix("-") == "relevance" and not searching:

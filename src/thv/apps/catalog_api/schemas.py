@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Trust
+from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Tool, Trust
 
 
 class RegistrySource(msgspec.Struct, omit_defaults=True):
@@ -175,6 +175,21 @@ class CatalogServerList(msgspec.Struct):
 
     servers: list[CatalogListedServer]
     metadata: CatalogListMetadata
+
+
+class CatalogToolMetadata(Metadata, kw_only=True, omit_defaults=True):
+    """Counts of a list of tools."""
+
+    changed: bool = False
+    facets: dict[str, dict[str, int]] | msgspec.UnsetType = msgspec.UNSET
+
+
+class CatalogToolList(msgspec.Struct):
+    """A page of tools; `categories` counts all tools that the caller may see."""
+
+    tools: list[Tool]
+    categories: dict[str, int]
+    metadata: CatalogToolMetadata
 
 
 class CatalogLinks(msgspec.Struct):
@@ -532,6 +547,7 @@ SHAPES: tuple[type, ...] = (
     DescribedRegistry,
     RegistryList,
     CatalogServerList,
+    CatalogToolList,
     CatalogServer,
     InstallOffer,
     CategoryList,

@@ -10,7 +10,7 @@ import msgspec
 from thv.apps.catalog_api.answers import answered, linked
 from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.cursors import Cursor, cursor_text, key_in
-from thv.apps.catalog_api.listing import chosen_registries, wish_of
+from thv.apps.catalog_api.listing import chosen_registries, sort_of, wish_of
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import Answer, Header, encode
 from thv.apps.kit.http.problems import ProblemError, Word
@@ -19,20 +19,20 @@ from thv.apps.registry_api.pages import PLAIN_JSON, next_url, resolved
 from thv.domain.canonical import JsonObject
 from thv.stores.catalogs import tools
 from thv.stores.catalogs.scope import Reach, Scope
-from thv.stores.catalogs.tools import Offer, ToolPage, ToolQuery, width_of
+from thv.stores.catalogs.tools import Offer, ToolPage, ToolQuery, ToolSort, width_of
 
 
 async def list_tools(call: Call) -> Answer:
     """C7: the tools of all servers that the caller may see, and who offers them."""
     catalog = catalog_of(call)
     seen = await catalog.seen(call)
-    values = call.values
+    values = {**call.values, "sort": sort_of(call.values)}
     sort: str = values["sort"]
     query = ToolQuery(
         wish=wish_of(catalog, values["search"]),
         categories=values["category"],
         servers=values["server"],
-        by_usage=sort.endswith("usage"),
+        sort=ToolSort(sort.removeprefix("-")),
         descending=sort.startswith("-"),
     )
     reach = Reach(seen, _within(seen, values["registry"], values["trust_level"]))
@@ -45,6 +45,9 @@ async def list_tools(call: Call) -> Answer:
     def make() -> tuple[Header, bytes]:
         page = tools.page(catalog.shelf, reach, query, after, values["limit"])
         body = _listed(page)
+        if values["facets"]:
+            counts = tools.found_by_category(catalog.shelf, reach.chosen, query)
+            body["metadata"]["facets"] = {"category": counts}
         if cursor is not None and cursor.content != digest:
             body["metadata"]["changed"] = True
         if page.following is not None:
@@ -53,7 +56,7 @@ async def list_tools(call: Call) -> Answer:
             more.append(linked((next_url(call, following), "next")))
         return PLAIN_JSON, encode(body)
 
-    return answered(call, catalog, seen, make).with_headers(more)
+    return answered(call, catalog, seen, make, values=values).with_headers(more)
 
 
 def _within(seen: Scope, registries: tuple[str, ...], levels: tuple[str, ...]) -> Scope:

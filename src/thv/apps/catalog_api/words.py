@@ -27,6 +27,7 @@ from thv.domain.registry import SourceType, TrustLevel
 from thv.domain.resources import MCP_SERVER, SERVER_KINDS
 from thv.domain.selectors import dns_label_problem
 from thv.stores.catalogs.query import CLASSES
+from thv.stores.catalogs.tools import ToolSort
 from thv.stores.models.query import Sort
 
 FORMATS = ("catalog", "toolhive", "upstream")
@@ -155,7 +156,15 @@ TOOLS = (
     REGISTRY_LIST,
     TRUST_LEVELS,
     row(
-        "sort", one_of("name", "-name", "usage", "-usage"), "Order. Default: name.", default="name"
+        "facets",
+        boolean(),
+        "Whether metadata.facets counts what was found by category, whichever category was asked for.",
+        default=False,
+    ),
+    row(
+        "sort",
+        one_of(*(f"{way}{each.value}" for each in ToolSort for way in ("", "-"))),
+        "Order, with - for descending; relevance needs search and is the default then, else name.",
     ),
     LIMIT,
     CURSOR,

@@ -5,6 +5,7 @@ In the flow: behind `GET /api/v1/tools`. Of a name that several registries have,
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -13,11 +14,22 @@ from thv.stores.catalogs.query import Key, Term, Wish
 from thv.stores.catalogs.scope import Reach, Scope, Shelf
 from thv.stores.catalogs.search import joined
 from thv.stores.models.where import NOTHING, Condition
+from thv.stores.models.words import words_of
 
 SERVER_LIMIT = 100
 """Servers that are named of a tool; the count is never cut."""
 
 _decode = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class ToolSort(StrEnum):
+    """What a list of tools is sorted by."""
+
+    NAME = "name"
+    USAGE = "usage"
+    """How many servers offer one."""
+    RELEVANCE = "relevance"
+    """How well a name fits what is sought, then usage."""
 
 
 class ToolQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +39,8 @@ class ToolQuery(msgspec.Struct, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     """Keys or official names; a tool must be offered by one of them."""
-    by_usage: bool = False
+    sort: ToolSort = ToolSort.NAME
+    """By relevance only what a wish finds."""
     descending: bool = False
 
 
@@ -40,6 +53,8 @@ class Tool(msgspec.Struct, frozen=True):
     """That most of its servers share."""
     description: str
     servers: tuple[str, ...]
+    rank: int = 0
+    """How well it fits, 0 best; 0 where nobody asked."""
 
 
 class ToolPage(msgspec.Struct, frozen=True):
@@ -79,8 +94,14 @@ _COUNTED = (
 def page(shelf: Shelf, reach: Reach, query: ToolQuery, after: Key | None, limit: int) -> ToolPage:
     """One page of the list."""
     shown, values = joined([*_shown(shelf, reach.chosen, query), _behind(query, after)])
+    source, rank = _counted(shelf, reach.chosen), "0"
+    if query.sort is ToolSort.RELEVANCE and query.wish is not None:
+        source, rank = (
+            f"{source} JOIN {_sought(shelf, reach.chosen, query.wish)} USING (name)",
+            "rank",
+        )
     rows = shelf.ask(
-        f"SELECT name, usage, category, description FROM {_counted(shelf, reach.chosen)} WHERE {shown} "
+        f"SELECT name, usage, category, description, {rank} FROM {source} WHERE {shown} "
         f"ORDER BY {_order(query)} LIMIT ?",
         (*values, limit + 1),
     ).fetchall()
@@ -102,10 +123,27 @@ def categories(shelf: Shelf, scope: Scope) -> tuple[dict[str, int], int]:
     return known
 
 
+def found_by_category(shelf: Shelf, scope: Scope, query: ToolQuery) -> dict[str, int]:
+    """How many of what the query finds each category has, whichever categories it asks for; the most first."""
+    asked = msgspec.structs.replace(query, categories=(), sort=ToolSort.NAME, descending=False)
+    key = ("tools found by category", asked)
+    known: dict[str, int] | None = shelf.remembered(scope, key)
+    if known is None:
+        shown, values = joined(_shown(shelf, scope, asked))
+        rows = shelf.ask(
+            f"SELECT category, count(*) FROM {_counted(shelf, scope)} WHERE {shown} AND category <> '' "
+            "GROUP BY category ORDER BY 2 DESC, 1",
+            values,
+        )
+        known = dict(rows)
+        shelf.remember(scope, key, known, 100 * len(known) + 300)
+    return known
+
+
 def tool(shelf: Shelf, scope: Scope, name: str) -> Tool | None:
     """One tool."""
     row = shelf.ask(
-        f"SELECT name, usage, category, description FROM {_counted(shelf, scope)} WHERE name = ?",
+        f"SELECT name, usage, category, description, 0 FROM {_counted(shelf, scope)} WHERE name = ?",
         (name,),
     ).fetchone()
     return _tool(shelf, scope, row) if row else None
@@ -130,21 +168,21 @@ def _counted(shelf: Shelf, scope: Scope) -> str:
 
 def width_of(query: ToolQuery) -> int:
     """How many values the keys of its rows have."""
-    return 2 if query.by_usage else 1
+    return {ToolSort.NAME: 1, ToolSort.USAGE: 2, ToolSort.RELEVANCE: 3}[query.sort]
 
 
 def _tool(shelf: Shelf, scope: Scope, row: tuple[Any, ...]) -> Tool:
-    name, usage, category, description = row
+    name, usage, category, description, rank = row
     (servers,) = shelf.ask(
         "SELECT json_group_array(key) FROM (SELECT s.key AS key FROM tool t CROSS JOIN entry s "
         f"ON s.id = t.item WHERE t.name = ? AND {scope.best()} ORDER BY s.key LIMIT ?)",
         (name, SERVER_LIMIT),
     ).fetchone()
-    return Tool(name, usage, category, description, _decode(servers))
+    return Tool(name, usage, category, description, _decode(servers), rank)
 
 
 def _filtered(shelf: Shelf, reach: Reach, query: ToolQuery) -> int:
-    key = ("tools", msgspec.structs.replace(query, by_usage=False, descending=False))
+    key = ("tools", msgspec.structs.replace(query, sort=ToolSort.NAME, descending=False))
     known: int | None = shelf.remembered(reach.chosen, key)
     if known is None:
         shown, values = joined(_shown(shelf, reach.chosen, query))
@@ -157,8 +195,8 @@ def _filtered(shelf: Shelf, reach: Reach, query: ToolQuery) -> int:
 # ---------------------------------------------------------------- conditions
 
 
-def _spells(term: Term) -> Condition:
-    ways = [" AND ".join(["instr(t.words, ?)"] * len(words)) for words in term.spellings]
+def _spells(term: Term, column: str) -> Condition:
+    ways = [" AND ".join([f"instr({column}, ?)"] * len(words)) for words in term.spellings]
     values = tuple(f" {word}" for words in term.spellings for word in words)
     return Condition(f"({' OR '.join(ways)})", values)
 
@@ -176,15 +214,28 @@ def _shown(shelf: Shelf, scope: Scope, query: ToolQuery) -> list[Condition]:
         sql, values = _offered(scope, [named])
         found.append(Condition(f"name IN ({sql})", values))
     if query.wish is not None:
-        found.append(NOTHING if query.wish.is_empty else _sought(shelf, scope, query.wish))
+        found.append(Condition(f"name IN (SELECT name FROM {_sought(shelf, scope, query.wish)})"))
     return found
 
 
-def _sought(shelf: Shelf, scope: Scope, wish: Wish) -> Condition:
-    """Every tool's text is looked at once for all pages of a search."""
-    sql, values = _offered(scope, _said(wish))
-    kept = shelf.table(scope, f"tools {wish!r}", "name TEXT PRIMARY KEY", sql, values)
-    return Condition(f"name IN (SELECT name FROM {kept})")
+def _sought(shelf: Shelf, scope: Scope, wish: Wish) -> str:
+    """The table of what the wish finds: every tool's text is looked at once for all pages of a search."""
+    sql, values = _offered(scope, [NOTHING] if wish.is_empty else _said(wish))
+    fit, sought = _fit(wish)
+    columns = "name TEXT PRIMARY KEY, rank INTEGER NOT NULL"
+    rows = f"SELECT name, {fit} FROM (SELECT name, {_NAME_WORDS} AS words FROM ({sql}))"
+    return shelf.table(scope, f"tools {wish!r}", columns, rows, (*sought, *values))
+
+
+_NAME_WORDS = "' ' || lower(replace(replace(replace(name, '_', ' '), '-', ' '), '.', ' ')) || ' '"
+
+
+def _fit(wish: Wish) -> tuple[str, tuple[Any, ...]]:
+    """The name itself, names that begin so, names with all of its words, and what says them elsewhere."""
+    text = f" {' '.join(words_of(wish.text))}"
+    named, values = joined(_said(wish, "words") or [NOTHING])
+    cases = f"WHEN words = ? THEN 0 WHEN instr(words, ?) = 1 THEN 1 WHEN {named} THEN 2"
+    return f"CASE {cases} ELSE 3 END", (f"{text} ", text, *values)
 
 
 def _offered(scope: Scope, tests: list[Condition]) -> tuple[str, tuple[Any, ...]]:
@@ -196,24 +247,44 @@ def _offered(scope: Scope, tests: list[Condition]) -> tuple[str, tuple[Any, ...]
     )
 
 
-def _said(wish: Wish) -> list[Condition]:
-    phrases = [Condition("instr(t.words, ?)", (f" {' '.join(each)} ",)) for each in wish.phrases]
-    return [*map(_spells, wish.terms), *phrases]
+def _said(wish: Wish, column: str = "t.words") -> list[Condition]:
+    terms = [_spells(each, column) for each in wish.terms]
+    phrases = [Condition(f"instr({column}, ?)", (f" {' '.join(each)} ",)) for each in wish.phrases]
+    return [*terms, *phrases]
 
 
 def _order(query: ToolQuery) -> str:
     way = "DESC" if query.descending else "ASC"
-    return f"usage {way}, name" if query.by_usage else f"name {way}"
+    match query.sort:
+        case ToolSort.NAME:
+            return f"name {way}"
+        case ToolSort.USAGE:
+            return f"usage {way}, name"
+        case ToolSort.RELEVANCE:
+            return f"rank {way}, usage DESC, name"
 
 
 def _behind(query: ToolQuery, after: Key | None) -> Condition:
     if after is None:
         return Condition("1")
     sign = "<" if query.descending else ">"
-    if query.by_usage:
-        return Condition(f"(usage {sign} ? OR (usage = ? AND name > ?))", (after[0], *after))
-    return Condition(f"name {sign} ?", after)
+    match query.sort:
+        case ToolSort.NAME:
+            return Condition(f"name {sign} ?", after)
+        case ToolSort.USAGE:
+            return Condition(f"(usage {sign} ? OR (usage = ? AND name > ?))", (after[0], *after))
+        case ToolSort.RELEVANCE:
+            rank, usage, name = after
+            tie = "(usage < ? OR (usage = ? AND name > ?))"
+            sql = f"(rank {sign} ? OR (rank = ? AND {tie}))"
+            return Condition(sql, (rank, rank, usage, usage, name))
 
 
 def _key(query: ToolQuery, last: Tool) -> Key:
-    return (last.usage, last.name) if query.by_usage else (last.name,)
+    match query.sort:
+        case ToolSort.NAME:
+            return (last.name,)
+        case ToolSort.USAGE:
+            return (last.usage, last.name)
+        case ToolSort.RELEVANCE:
+            return (last.rank, last.usage, last.name)

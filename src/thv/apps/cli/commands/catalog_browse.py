@@ -90,6 +90,8 @@ def _subjects(answer: JsonObject) -> list[_Row]:
 
 
 _SHOWN = 2
+_TOOL_SORTS = {None: "", "name": "name", "usage": "-usage"}
+"""As the API has them."""
 
 
 def _offered_by(tool: JsonObject) -> str:
@@ -135,8 +137,8 @@ _TOOLS: Listing[JsonObject] = Listing(
 @option(
     "--sort",
     type=click.Choice(["name", "usage"]),
-    default="name",
-    help="By name, or what most servers offer first.",
+    default=None,
+    help="By name, or what most servers offer first. Default: what fits --search best, else name.",
 )
 @LIMIT
 async def tools(
@@ -146,7 +148,7 @@ async def tools(
     subjects: tuple[str, ...],
     servers: tuple[str, ...],
     registry: str,
-    sort: str,
+    sort: str | None,
     limit: int,
 ) -> None:
     """List the tools of all servers, and which servers offer them."""
@@ -154,7 +156,7 @@ async def tools(
         "search": search.strip(),
         "category": ",".join(subjects),
         "server": ",".join(servers),
-        "sort": "-usage" if sort == "usage" else "",
+        "sort": _TOOL_SORTS[sort],
     }
     wanted = {key: value for key, value in given.items() if value}
     async with asked_catalog(session) as asked:

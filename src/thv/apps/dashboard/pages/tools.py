@@ -5,7 +5,7 @@ In the flow: for whoever knows what is to be done and not by what. The list is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,9 +26,7 @@ _OFFERS = 200
 _SCHEMAS = 24
 """Servers whose input of a tool is shown."""
 _NAMES = 4
-SORTS = {"": "Most offered", "name": "Name"}
-"""The first one is what is done unasked, so that it is not sent along."""
-_UNASKED = "-usage"
+_BEST, _MOST_OFFERED = "relevance", "-usage"
 LEVELS = tuple(level.value for level in BEST_FIRST)
 
 
@@ -59,20 +57,22 @@ class Tools:
     async def show(self, visit: Visit) -> Answer:
         """A page of the list."""
         asked = asked_of(visit)
-        wanted = {"sort": _UNASKED, **asked}
-        found = await visit.api.get("/api/v1/tools", limit=ROWS, **wanted)
-        counts = _by_count(found["categories"], asked.get("category", []))
-        cursor = found["metadata"].get("next_cursor")
+        wanted = {"sort": _unasked(asked), **asked}
+        found = await visit.api.get("/api/v1/tools", limit=ROWS, facets=True, **wanted)
+        metadata = found["metadata"]
+        counts = _by_count(metadata["facets"]["category"], asked.get("category", []))
+        cursor = metadata.get("next_cursor")
         answer = self._desk.renderer.page(
             visit,
             "tools.html",
             tools=found["tools"],
-            metadata=found["metadata"],
+            metadata=metadata,
             asked=asked,
             shown=counts[:_CATEGORIES],
             more=counts[_CATEGORIES:],
             levels=LEVELS,
-            sorts=SORTS,
+            sorts=_sorts(asked),
+            sort=asked.get("sort", ""),
             names=_NAMES,
             without=lambda name, value: address_without("/tools", asked, name, value),
             is_narrowed=bool(asked.keys() - {"sort", "cursor"}),
@@ -110,7 +110,20 @@ def asked_of(visit: Visit) -> dict[str, Any]:
         value = visit.value(name).strip()
         if value:
             asked[name] = value
+    if asked.get("sort") in (_BEST, _unasked(asked)):
+        del asked["sort"]  # what is done unasked; nothing fits better where nothing is sought
     return asked
+
+
+def _unasked(asked: Mapping[str, Any]) -> str:
+    return _BEST if "search" in asked else _MOST_OFFERED
+
+
+def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
+    """The first one is what is done unasked, so that it is not sent along when a search begins or ends."""
+    if "search" in asked:
+        return {"": "Best match", _MOST_OFFERED: "Most offered", "name": "Name"}
+    return {"": "Most offered", "name": "Name"}
 
 
 def _by_count(counts: dict[str, int], chosen: list[str]) -> list[tuple[str, int]]:
