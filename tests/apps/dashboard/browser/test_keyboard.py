@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.apps.dashboard.browser.looking import Focus, Looking, focused
+from tests.apps.dashboard.browser.looking import ZOOMED, Focus, Looking, focused
+from tests.apps.dashboard.browser.places import SEVERAL
 
+COMPARED = f"/servers/default/community/{SEVERAL}/compare"
 MOST = 150
 """Times that one presses Tab before one gives up."""
 
@@ -51,6 +53,42 @@ def test_a_slash_leads_to_the_search(looking: Looking) -> None:
     looking.open(page, "/settings/access")
     page.keyboard.press("/")
     expect(page).to_have_url(re.compile("/servers$"))
+
+
+def test_j_and_k_lead_from_difference_to_difference(looking: Looking) -> None:
+    page = looking.page(width=ZOOMED)
+    looking.open(page, COMPARED)
+    expect(
+        page.get_by_text("Press j for the next difference, k for the one before.")
+    ).to_be_visible()
+    rows = page.locator("tbody tr")
+    count = rows.count()
+    assert count > 1
+    for key, index in (("k", count - 1), ("j", count - 1), ("k", count - 2), ("j", count - 1)):
+        page.keyboard.press(key)
+        expect(rows.nth(index)).to_be_focused()
+        assert focused(page).is_seen
+    for _ in range(count):
+        page.keyboard.press("k")
+    expect(rows.first).to_be_focused()
+    page.keyboard.press("Control+j")
+    page.locator("select").first.focus()
+    page.keyboard.press("j")
+    expect(page.locator("select").first).to_be_focused()
+
+
+def test_where_there_is_no_difference_these_keys_do_nothing(looking: Looking) -> None:
+    page = looking.page()
+    looking.open(page, "/categories")
+    page.keyboard.press("j")
+    assert focused(page).tag == "body"
+
+
+def test_without_scripts_no_key_is_promised(looking: Looking) -> None:
+    page = looking.page(scripts=False)
+    looking.open(page, COMPARED)
+    expect(page.get_by_text("for the next difference")).to_be_hidden()
+    expect(page.get_by_text("to search")).to_be_hidden()
 
 
 def test_the_focus_stays_on_the_filter_that_was_set(looking: Looking) -> None:

@@ -11,7 +11,7 @@ const left = new Map();
 let focused = "";
 
 function prepare(part) {
-  for (const each of part.querySelectorAll("[data-copy], [data-theme-switch]")) each.hidden = false;
+  for (const each of part.querySelectorAll("[data-copy], [data-theme-switch], [data-keys]")) each.hidden = false;
   for (const each of part.querySelectorAll("details[data-open-wide], details[id]")) {
     const isOpen = left.get(each.id) ?? (each.open && !(narrow.matches && "openWide" in each.dataset));
     if (each.open !== isOpen) each.open = isOpen;
@@ -43,16 +43,30 @@ document.addEventListener("click", event => {
   }
 });
 
+function toSearch() {
+  const field = document.querySelector("[data-search-key]");
+  if (field) { field.focus(); field.select(); } else location.assign("/servers");
+}
+
+// The next change, or the one before: from where the focus is, else from the first one or the last.
+function toChange(step) {
+  const every = [...document.querySelectorAll("[data-change]")];
+  const at = every.indexOf(document.activeElement.closest("[data-change]"));
+  const next = at < 0 ? (step > 0 ? 0 : every.length - 1) : at + step;
+  every[Math.min(Math.max(next, 0), every.length - 1)]?.focus();
+}
+
+const keys = { "/": toSearch, j: () => toChange(1), k: () => toChange(-1) };
+
 document.addEventListener("keydown", event => {
-  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (event.key === "Escape") {
     const menu = document.querySelector("details.menu[open]");
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   }
-  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const field = document.querySelector("[data-search-key]");
+  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
   event.preventDefault();
-  if (field) { field.focus(); field.select(); } else location.assign("/servers");
+  keys[event.key]();
 });
 
 // What is put in place of something leaves open what was open, and the focus where it was.
