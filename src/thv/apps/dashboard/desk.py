@@ -45,6 +45,7 @@ _UNREAD = (Word.MISDIRECTED_REQUEST, Word.URI_TOO_LONG, Word.HEADERS_TOO_LARGE)
 """What is refused before anything else of a request is looked at."""
 _PATIENCE = 2.0
 """Seconds that a page of an error waits for who it is for."""
+_PORT_DIGITS = 5
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -148,7 +149,7 @@ class Desk:
             user=session.user if session else "",
             has_sign_in=self._has_sign_in,
             can_sign_in=self.can_sign_in,
-            selection=selected(first(cookies, SELECTION)),
+            selection=selected(first(cookies, on_port(request, SELECTION))),
         )
 
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
@@ -241,7 +242,14 @@ def _with_number(answer: Answer, visit: Visit, number: str) -> Answer:
 
 def cookie_name(request: Request) -> str:
     """What the cookie of a session is called: only a browser that came encrypted keeps the strict name."""
-    return "__Host-thv_session" if _is_secure(request) else "thv_session"
+    return "__Host-thv_session" if _is_secure(request) else on_port(request, "thv_session")
+
+
+def on_port(request: Request, name: str) -> str:
+    """A cookie's name for this service alone: what a browser keeps for this machine, it keeps for all of its ports."""
+    _, port = _host_of(request)
+    is_named = port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS
+    return f"{name}_{port}" if is_named and not _is_secure(request) else name
 
 
 def session_cookie(request: Request, number: str, *, ends: bool = False) -> Header:
@@ -257,5 +265,12 @@ def cookie(request: Request, name: str, value: str, *, seconds: int) -> Header:
 
 
 def _is_secure(request: Request) -> bool:
-    host = request.header(b"host").rpartition(":")[0] or request.header(b"host")
+    host, _ = _host_of(request)
     return request.scheme == "https" or not (is_loopback(host.strip("[]")) or host == "localhost")
+
+
+def _host_of(request: Request) -> tuple[str, str]:
+    """What the browser calls us, and the port, `""` where it names none."""
+    told = request.header(b"host")
+    host, colon, port = told.rpartition(":")
+    return (host, port) if colon and not told.endswith("]") else (told, "")

@@ -121,7 +121,8 @@ class Looking:
         self._watch[context] = Watch(context, self.origin)
         if selected:
             value = written(selected)
-            context.add_cookies([{"name": COOKIE, "value": value, "url": self.origin}])
+            name = f"{COOKIE}_{urlsplit(self.origin).port}"
+            context.add_cookies([{"name": name, "value": value, "url": self.origin}])
         return context.new_page()
 
     def open(self, page: Page, path: str, status: int = 200) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from thv.apps.dashboard.asking import path, query_of
-from thv.apps.dashboard.desk import Desk, cookie, see_other
+from thv.apps.dashboard.desk import Desk, cookie, on_port, see_other
 from thv.apps.dashboard.forms import Form, first
 from thv.apps.dashboard.places import own_path
 from thv.apps.dashboard.rights import who
@@ -158,9 +158,7 @@ class Generate:
         place = path(
             "/registries/{}/{}", created["registry"]["namespace"], created["registry"]["name"]
         )
-        return see_other(
-            f"{place}?{query_of({'done': 'made'})}", cookie(visit.request, COOKIE, "", seconds=0)
-        )
+        return see_other(f"{place}?{query_of({'done': 'made'})}", _kept(visit, ()))
 
     def _page(
         self, visit: Visit, form: Form, servers: list[Server], made: Made, spaces: list[str]
@@ -288,7 +286,8 @@ def _keys(form: Form) -> tuple[str, ...]:
 
 def _kept(visit: Visit, selection: tuple[str, ...]) -> Header:
     """The browser keeps it; raises FullError."""
-    return cookie(visit.request, COOKIE, written(selection), seconds=SECONDS if selection else 0)
+    name, seconds = on_port(visit.request, COOKIE), SECONDS if selection else 0
+    return cookie(visit.request, name, written(selection), seconds=seconds)
 
 
 def _full(visit: Visit) -> ProblemError:
