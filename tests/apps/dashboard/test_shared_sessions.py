@@ -7,7 +7,7 @@ import json
 import pytest
 
 from thv.apps.dashboard import shared
-from thv.apps.dashboard.sessions import IDLE, LONGEST
+from thv.apps.dashboard.sessions import IDLE, LONGEST, MOST_OF_ONE
 from thv.apps.dashboard.shared import KNOWN_FOR, SEEN_EVERY, SharedSessions
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import CONFIG_MAP
@@ -159,6 +159,52 @@ async def test_the_one_that_was_left_longest_makes_room(
     assert sum(map(len, (await replicas.kept()).values())) < len(SESSIONS) * 4_000
     assert await replicas.one.find(first) is None
     assert await replicas.one.find(last)
+
+
+async def test_nobody_ends_the_sessions_of_others_by_signing_in(replicas: Replicas) -> None:
+    mia = await replicas.other.begin(TOKEN, "mia")
+    own = []
+    for turn in range(3 * MOST_OF_ONE):
+        replicas.time.now += 1
+        sessions = (replicas.one, replicas.other)[turn % 2]
+        own.append(await sessions.begin(f"{TOKEN}-{turn}", "rob"))
+    assert len(await replicas.kept()) == MOST_OF_ONE + 1
+    replicas.time.now += KNOWN_FOR + 1
+    for sessions in (replicas.one, replicas.other):
+        assert await sessions.find(mia)
+        found = [await sessions.find(number) for number in own]
+        assert [each is not None for each in found] == [False] * 2 * MOST_OF_ONE + [
+            True
+        ] * MOST_OF_ONE
+
+
+async def test_who_was_there_lately_stays_when_the_same_one_signs_in_again(
+    replicas: Replicas,
+) -> None:
+    first = await replicas.one.begin(TOKEN, "rob")
+    second = await replicas.one.begin(TOKEN, "rob")
+    replicas.time.now += SEEN_EVERY + 1
+    assert await replicas.other.find(first)
+    for _ in range(MOST_OF_ONE - 1):
+        replicas.time.now += 1
+        await replicas.other.begin(TOKEN, "rob")
+    replicas.time.now += KNOWN_FOR + 1
+    assert await replicas.one.find(first)
+    assert await replicas.one.find(second) is None
+
+
+async def test_sessions_of_a_release_before_go_on(replicas: Replicas) -> None:
+    """Which had no mark of whose they are."""
+    number = await replicas.one.begin(TOKEN, "rob")
+    [(place, value)] = (await replicas.kept()).items()
+    ends, seen, _, box = value.split(".")
+    await replicas.put(place, f"{ends}.{seen}.{box}")
+    fresh = replicas.replica()
+    assert await fresh.find(number)
+    for turn in range(MOST_OF_ONE):
+        await fresh.begin(TOKEN, "rob")
+        await fresh.begin(TOKEN, str(turn))
+    assert await fresh.find(number)
 
 
 async def test_without_its_config_map_it_says_what_is_missing(replicas: Replicas) -> None:

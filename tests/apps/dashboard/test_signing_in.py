@@ -18,7 +18,7 @@ from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.dashboard.door import with_pages
 from thv.apps.dashboard.forgery import form_token
 from thv.apps.dashboard.pages import generate
-from thv.apps.dashboard.sessions import IDLE, LONGEST, MemorySessions, new_number
+from thv.apps.dashboard.sessions import IDLE, LONGEST, MOST_OF_ONE, MemorySessions, new_number
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.codes import SECONDS, Codes
 from thv.apps.kit.http.access_log import AccessLog
@@ -264,6 +264,21 @@ async def test_signing_out_forgets_here_and_there(pages: Responder) -> None:
     assert page.headers["clear-site-data"] == '"cookies", "storage"'
     assert rob.cookies == {}
     assert not await is_in(copy)
+
+
+async def test_nobody_ends_the_sessions_of_others_by_signing_in() -> None:
+    clock = Clock()
+    sessions = MemorySessions(clock)
+    mia = await sessions.begin("t", "mia")
+    own = []
+    for _ in range(2 * MOST_OF_ONE):
+        clock.now += 1
+        own.append(await sessions.begin("t", "rob"))
+    assert await sessions.find(own[MOST_OF_ONE])
+    own.append(await sessions.begin("t", "rob"))
+    left = [number for number in own if await sessions.find(number)]
+    assert left == [own[MOST_OF_ONE], *own[MOST_OF_ONE + 2 :]]
+    assert await sessions.find(mia)
 
 
 # ---------------------------------------------------------------- forms of somebody else

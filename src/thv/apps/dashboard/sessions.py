@@ -18,6 +18,8 @@ import msgspec
 
 LONGEST = 8 * 3600.0
 IDLE = 3600.0
+MOST_OF_ONE = 10
+"""Sessions of one person: whoever signs in once more ends the own one that was idle longest, and none of others."""
 _MOST = 10_000
 """Sessions of one process; the one that was idle longest ends."""
 
@@ -94,6 +96,9 @@ class MemorySessions:
 
     async def begin(self, token: str, user: str) -> str:
         number, now = new_number(), self._now()
+        own = [key for key, each in self._kept.items() if each.user == user]
+        for key in own[: max(0, len(own) + 1 - MOST_OF_ONE)]:
+            del self._kept[key]
         self._kept[_key(number)] = Session(token, user, now, now)
         while len(self._kept) > _MOST or next(iter(self._kept.values())).has_ended(now):
             self._kept.popitem(last=False)

@@ -19,7 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from thv.apps.dashboard.sessions import IDLE, LONGEST, Session, new_number
+from thv.apps.dashboard.sessions import IDLE, LONGEST, MOST_OF_ONE, Session, new_number
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import CONFIG_MAP
 from thv.stores.resources.base import ResourceStore
@@ -34,6 +34,8 @@ MOST_BYTES = 900 * 1024
 _PAUSE = 0.2
 """Seconds between two reads that are made for numbers which nobody knows."""
 _NONCE = 12
+_PARTS = 4
+"""Of a record, with points between them."""
 
 Clock = Callable[[], float]
 
@@ -64,9 +66,17 @@ class SharedSessions:
         return session
 
     async def begin(self, token: str, user: str) -> str:
-        number, now = new_number(), self._now()
+        number, now = self._number_for(user), self._now()
         await self._keep(number, Session(token, user, now, now))
         return number
+
+    def _number_for(self, user: str) -> str:
+        """A number whose place is on the shelf where all sessions of the user are, so that one shelf can count them."""
+        shelf = self._shelf(_mark(user))
+        while True:
+            number = new_number()
+            if self._shelf(_place(number)) is shelf:
+                return number
 
     async def end(self, number: str) -> None:
         place = _place(number)
@@ -112,8 +122,13 @@ class _Shelf:
             self._kept, self._read_at = found.get("data") or {}, began
 
     async def keep(self, place: str, value: str) -> None:
-        """Puts it there; what has ended goes with the same write."""
+        """Puts it there; what has ended goes with the same write.
+
+        What else the same person has is known for sure afterwards, as another replica may have put it there.
+        """
         await self._write({**dict.fromkeys(self._spare(len(value))), place: value})
+        if beyond := self._beyond(place, value):
+            await self._write(dict.fromkeys(beyond))
 
     async def forget(self, place: str) -> None:
         """Nothing is there afterwards."""
@@ -124,6 +139,16 @@ class _Shelf:
         with _explained(self._where[2]):
             made = await self._store.merge(*self._where, {"data": changes}, manager=MANAGER)
         self._kept = made.get("data") or {}
+
+    def _beyond(self, place: str, value: str) -> list[str]:
+        """Sessions of the one whose this is that are too many, those that were left longest."""
+        mark = _mark_in(value)
+        others = [
+            (_seen(each), other)
+            for other, each in self._kept.items()
+            if other != place and _mark_in(each) == mark
+        ]
+        return [other for _, other in sorted(others, reverse=True)[MOST_OF_ONE - 1 :]]
 
     def _spare(self, size: int) -> Iterator[str]:
         """What has ended; then as many as make room, those first that were left longest."""
@@ -163,13 +188,18 @@ def _cipher(number: str) -> AESGCM:
     return AESGCM(hmac.digest(number.encode(), b"seal", "sha256"))
 
 
+def _mark(user: str) -> str:
+    """By which the sessions of one person are told from those of others; it does not say who that is."""
+    return hashlib.sha256(b"user " + user.encode(errors="replace")).hexdigest()[:32]
+
+
 def _sealed(number: str, session: Session) -> str:
-    """In the clear stands what any replica must know to clean up: when it ends, and when it was seen."""
+    """In the clear stands what any replica must know to clean up: when it ends, when it was seen, and whose it is."""
     nonce = os.urandom(_NONCE)
     content = msgspec.json.encode(session)
     box = nonce + _cipher(number).encrypt(nonce, content, _place(number).encode())
     ends = min(session.began + LONGEST, session.seen + IDLE)
-    return f"{ends:.0f}.{session.seen:.0f}.{base64.b64encode(box).decode()}"
+    return f"{ends:.0f}.{session.seen:.0f}.{_mark(session.user)}.{base64.b64encode(box).decode()}"
 
 
 def _opened(number: str, value: str) -> Session | None:
@@ -183,11 +213,22 @@ def _opened(number: str, value: str) -> Session | None:
 
 
 def _ends(value: str) -> float:
-    return _number(value.partition(".")[0])
+    return _number(_part(value, 0))
 
 
 def _seen(value: str) -> float:
-    return _number(value.partition(".")[2].partition(".")[0])
+    return _number(_part(value, 1))
+
+
+def _mark_in(value: str) -> str:
+    """`""` in a session of before there were marks."""
+    return _part(value, 2) if value.count(".") == _PARTS - 1 else ""
+
+
+def _part(value: str, index: int) -> str:
+    """One of those before the sealed one, `""` where there is none."""
+    parts = value.split(".", _PARTS)
+    return parts[index] if index < len(parts) else ""
 
 
 def _number(text: str) -> float:
