@@ -33,6 +33,7 @@ from thv.apps.kit.addresses import is_loopback
 from thv.apps.kit.http.endpoints import Call, Endpoint
 from thv.apps.kit.http.message import Answer, Header, Request
 from thv.apps.kit.http.problems import Family, ProblemError, Word, problem_of
+from thv.apps.kit.http.rates import Limiter
 from thv.domain.errors import ThvError
 
 Page: TypeAlias = Callable[[Visit], Awaitable[Answer]]
@@ -59,15 +60,17 @@ class Desk:
         renderer: Renderer,
         *,
         has_sign_in: bool,
+        limiter: Limiter,
         take: Take | None = None,
     ) -> None:
         """`has_sign_in`: whoever is not signed in sees nothing but the page where one does.
 
-        `take` gives the token that a one-time link stands for.
+        `limiter` counts those who try tokens and links; `take` gives the token that a one-time link stands for.
         """
         self._ask = ask
         self.sessions = sessions
         self.renderer = renderer
+        self.limiter = limiter
         self.take = take
         self._has_sign_in = has_sign_in
 
@@ -155,7 +158,7 @@ class Desk:
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
         """What went wrong, and what to do next."""
         is_asked = visit.request.method in ("GET", "HEAD")
-        again = own_path(visit.address) if is_asked else ""
+        again = visit.address if is_asked and own_path(visit.address) == visit.address else ""
         answer = self.renderer.page(
             visit, "problem.html", problem.status, problem=problem, again=again
         )

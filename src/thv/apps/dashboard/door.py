@@ -20,6 +20,7 @@ from thv.apps.kit.http.endpoints import Endpoint, routes_of
 from thv.apps.kit.http.message import Reply, Request
 from thv.apps.kit.http.negotiation import parse_accept
 from thv.apps.kit.http.problems import Family, ProblemError
+from thv.apps.kit.http.rates import Limiter, Rates
 from thv.apps.kit.http.server import HttpServer
 
 _OF_PROGRAMS = (b"/api/", b"/v0/", b"/v0.1/", b"/r/")
@@ -41,7 +42,8 @@ def with_pages(
     assets = Assets()
     renderer = Renderer(assets)
     kept = sessions or MemorySessions()
-    desk = Desk(api.ask, kept, renderer, has_sign_in=has_sign_in, take=take)
+    limiter = api.limiter or Limiter(Rates())
+    desk = Desk(api.ask, kept, renderer, has_sign_in=has_sign_in, limiter=limiter, take=take)
     static = Endpoint(
         id="static",
         template="/static/{digest}/{file}",

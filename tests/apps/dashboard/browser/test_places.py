@@ -22,13 +22,16 @@ from thv.apps.dashboard.pages import rows
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.sessions import MemorySessions
 from thv.apps.kit.http.message import Answer, Request
+from thv.apps.kit.http.rates import Limiter, Rates
 
 
 def test_no_page_is_left_out() -> None:
     async def nobody(_: Request) -> Answer:
         raise AssertionError
 
-    desk = Desk(nobody, MemorySessions(), Renderer(Assets()), has_sign_in=True)
+    desk = Desk(
+        nobody, MemorySessions(), Renderer(Assets()), has_sign_in=True, limiter=Limiter(Rates())
+    )
     shown = {row.template for row in rows(desk) if row.method == "GET"}
     assert shown == {place.template for place in PLACES} - {""}
 

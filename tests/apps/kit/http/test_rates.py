@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
 import pytest
 
 from thv.apps.kit.http.message import Request
-from thv.apps.kit.http.problems import ProblemError
+from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.http.rates import Account, Limiter, Rate, Rates, charged
 
 
@@ -90,12 +91,46 @@ def test_who_tries_tokens_must_wait() -> None:
     limiter.check_address(trying())
 
 
+def test_many_tries_at_once_are_no_more_than_one_after_another() -> None:
+    limiter, clock = made()
+    with ExitStack() as under_way:
+        for _ in range(10):
+            under_way.enter_context(limiter.trying(asking()))
+        with pytest.raises(ProblemError) as refused, limiter.trying(asking()):
+            raise AssertionError
+        assert (refused.value.status, refused.value.retry_after) == (429, 6)
+    with limiter.trying(asking()):
+        pass
+    for _ in range(8):
+        with limiter.trying(asking()) as attempt:
+            attempt.is_wrong = True
+    with pytest.raises(ProblemError, match="links"), limiter.trying(asking()):
+        raise AssertionError
+    with limiter.trying(asking("10.0.0.8")):
+        pass
+    clock.now += 6
+    with limiter.trying(asking()):
+        pass
+
+
+def test_what_breaks_off_is_not_wrong() -> None:
+    limiter, _ = made(failures=Rate(0.01, 2))
+    for word in (Word.AUTHORIZER_UNAVAILABLE, Word.INVALID_TOKEN):
+        with pytest.raises(ProblemError, match="so it is"), limiter.trying(asking()):
+            raise ProblemError(word, "so it is")
+    with pytest.raises(ProblemError, match="come again"), limiter.trying(asking()):
+        raise AssertionError
+
+
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1", ""])
 def test_the_same_machine_may_have_anything(client: str) -> None:
     limiter, _ = made(reads=Rate(1, 0), failures=Rate(1, 0))
     assert limiter.admit(asking(client), "") is None
     limiter.failed(trying(client))
     limiter.check_address(trying(client))
+    for _ in range(3):
+        with limiter.trying(asking(client)) as attempt:
+            attempt.is_wrong = True
 
 
 def test_behind_the_proxy_of_a_mesh_bad_tokens_of_one_keep_out_nobody() -> None:

@@ -48,9 +48,10 @@ class SigningIn:
         if not visit.can_sign_in:
             return see_other("/")
         try:
-            if first(visit.form, "link"):
-                return await self._link(visit, token)
-            return await self._let_in(visit, token, wanted)
+            with self._desk.limiter.trying(visit.request):
+                if first(visit.form, "link"):
+                    return await self._link(visit, token)
+                return await self._let_in(visit, token, wanted)
         except ProblemError as problem:
             if problem.word not in _REFUSALS:
                 raise
@@ -63,7 +64,7 @@ class SigningIn:
         """
         if visit.request.header(b"sec-fetch-site") in _OTHERS:
             return self._desk.renderer.page(visit, "signin_once.html", 403, is_foreign=True)
-        token = self._taken(visit.names["code"]) if visit.request.method == "GET" else ""
+        token = self._tried(visit) if visit.request.method == "GET" else ""
         if visit.user:
             return see_other("/")
         if token:
@@ -75,6 +76,13 @@ class SigningIn:
         if visit.user:
             await self._desk.sessions.end(visit.number)
         return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
+
+    def _tried(self, visit: Visit) -> str:
+        """The token of a link, `""` for none; raises RATE_LIMITED for an address that tries too many."""
+        with self._desk.limiter.trying(visit.request) as attempt:
+            token = self._taken(visit.names["code"])
+            attempt.is_wrong = not token
+            return token
 
     def _taken(self, code: str) -> str:
         take = self._desk.take

@@ -22,7 +22,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     searches: Rate | None = Rate(20, 100)
     """The same for searches. THV_SEARCH_RATE=20/100 or off."""
     failures: Rate | None = Rate(0.17, 10)
-    """The same for tokens that are not good, for each address. THV_FAILURE_RATE=0.17/10 or off."""
+    """The same for tokens, and links that sign in, that are not good, for each address. THV_FAILURE_RATE=0.17/10 or off."""
     limit_loopback: bool = False
     """Hold callers of the same machine to these rates, too. THV_LIMIT_LOOPBACK=true."""
     connections: int = 12_000

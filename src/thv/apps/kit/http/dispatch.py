@@ -85,7 +85,7 @@ class Dispatcher:
         `user_of` names whoever was let in, `""` where nobody was asked for.
         """
         self._locate = locate
-        self._limiter = limiter
+        self.limiter = limiter
         self._user_of = user_of
         self._cors = cors
         self._authorize = authorize
@@ -117,8 +117,8 @@ class Dispatcher:
         context.seconds = asked.endpoint.seconds
         if asked.endpoint.follows and b"wait=" in request.query:
             _follow(context)
-        if self._limiter is not None:
-            self._limiter.check_address(request)
+        if self.limiter is not None and not context.is_inside:
+            self.limiter.check_address(request)
         verdict = self._verdict(asked)
         if verdict is None or isinstance(verdict, ProblemError):
             return self._answered(asked, verdict)
@@ -138,8 +138,8 @@ class Dispatcher:
 
     def _answered(self, asked: _Asked, problem: ProblemError | None) -> Answer | Awaitable[Answer]:
         """The answer to those who may have one; an endpoint that is public answers everybody."""
-        if self._limiter is not None:
-            self._limit(self._limiter, asked, problem)
+        if self.limiter is not None:
+            self._limit(self.limiter, asked, problem)
         if problem is not None and not asked.endpoint.public:
             if problem.status == 403:
                 _names(
@@ -150,7 +150,8 @@ class Dispatcher:
 
     def _limit(self, limiter: Limiter, asked: _Asked, problem: ProblemError | None) -> None:
         if problem is not None and problem.word is Word.INVALID_TOKEN:
-            limiter.failed(asked.request)
+            if not asked.context.is_inside:
+                limiter.failed(asked.request)
         elif asked.endpoint.family is not Family.OPERATIONS and limiter.holds(asked.request):
             access = _access(asked)
             user = self._user_of(asked.request, access) if access is not None else ""
@@ -231,6 +232,8 @@ class Context(msgspec.Struct):
     """How long the answer may take."""
     account: Account | None = None
     """What the answer is charged to."""
+    is_inside: bool = False
+    """Whether somebody in the process asks, who counts those that try tokens where they come in."""
     follow: Callable[[], bool] = lambda: True
     """Takes a place among those who wait until something happens; False where there is none."""
     is_following: bool = False

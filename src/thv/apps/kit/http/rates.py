@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -20,6 +21,10 @@ from thv.apps.kit.http.problems import ProblemError, Word
 
 _REQUEST, _ROW = 0.05, 0.01
 """Units that a request costs, and each row of its answer."""
+_NOT_WRONG = 0.1
+"""What is left of the price of a try that was not wrong: to write down who signed in is not free."""
+_WRONG = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
+_TOO_MUCH = {"failures": "Too many tokens or links that came from your address were not good"}
 _MOST = 10_000
 """Callers that are remembered; whoever is forgotten may begin anew."""
 
@@ -76,6 +81,15 @@ class Account:
         return ((b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode()))
 
 
+class Attempt:
+    """A look whether a secret is right."""
+
+    __slots__ = ("is_wrong",)
+
+    def __init__(self) -> None:
+        self.is_wrong = False
+
+
 class Limiter:
     """The accounts of one process."""
 
@@ -97,6 +111,26 @@ class Limiter:
         account = self._account("failures", self._rates.failures, request, request.client)
         if account is not None:
             account.charge(1)
+
+    @contextmanager
+    def trying(self, request: Request) -> Iterator[Attempt]:
+        """Around a look whether a secret is right; raises RATE_LIMITED for an address whose were wrong too often.
+
+        A try is taken before, so that many at once are no more than one after another; one that was not wrong gives most of
+        it back.
+        """
+        attempt = Attempt()
+        account = self._account("failures", self._rates.failures, request, request.client)
+        if account is not None:
+            self._check(account, 1).charge(1)
+        try:
+            yield attempt
+        except ProblemError as problem:
+            attempt.is_wrong = problem.word in _WRONG
+            raise
+        finally:
+            if account is not None and not attempt.is_wrong:
+                account.charge(_NOT_WRONG - 1)
 
     def admit(self, request: Request, user: str) -> Account | None:
         """What the answer is charged to, None where nothing is; raises RATE_LIMITED."""
@@ -135,9 +169,10 @@ class Limiter:
         if account.left(self._clock()) >= units:
             return account
         wait = max(1, math.ceil(account.seconds_until(units)))
+        what = _TOO_MUCH.get(account.name, "You asked for too much in too short a time")
         raise ProblemError(
             Word.RATE_LIMITED,
-            f"You asked for too much in too short a time; come again in {wait} s.",
+            f"{what}; come again in {wait} s.",
             retry_after=wait,
             headers=account.headers(),
         )

@@ -18,7 +18,7 @@ from thv.apps.kit.http.dispatch import Context, Dispatcher, family_of
 from thv.apps.kit.http.message import Answer, Header, Reply, Request, headers_of, request_id
 from thv.apps.kit.http.negotiation import wants_problem
 from thv.apps.kit.http.problems import ProblemError, Word, problem_of, render
-from thv.apps.kit.http.rates import charged
+from thv.apps.kit.http.rates import Limiter, charged
 from thv.domain.errors import ThvError
 
 log = logging.getLogger(__name__)
@@ -102,10 +102,22 @@ class HttpServer:
         """Whether something answers at a raw path."""
         return self._dispatcher.has(path)
 
+    @property
+    def limiter(self) -> Limiter | None:
+        """What callers are held to, if they are."""
+        return self._dispatcher.limiter
+
     async def ask(self, request: Request) -> Answer:
-        """The answer to a request from within the process, which is not counted; raises ProblemError, ThvError."""
-        found = self._dispatcher.answer(request, Context())
-        return found if isinstance(found, Answer) else await found
+        """The answer to a request from within the process; raises ProblemError, ThvError.
+
+        Whoever counts requests is not told; what it costs is charged as to anybody who asks.
+        """
+        context = Context(is_inside=True)
+        found = self._dispatcher.answer(request, context)
+        answer = found if isinstance(found, Answer) else await found
+        if context.account is not None:
+            charged(context.account, answer.rows)
+        return answer
 
     # ------------------------------------------------------------ as a connection calls it
 
