@@ -42,6 +42,12 @@ class Releases:
         """With these values alone."""
         self.helm("upgrade", NAME, str(CHART), "-n", SYSTEM, *_PATIENCE, *given(*words))
 
+    def notes(self, *words: str) -> str:
+        """What would be said with these values; nothing is changed."""
+        what = (NAME, str(CHART), "-n", SYSTEM, "--dry-run=client", "-o", "json")
+        said: str = json.loads(self.helm("upgrade", *what, *given(*words)))["info"]["notes"]
+        return said
+
     def roll_back(self) -> None:
         """To the release before."""
         self.helm("rollback", NAME, "-n", SYSTEM, *_PATIENCE)

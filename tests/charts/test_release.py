@@ -86,6 +86,12 @@ def test_four_commands_give_registries_that_answer(releases: Releases, place: Pl
         assert [name.partition("/")[2] for name in sorted(shown)] == REGISTRIES
         said = releases.helm("test", NAME, "-n", SYSTEM)
         assert "Succeeded" in said
+        assert "catalog.enabled=true brings it" in notes
+        opened = releases.notes("catalog.enabled=true")
+        assert "  kubectl thv dashboard -n default --service-account NAME\n" in opened
+        closed = releases.notes("catalog.enabled=true", "catalog.dashboard.enabled=false")
+        assert "kubectl thv dashboard" not in closed
+        assert "the Service thv-catalog" in closed
 
 
 def test_an_upgrade_from_the_previous_release_and_the_way_back_fail_no_read(
