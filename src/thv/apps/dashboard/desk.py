@@ -245,7 +245,7 @@ def _with_number(answer: Answer, visit: Visit, number: str) -> Answer:
 
 def cookie_name(request: Request) -> str:
     """What the cookie of a session is called: only a browser that came encrypted keeps the strict name."""
-    return "__Host-thv_session" if _is_secure(request) else on_port(request, "thv_session")
+    return "__Host-thv_session" if _is_secure(request) else "thv_session"
 
 
 def on_port(request: Request, name: str) -> str:
