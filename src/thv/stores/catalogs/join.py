@@ -16,12 +16,14 @@ from thv.stores.catalogs.query import COMMUNITY, LEVELS, VALIDATED
 from thv.stores.catalogs.rows import Found, Made, made_of
 from thv.stores.models.folder import DATABASE
 from thv.stores.models.query import Form
-from thv.stores.models.rows import Traits
+from thv.stores.models.rows import TAG, Traits
 from thv.stores.models.view import Model
 from thv.stores.threads import in_thread
 
 _BREATH = 20
 """Entries that are made without giving way to others."""
+_TAGS = 10_000
+"""Tags whose numbers are at hand."""
 
 
 class Joining(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +88,7 @@ ON CONFLICT(namespace, name) DO UPDATE SET
     uid = excluded.uid, trust = excluded.trust, standing = excluded.standing, content = excluded.content
 RETURNING id
 """
+_TAG = "INSERT INTO tag(name) VALUES(?) ON CONFLICT(name) DO UPDATE SET name = name RETURNING id"
 # Of a name that one registry has, rank is 0 and stays so.
 _RANK = """
 UPDATE entry SET rank = ranked.rank FROM (
@@ -127,6 +130,7 @@ class Joiner:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._traits: dict[Traits, int] = {}
+        self._tags: dict[str, int] = {}
         self._last = 0
 
     async def join(self, known: Joined | None, joining: Joining, model: Model) -> Joined:
@@ -147,6 +151,7 @@ class Joiner:
             except BaseException:
                 connection.execute("ROLLBACK")
                 self._traits.clear()
+                self._tags.clear()
                 raise
         finally:
             _clean(connection)
@@ -196,7 +201,10 @@ class Joiner:
             "INSERT INTO entry VALUES(?,?,?,?,?,0,?,?,?,?,?,?,?,?)",
             [(id_, registry, *self._entry(each)) for id_, each in numbered],
         )
-        write("INSERT INTO body VALUES(?,?)", [(id_, each.body) for id_, each in numbered])
+        write(
+            "INSERT INTO body VALUES(?,?,?)",
+            [(id_, each.digest, each.body) for id_, each in numbered],
+        )
         words = [(id_, *each.spoken) for id_, each in numbered]
         write("INSERT INTO spoken VALUES(?,?,?,?,?,?,?)", words)
         write(
@@ -224,8 +232,8 @@ class Joiner:
             found.stars,
             found.pulls,
             found.updated,
+            self._tags_of(made),
             made.version,
-            made.digest,
             found.stamp,
         )
 
@@ -249,6 +257,19 @@ class Joiner:
             values = msgspec.structs.astuple(traits)
             self._connection.execute("INSERT INTO traits VALUES(?,?,?,?,?,?,?)", (place, *values))
         return place
+
+    def _tags_of(self, made: Made) -> str | None:
+        tags = [fact.removeprefix(TAG) for fact in made.facts if fact.startswith(TAG)]
+        return ",".join(str(self._number(tag)) for tag in tags if tag) or None
+
+    def _number(self, tag: str) -> int:
+        number = self._tags.get(tag)
+        if number is None:
+            if len(self._tags) == _TAGS:
+                self._tags.clear()
+            (number,) = self._connection.execute(_TAG, (tag,)).fetchone()
+            self._tags[tag] = number
+        return number
 
 
 def _attach(connection: sqlite3.Connection, model: Model) -> None:

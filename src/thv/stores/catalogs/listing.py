@@ -43,13 +43,14 @@ PAGE_LIMIT = 4 << 20
 FACET_LIMIT = 100
 UNKNOWN = "unknown"
 
+_LAST = "\U0010ffff"
+"""Sorts behind every character of a name."""
+_decode = msgspec.json.Decoder(list[int]).decode
 _COLUMNS = Columns(item="s.id", key="s.key")
 _NOBODY = Own("", "", "")
 _OF_REGISTRY = "CROSS JOIN registry r ON r.id = s.registry"
-_FROM = f"FROM entry s {_OF_REGISTRY}"
-_WEIGHED = (
-    f"FROM json_each(?) h CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]') {_OF_REGISTRY}"
-)
+_FROM = "FROM entry s"
+_WEIGHED = "FROM json_each(?) h CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]')"
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class Order(msgspec.Struct, frozen=True):
     values: tuple[Any, ...] = ()
 
 
-_TIES = (Order("s.key"), Order("s.version"), Order("r.namespace || '/' || r.name"))
+_TIES = (Order("s.key"), Order("s.version"), Order("r.title"))
 
 
 def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit: int) -> Page:
@@ -68,13 +69,14 @@ def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit:
     seen, scope = reach.seen, reach.chosen
     asked = _asked(shelf, scope, query)
     order = _order(query, asked.sought)
+    filtered = _filtered(shelf, scope, query, asked)
     rows = _rows(shelf, asked, order, after, limit + 1)
     shown = _listed(shelf, seen, rows[:limit])
     following = shown[-1].place if shown and len(shown) < len(rows) else None
     return Page(
         rows=tuple(shown),
         counts=counts(shelf, seen, every=query.every),
-        filtered=_filtered(shelf, scope, query, asked),
+        filtered=filtered,
         following=following,
         partial=asked.sought is not None and asked.sought.partial,
     )
@@ -90,9 +92,12 @@ def counts(shelf: Shelf, seen: Scope, *, every: bool = False) -> Counts:
     known: Counts | None = shelf.remembered(seen, ("counts", every))
     if known is None:
         which = seen.rows() if every else seen.best()
-        rows = shelf.ask(f"SELECT r.trust = 0, count(*) {_FROM} WHERE {which} GROUP BY 1")
-        found = dict(rows.fetchall())
-        known = Counts(found.get(1, 0), found.get(0, 0))
+        trusted = [str(each.id) for each in seen.registries if each.trust == 0]
+        is_trusted = f"s.registry IN ({','.join(trusted)})"
+        validated, total = shelf.ask(
+            f"SELECT count(*) FILTER (WHERE {is_trusted}), count(*) {_FROM} WHERE {which}"
+        ).fetchone()
+        known = Counts(validated, total - validated)
         shelf.remember(seen, ("counts", every), known, 200)
     return known
 
@@ -103,15 +108,14 @@ class _Asked(msgspec.Struct, frozen=True):
     found: list[Condition]
     sought: Sought | None
 
-    @property
-    def source(self) -> tuple[str, tuple[Any, ...]]:
-        """As SQL: where the rows come from, all conditions fulfilled."""
+    def source(self, beside: str = "") -> tuple[str, tuple[Any, ...]]:
+        """As SQL: where the rows come from, with a table beside them, all conditions fulfilled."""
         if self.sought is None:
-            return _source(_FROM, self.found)
+            return _source(f"{_FROM} {beside}", self.found)
         if self.sought.weights:
-            return _source(_WEIGHED, self.found, self.sought.weights)
+            return _source(f"{_WEIGHED} {beside}", self.found, self.sought.weights)
         matching = Condition(MATCHING, (self.sought.expression,))
-        return _source(f"{MATCHED} {_OF_REGISTRY}", [matching, *self.found])
+        return _source(f"{MATCHED} {beside}", [matching, *self.found])
 
 
 def _source(origin: str, found: list[Condition], *values: str) -> tuple[str, tuple[Any, ...]]:
@@ -213,9 +217,10 @@ def _relevance(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
     text = query.wish.text if query.wish else ""
     is_whole = "s.short = ?"
     if "/" in text or "." in text:  # else it is no whole name
-        is_whole = f"({is_whole} OR lower(s.key) = ? OR lower(s.name) = ?)"
-    near = f"CASE WHEN {is_whole} THEN 0 WHEN substr(s.short, 1, length(?)) = ? THEN 1 ELSE 2 END"
-    return (Order(near, values=(text,) * near.count("?")), *standing)
+        is_whole += " OR s.key = ? COLLATE NOCASE OR s.name = ? COLLATE NOCASE"
+    near = f"CASE WHEN {is_whole} THEN 0 WHEN s.short >= ? AND s.short < ? THEN 1 ELSE 2 END"
+    values = (*(text,) * (near.count("?") - 1), text + _LAST)
+    return (Order(near, values=values), *standing)
 
 
 def _behind(order: tuple[Order, ...], after: Key) -> Condition:
@@ -241,7 +246,7 @@ class _Found(msgspec.Struct, frozen=True):
 def _rows(
     shelf: Shelf, asked: _Asked, order: tuple[Order, ...], after: Key | None, limit: int
 ) -> list[_Found]:
-    source, values = asked.source
+    source, values = asked.source(_OF_REGISTRY)
     behind = _behind(order, after) if after is not None else Condition("1")
     columns = ", ".join(each.sql for each in order)
     directions = ", ".join(
@@ -258,7 +263,7 @@ def _listed(shelf: Shelf, seen: Scope, found: list[_Found]) -> list[Listed]:
     """With what is shown of them, as far as it fits on a page."""
     ids = ",".join(str(each.id) for each in found)
     rows = shelf.ask(
-        "SELECT s.id, s.name, s.key, s.registry, s.version, s.digest, b.body FROM entry s "
+        "SELECT s.id, s.name, s.key, s.registry, s.version, b.digest, b.body FROM entry s "
         f"CROSS JOIN body b ON b.id = s.id WHERE s.id IN ({ids})"
     )
     read = {id_: values for id_, *values in rows}
@@ -290,7 +295,7 @@ def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> in
     key = ("filtered", _unordered(query))
     known: int | None = shelf.remembered(scope, key)
     if known is None:
-        source, values = asked.source
+        source, values = asked.source()
         (known,) = shelf.ask(f"SELECT count(*) {source}", values).fetchone()
         shelf.remember(scope, key, known, 400)
     return known
@@ -318,21 +323,30 @@ def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, 
 def _facets(shelf: Shelf, scope: Scope, asked: _Asked) -> tuple[dict[str, dict[str, int]], int]:
     """The facets, and of how many rows.
 
-    What registries and traits decide is counted for both together, by one look at all that is found.
+    One look at all that is found: registry and traits in one number, tags in theirs. SQLite would sort to group them.
     """
-    source, values = asked.source
-    rows = shelf.ask(f"SELECT s.registry, s.traits, count(*) {source} GROUP BY 1, 2", values)
+    source, values = asked.source()
+    step = 1 + max((each.id for each in scope.registries), default=0)
+    kinds, tags = shelf.ask(
+        f"SELECT group_concat(s.traits * {step} + s.registry), group_concat(s.tags) {source}",
+        values,
+    ).fetchone()
+    counted = _counted(kinds)
     registries, traits = {each.id: each for each in scope.registries}, shelf.traits()
-    counted: dict[str, Counter[str]] = {}
-    total = 0
-    for registry, place, count in rows:
-        total += count
+    told: dict[str, Counter[str]] = {}
+    for kind, count in counted.items():
+        place, registry = divmod(kind, step)
         said = {**_told_by_registry(registries[registry]), **_told_by_traits(traits[place])}
         for name, value in said.items():
-            counted.setdefault(name, Counter())[value] += count
-    most = {name: _most_frequent(counter) for name, counter in counted.items()}
-    most["tags"] = _tags(shelf, asked)
-    return {name: most.get(name, {}) for name in FACETS}, total
+            told.setdefault(name, Counter())[value] += count
+    most = {name: _most_frequent(counter) for name, counter in told.items()}
+    most["tags"] = _tags(shelf, _counted(tags))
+    return {name: most.get(name, {}) for name in FACETS}, counted.total()
+
+
+def _counted(numbers: str | None) -> Counter[int]:
+    """How often each number is in a list of them, None: in an empty one."""
+    return Counter(_decode(f"[{numbers or ''}]"))
 
 
 def _told_by_registry(joined: Joined) -> dict[str, str]:
@@ -360,16 +374,15 @@ def _most_frequent(counter: Counter[str]) -> dict[str, int]:
     return dict(found[:FACET_LIMIT])
 
 
-def _tags(shelf: Shelf, asked: _Asked) -> dict[str, int]:
-    source, values = asked.source
-    origin, _, tests = source.partition(" WHERE ")
+def _tags(shelf: Shelf, counted: Counter[int]) -> dict[str, int]:
+    """The most frequent ones; only those that may be among them are named."""
+    least = min(sorted(counted.values(), reverse=True)[:FACET_LIMIT], default=0)
+    wanted = [tag for tag, count in counted.items() if count >= least]
     rows = shelf.ask(
-        f"SELECT substr(f.fact, 2) AS value, count(*) AS count {origin} "
-        f"CROSS JOIN fact f ON f.item = s.id AND f.fact >= 't' AND f.fact < 'u' WHERE {tests} "
-        f"GROUP BY f.fact HAVING value != '' ORDER BY count DESC, value LIMIT {FACET_LIMIT}",
-        values,
+        "SELECT id, name FROM tag WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(wanted).decode(),),
     )
-    return dict(rows.fetchall())
+    return _most_frequent(Counter({name: counted[tag] for tag, name in rows}))
 
 
 def functional_categories(shelf: Shelf, scope: Scope) -> dict[str, int]:

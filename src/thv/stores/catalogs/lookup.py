@@ -22,7 +22,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 _HOLDERS = (
-    "SELECT s.registry, s.name, s.version, s.digest FROM entry s "
+    "SELECT s.registry, s.name, s.version, b.digest FROM entry s CROSS JOIN body b ON b.id = s.id "
     "WHERE s.{column} = ? AND {seen} ORDER BY s.rank"
 )
 

@@ -3,11 +3,11 @@
 In the flow: `join` writes them, everything else here reads them.
 
     registry  one row each; trust 0 is the highest level, its standing sorts the best first
-    entry     the latest version of a name in a registry; rank 0 is the best registry that has the name
-    body      the Server Definition, but for what differs by registry and by caller
+    entry     the latest version of a name in a registry; rank 0 is the best registry that has the name; tags by number
+    body      the Server Definition, but for what differs by registry and by caller, and the digest of what it is made of
     spoken    its words by field, host is what many names begin with;  words  full text index over them
     fact      tags, custom metadata and groups;  tool  its tools   (both by id of `entry`, as in a registry's model)
-    traits    what many entries have in common
+    traits    what many entries have in common;  tag  the tags that `entry` numbers
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ _BUSY = 10.0
 TABLES = """
 CREATE TABLE registry(
     id INTEGER PRIMARY KEY, namespace TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL,
-    trust INTEGER NOT NULL, standing TEXT NOT NULL, content TEXT NOT NULL, UNIQUE(namespace, name));
+    trust INTEGER NOT NULL, standing TEXT NOT NULL, content TEXT NOT NULL,
+    title TEXT NOT NULL GENERATED ALWAYS AS (namespace || '/' || name) STORED, UNIQUE(namespace, name));
 CREATE TABLE traits(
     id INTEGER PRIMARY KEY, tier TEXT NOT NULL, category TEXT NOT NULL, transport TEXT NOT NULL,
     kind TEXT NOT NULL, status TEXT NOT NULL, trust TEXT NOT NULL);
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY, registry INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
     short TEXT NOT NULL, rank INTEGER NOT NULL, traits INTEGER NOT NULL, score INTEGER NOT NULL,
-    stars INTEGER NOT NULL, pulls INTEGER NOT NULL, updated INTEGER NOT NULL,
-    version TEXT NOT NULL, digest TEXT NOT NULL, stamp BLOB NOT NULL);
-CREATE TABLE body(id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+    stars INTEGER NOT NULL, pulls INTEGER NOT NULL, updated INTEGER NOT NULL, tags TEXT,
+    version TEXT NOT NULL, stamp BLOB NOT NULL);
+CREATE TABLE tag(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE body(id INTEGER PRIMARY KEY, digest TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE spoken(
     id INTEGER PRIMARY KEY, host TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
     description TEXT NOT NULL, tags TEXT NOT NULL, tools TEXT NOT NULL);
@@ -43,7 +45,7 @@ CREATE TABLE tool(
     words TEXT NOT NULL,
     PRIMARY KEY(item, name)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(
-    host, name, title, description, tags, tools, content='', tokenize='ascii', prefix='1');
+    host, name, title, description, tags, tools, content='', tokenize='ascii', prefix='1 2');
 CREATE UNIQUE INDEX entry_by_registry ON entry(registry, name);
 CREATE INDEX entry_by_name ON entry(name, rank, registry);
 CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);

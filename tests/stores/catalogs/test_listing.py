@@ -1,0 +1,157 @@
+"""The list of servers is what a plain look at every row says, for every order, search and part that is seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stores.catalogs.joining import Library, library
+from tests.stores.catalogs.plain import facets_of, found_by, rows_of
+from tests.stores.models.world import World, an_entry
+from thv import data
+from thv.domain.entry import Entry
+from thv.stores.catalogs import listing
+from thv.stores.catalogs.query import Listed, ListQuery
+from thv.stores.catalogs.scope import Reach
+from thv.stores.catalogs.wishes import Wishes, load_vocabulary
+from thv.stores.models.query import Sort, Where
+
+pytestmark = pytest.mark.anyio
+NAMES = ("a", "b", "c")
+OWNERS = ("io.github.gina", "io.github.stacklok", "com.example", "ai.smithery")
+SHORTS = (
+    "git",
+    "gitlab",
+    "git-hub",
+    "github",
+    "Gist",
+    "search",
+    "s",
+    "sea",
+    "weather",
+    "élan",
+    "pullRequest",
+)
+WORDS = ("a", "search", "server", "git", "github", "gitlab", "issues", "weather", "sea", "élan", "pg", "pull")  # fmt: skip
+TEXTS = (
+    *("a", "s", "g", "gi", "git", "i", "io", "é", "w", "se", "sea", "github", "io.", "search", "issue", "pg", "db"),
+    *("github issues", "search the web", '"github issues"', '"io github"', "com.example/git", "git-hub", "pullRequest"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def shelves(tmp_path: Path) -> Iterator[Library]:
+    with library(tmp_path) as made:
+        yield made
+
+
+def an_entry_of(dice: random.Random) -> Entry:
+    tags = [dice.choice(("db", "Sql", "web", "x,y", "")) for _ in range(dice.randrange(3))]
+    block = {
+        "tier": dice.choice(("Official", "Community")),
+        "tags": [*tags, f"own{dice.randrange(200)}"],
+        "tools": dice.sample(("search_web", "list_issues", "get"), dice.randrange(3)),
+        "metadata": {"stars": dice.choice((0, 0, 0, 5, 70)), "pulls": dice.randrange(3)},
+        "custom_metadata": {"category": dice.choice(("web", "data"))},
+    }
+    return an_entry(
+        f"{dice.choice(OWNERS)}/{dice.choice(SHORTS)}{dice.choice(('', '', '-1', '2'))}",
+        f"1.{dice.randrange(2)}.0",
+        description=" ".join(dice.choices(WORDS, k=dice.randrange(1, 5))),
+        status=dice.choice(("active", "active", "deprecated")),
+        updated=f"2026-11-0{dice.randrange(1, 4)}T08:00:00Z",
+        block=dice.choice((block, None)),
+    )
+
+
+async def fill(shelves: Library, dice: random.Random) -> None:
+    for name in NAMES:
+        world = World(*(an_entry_of(dice) for _ in range(dice.randrange(2, 60))))
+        await shelves.put(world, name, trust=dice.randrange(3))
+
+
+def some_query(dice: random.Random) -> ListQuery:
+    text = dice.choice((*TEXTS, None))
+    sorts = [sort for sort in Sort if text or sort is not Sort.RELEVANCE]
+    sort = Sort.RELEVANCE if text and dice.random() < 0.5 else dice.choice(sorts)
+    wishes = Wishes(load_vocabulary(data.read("search.json")))
+    return ListQuery(
+        where=Where(
+            transports=dice.choice(((), (), ("stdio",))),
+            statuses=dice.choice(((), (), ("active",))),
+            tags=dice.choice(((), (), (), ("db",))),
+        ),
+        classes=dice.choice(((), (), ("validated",))),
+        trust=dice.choice(((), (), (1, 2))),
+        wish=wishes.wish(text) if text else None,
+        every=dice.random() < 0.3,
+        sort=sort,
+        descending=dice.random() < 0.5,
+    )
+
+
+def walked(shelves: Library, reach: Reach, query: ListQuery, limit: int) -> list[Listed]:
+    """The rows of all pages."""
+    page = listing.page(shelves.shelf, reach, query, None, limit)
+    rows = list(page.rows)
+    while page.following is not None:
+        page = listing.page(shelves.shelf, reach, query, page.following, limit)
+        rows += page.rows
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_every_order_search_and_part_is_what_a_plain_look_says(
+    shelves: Library, seed: int
+) -> None:
+    dice = random.Random(seed)
+    await fill(shelves, dice)
+    for _ in range(60):
+        query = some_query(dice)
+        reach = shelves.reach(*dice.sample(NAMES, dice.randrange(1, 4)))
+        expected = found_by(rows_of(shelves.shelf, reach.seen), query)
+        page = listing.page(shelves.shelf, reach, query, None, 3)
+        if page.partial:
+            assert not expected
+            continue
+        found = walked(shelves, reach, query, dice.choice((1, 7, 1000)))
+        titles = {each.id: f"{each.namespace}/{each.name}" for each in reach.seen.registries}
+        assert [(row.name, titles[row.registry]) for row in found] == [
+            (row.name, row.title) for row in expected
+        ], query
+        assert page.filtered == len(expected)
+        facets = listing.facets(shelves.shelf, reach.chosen, query)
+        assert facets == facets_of(expected), query
+        assert [list(each) for each in facets.values()] == [
+            list(each) for each in facets_of(expected).values()
+        ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_has_only_some_of_the_words_is_counted_as_it_is_listed(
+    shelves: Library, seed: int
+) -> None:
+    dice = random.Random(seed)
+    await fill(shelves, dice)
+    wishes = Wishes(load_vocabulary(data.read("search.json")))
+    for words in ("github xyzzy", "weather issues sea xyzzy", '"git search" weather xyzzy'):
+        query = ListQuery(wish=wishes.wish(words), sort=Sort.RELEVANCE)
+        reach = shelves.reach(*dice.sample(NAMES, dice.randrange(1, 4)))
+        facets = listing.facets(shelves.shelf, reach.chosen, query)
+        page = listing.page(shelves.shelf, reach, query, None, 1000)
+        assert page.partial is bool(page.rows)
+        assert sum(facets["registry"].values()) == page.filtered == len(page.rows)
+        assert walked(shelves, reach, query, 4) == list(page.rows)
+
+
+async def test_tags_are_counted_anew_when_an_entry_has_others(shelves: Library) -> None:
+    world = World(an_entry("com.example/one", block={"tags": ["old", "both"]}))
+    await shelves.put(world, "a")
+    world.put(an_entry("com.example/one", block={"tags": ["both", "new"]}))
+    await shelves.put(world, "a", delta=True)
+    reach = shelves.reach("a")
+    facets = listing.facets(shelves.shelf, reach.chosen, ListQuery())
+    assert facets["tags"] == {"both": 1, "new": 1}
