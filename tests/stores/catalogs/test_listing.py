@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,9 +106,10 @@ def walked(shelves: Library, reach: Reach, query: ListQuery, limit: int) -> list
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_every_order_search_and_part_is_what_a_plain_look_says(
-    shelves: Library, seed: int
+    shelves: Library, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     dice = random.Random(seed)
+    monkeypatch.setattr(listing, "_MANY", dice.choice((0, 20, 10_000)))
     await fill(shelves, dice)
     for _ in range(60):
         query = some_query(dice)
@@ -155,3 +157,28 @@ async def test_tags_are_counted_anew_when_an_entry_has_others(shelves: Library) 
     reach = shelves.reach("a")
     facets = listing.facets(shelves.shelf, reach.chosen, ListQuery())
     assert facets["tags"] == {"both": 1, "new": 1}
+
+
+@pytest.mark.parametrize("sort", [Sort.NAME, Sort.UPDATED, Sort.STARS, Sort.PULLS])
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_page_of_many_rows_is_read_in_their_order(
+    shelves: Library, monkeypatch: pytest.MonkeyPatch, sort: Sort, *, descending: bool
+) -> None:
+    monkeypatch.setattr(listing, "_MANY", 0)
+    names = ("com.example/b", "com.example/a")
+    await shelves.put(World(*(an_entry(name, block={"tags": ["web"]}) for name in names)), "a")
+    await shelves.put(World(an_entry("com.example/c")), "b")
+    plans = list[str]()
+    ask = shelves.shelf.ask
+
+    def explained(sql: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if "INDEXED BY" in sql:
+            plans.extend(row[3] for row in ask(f"EXPLAIN QUERY PLAN {sql}", values))
+        return ask(sql, values)
+
+    monkeypatch.setattr(shelves.shelf, "ask", explained)
+    query = ListQuery(where=Where(tags=("web",)), sort=sort, descending=descending)
+    found = [row.name for row in shelves.page(query, "a").rows]
+    assert found == sorted(names, reverse=sort is Sort.NAME and descending)
+    assert any(plan.startswith("SCAN s USING INDEX") for plan in plans)
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plans

@@ -51,6 +51,8 @@ _NOBODY = Own("", "", "")
 _OF_REGISTRY = "CROSS JOIN registry r ON r.id = s.registry"
 _FROM = "FROM entry s"
 _WEIGHED = "FROM json_each(?) h CROSS JOIN entry s ON s.id = json_extract(h.value, '$[0]')"
+_MANY = 10_000
+"""Rows that are found more slowly one by one than in the order of an index that has others, too."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -70,7 +72,8 @@ def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit:
     asked = _asked(shelf, scope, query)
     order = _order(query, asked.sought)
     filtered = _filtered(shelf, scope, query, asked)
-    rows = _rows(shelf, asked, order, after, limit + 1)
+    index = _index(query) if asked.sought is None and filtered > _MANY else ""
+    rows = _rows(shelf, asked.walked(index), order, after, limit + 1)
     shown = _listed(shelf, seen, rows[:limit])
     following = shown[-1].place if shown and len(shown) < len(rows) else None
     return Page(
@@ -107,11 +110,18 @@ class _Asked(msgspec.Struct, frozen=True):
 
     found: list[Condition]
     sought: Sought | None
+    index: str = ""
+    """The one in whose order the rows are looked at; `""`: whichever finds them."""
+
+    def walked(self, index: str) -> _Asked:
+        """The same, along an index."""
+        return msgspec.structs.replace(self, index=index)
 
     def source(self, beside: str = "") -> tuple[str, tuple[Any, ...]]:
         """As SQL: where the rows come from, with a table beside them, all conditions fulfilled."""
         if self.sought is None:
-            return _source(f"{_FROM} {beside}", self.found)
+            along = f"INDEXED BY {self.index}" if self.index else ""
+            return _source(f"{_FROM} {along} {beside}", self.found)
         if self.sought.weights:
             return _source(f"{_WEIGHED} {beside}", self.found, self.sought.weights)
         matching = Condition(MATCHING, (self.sought.expression,))
@@ -209,6 +219,17 @@ def _order(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
             return (*turned, *_TIES)
 
 
+def _index(query: ListQuery) -> str:
+    """The index in the order of the list, `""` when there is none."""
+    match query.sort:
+        case Sort.NAME:
+            return "entry_by_key"
+        case Sort.UPDATED | Sort.STARS | Sort.PULLS:
+            return f"entry_by_{query.sort.value}_{'DESC' if query.descending else 'ASC'}"
+        case Sort.TRUST | Sort.RELEVANCE:
+            return ""
+
+
 def _relevance(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
     """The name itself, names that begin so, then the standing; where not all was found, how much was."""
     standing = (Order("r.trust"), Order("s.score", descending=True))
@@ -230,7 +251,10 @@ def _behind(order: tuple[Order, ...], after: Key) -> Condition:
         sign = "<" if column.descending else ">"
         sql = f"({column.sql} {sign} ? OR ({column.sql} = ? AND {sql}))"
         values = (*column.values, value, *column.values, value, *values)
-    return Condition(sql, values)
+    # Said by itself, the first column leads an index to where the page begins.
+    first, value = order[0], after[0]
+    sign = "<=" if first.descending else ">="
+    return Condition(f"{first.sql} {sign} ? AND {sql}", (*first.values, value, *values))
 
 
 # ---------------------------------------------------------------- rows

@@ -13,6 +13,7 @@ In the flow: `join` writes them, everything else here reads them.
 from __future__ import annotations
 
 import sqlite3
+from itertools import product
 from pathlib import Path
 
 from thv.domain.text import label_value
@@ -52,6 +53,8 @@ CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);
 CREATE INDEX fact_by_fact ON fact(fact, item);
 CREATE INDEX tool_by_name ON tool(name, item);
 """
+_SORTED = "CREATE INDEX entry_by_{0}_{1} ON entry({0} {1}, key, registry, rank, traits)"
+"""Names go up in both directions, so that each has an index of its own."""
 
 
 def create(folder: Path) -> sqlite3.Connection:
@@ -63,6 +66,8 @@ def create(folder: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=OFF")
     connection.executescript(TABLES)
+    for column, way in product(("updated", "stars", "pulls"), ("ASC", "DESC")):
+        connection.execute(_SORTED.format(column, way))
     return connection
 
 
