@@ -78,7 +78,9 @@ class Offer(msgspec.Struct, frozen=True):
     schema: bytes | None
 
 
-_OFFERED = "FROM tool t CROSS JOIN entry s ON s.id = t.item CROSS JOIN traits r ON r.id = s.traits "
+# From the entries on: those that are not seen cost nothing, and the tools of the others lie together.
+_OFFERED = "FROM entry s CROSS JOIN tool t ON t.item = s.id"
+_WITH_TRAITS = f"{_OFFERED} CROSS JOIN traits r ON r.id = s.traits"
 # As `models.tooling` counts: the columns that are not aggregated come from the row of the maximum.
 _COLUMNS = (
     "name TEXT PRIMARY KEY, usage INTEGER NOT NULL, category TEXT NOT NULL, "
@@ -162,7 +164,7 @@ def offers(shelf: Shelf, scope: Scope, name: str) -> list[Offer]:
 
 def _counted(shelf: Shelf, scope: Scope) -> str:
     """The table of all tools in the scope."""
-    rows = _COUNTED.format(offered=_OFFERED, tests=scope.best())
+    rows = _COUNTED.format(offered=_WITH_TRAITS, tests=scope.best())
     return shelf.table(scope, "tools", _COLUMNS, rows)
 
 
@@ -241,10 +243,7 @@ def _fit(wish: Wish) -> tuple[str, tuple[Any, ...]]:
 def _offered(scope: Scope, tests: list[Condition]) -> tuple[str, tuple[Any, ...]]:
     """The tools of which somebody in the scope has an offer like that."""
     sql, values = joined([Condition(scope.best()), *tests])
-    return (
-        f"SELECT DISTINCT t.name FROM tool t CROSS JOIN entry s ON s.id = t.item WHERE {sql}",
-        values,
-    )
+    return f"SELECT DISTINCT t.name {_OFFERED} WHERE {sql}", values
 
 
 def _said(wish: Wish, column: str = "t.words") -> list[Condition]:
