@@ -26,7 +26,6 @@ _MORE = (("{name title}", 1.5), ("tags", 0.8))
 MATCHED = "FROM words CROSS JOIN entry s ON s.id = words.rowid"
 """As SQL: entries in the order of the index, which is asked once and kept nowhere."""
 MATCHING = "words MATCH ?"
-_FOUND = "s.id IN (SELECT rowid FROM words WHERE words MATCH ?)"
 
 
 class Sought(msgspec.Struct, frozen=True):
@@ -103,9 +102,17 @@ def _weight(shelf: Shelf, scope: Scope, part: str) -> float:
     """The rarer, the more; nothing for what nobody has."""
     known: float | None = shelf.remembered(scope, ("weight", part))
     if known is None:
-        sql, values = joined([Condition(scope.best()), Condition(_FOUND, (f"{_SAID} : {part}",))])
-        (having,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {sql}", values).fetchone()
-        (every,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {scope.best()}").fetchone()
-        known = math.log1p(every / having) if having else 0.0
+        sql, values = joined([Condition(MATCHING, (f"{_SAID} : {part}",)), Condition(scope.best())])
+        (having,) = shelf.ask(f"SELECT count(*) {MATCHED} WHERE {sql}", values).fetchone()
+        known = math.log1p(_every(shelf, scope) / having) if having else 0.0
         shelf.remember(scope, ("weight", part), known, 200 + len(part))
+    return known
+
+
+def _every(shelf: Shelf, scope: Scope) -> int:
+    """How many names there are."""
+    known: int | None = shelf.remembered(scope, "every")
+    if known is None:
+        (known,) = shelf.ask(f"SELECT count(*) FROM entry s WHERE {scope.best()}").fetchone()
+        shelf.remember(scope, "every", known, 200)
     return known
