@@ -72,8 +72,7 @@ def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit:
     asked = _asked(shelf, scope, query)
     order = _order(query, asked.sought)
     filtered = _filtered(shelf, scope, query, asked)
-    index = _index(query) if asked.sought is None and filtered > _MANY else ""
-    rows = _rows(shelf, asked.walked(index), order, after, limit + 1)
+    rows = _first(shelf, _parts(asked, query, filtered), order, after, limit + 1)
     shown = _listed(shelf, seen, rows[:limit])
     following = shown[-1].place if shown and len(shown) < len(rows) else None
     return Page(
@@ -116,6 +115,10 @@ class _Asked(msgspec.Struct, frozen=True):
     def walked(self, index: str) -> _Asked:
         """The same, along an index."""
         return msgspec.structs.replace(self, index=index)
+
+    def within(self, condition: Condition) -> _Asked:
+        """A part of it."""
+        return msgspec.structs.replace(self, found=[*self.found, condition])
 
     def source(self, beside: str = "") -> tuple[str, tuple[Any, ...]]:
         """As SQL: where the rows come from, with a table beside them, all conditions fulfilled."""
@@ -219,6 +222,31 @@ def _order(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
             return (*turned, *_TIES)
 
 
+def _parts(asked: _Asked, query: ListQuery, filtered: int) -> Iterable[_Asked]:
+    """Where the rows of a page are looked for, until it is full; each part begins the next, the last one is all there is.
+
+    To put many rows in order takes longer than to find them.
+    """
+    if filtered > _MANY:
+        if asked.sought is None:
+            asked = asked.walked(_index(query))
+        elif query.sort is Sort.RELEVANCE and not query.descending and not asked.sought.partial:
+            yield from _begun(asked, query)
+    yield asked
+
+
+def _begun(asked: _Asked, query: ListQuery) -> Iterable[_Asked]:
+    """Names that begin with what is sought: nothing stands before them but whole names, which none of them may be."""
+    text = query.wish.text if query.wish else ""
+    if not _may_be_whole(text):
+        yield asked.within(Condition("s.short >= ? AND s.short < ?", (text, text + _LAST)))
+
+
+def _may_be_whole(text: str) -> bool:
+    """Whether it may be a name with its owner."""
+    return "/" in text or "." in text
+
+
 def _index(query: ListQuery) -> str:
     """The index in the order of the list, `""` when there is none."""
     match query.sort:
@@ -237,7 +265,7 @@ def _relevance(query: ListQuery, sought: Sought | None) -> tuple[Order, ...]:
         return (Order("json_extract(h.value, '$[1]')", descending=True), *standing)
     text = query.wish.text if query.wish else ""
     is_whole = "s.short = ?"
-    if "/" in text or "." in text:  # else it is no whole name
+    if _may_be_whole(text):
         is_whole += " OR s.key = ? COLLATE NOCASE OR s.name = ? COLLATE NOCASE"
     near = f"CASE WHEN {is_whole} THEN 0 WHEN s.short >= ? AND s.short < ? THEN 1 ELSE 2 END"
     values = (*(text,) * (near.count("?") - 1), text + _LAST)
@@ -265,6 +293,18 @@ class _Found(msgspec.Struct, frozen=True):
 
     id: int
     place: Key
+
+
+def _first(
+    shelf: Shelf, parts: Iterable[_Asked], order: tuple[Order, ...], after: Key | None, limit: int
+) -> list[_Found]:
+    """The rows of the first part that has enough of them, else those of the last one."""
+    rows = list[_Found]()
+    for part in parts:
+        rows = _rows(shelf, part, order, after, limit)
+        if len(rows) == limit:
+            break
+    return rows
 
 
 def _rows(
@@ -298,16 +338,17 @@ def _listed(shelf: Shelf, seen: Scope, found: list[_Found]) -> list[Listed]:
         size += len(body)
         if listed and size > PAGE_LIMIT:
             break
-        also = tuple(other for other in others.get(name, ()) if other != registry)
+        also = tuple(other for other in others[name] if other != registry) if name in others else ()
         listed.append(Listed(name, key, registry, version, digest, body, also, each.place))
     return listed
 
 
 def _others(shelf: Shelf, seen: Scope, ids: str) -> dict[str, list[int]]:
-    """Which registries of those that are seen have a name, where they are several."""
+    """Which registries of those that are seen have a name, where there are several at all."""
     rows = shelf.ask(
-        "SELECT DISTINCT o.name, o.rank, o.registry FROM entry s CROSS JOIN entry o "
-        f"ON o.name = s.name WHERE s.id IN ({ids}) AND {seen.rows('o')} ORDER BY o.name, o.rank"
+        "SELECT DISTINCT o.name, o.rank, o.registry FROM entry s CROSS JOIN entry o ON o.name = s.name "
+        "WHERE EXISTS (SELECT 1 FROM entry b WHERE b.name = s.name AND b.rank > 0) "
+        f"AND s.id IN ({ids}) AND {seen.rows('o')} ORDER BY o.name, o.rank"
     )
     found: dict[str, list[int]] = {}
     for name, _, registry in rows:
