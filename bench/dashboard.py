@@ -166,7 +166,7 @@ def total(server: Running) -> int:
 
 
 def pages(server: Running) -> tuple[str, ...]:
-    found = json.loads(server.get("/api/v1/mcp_servers?search=postgres&limit=1")[2])["servers"][0]
+    found = json.loads(server.get("/api/v1/mcp_servers?search=data&limit=1")[2])["servers"][0]
     name = found["name"].replace("/", "%2F")
     one = f"/servers/default/official/{name}"
     return ("/", "/servers", "/servers?transport=stdio&sort=-updated", one, "/tools", "/categories",
