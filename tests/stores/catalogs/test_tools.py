@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.stores.catalogs.joining import Library, library
 from tests.stores.catalogs.plain import Row, best_of, rows_of
@@ -18,8 +20,9 @@ from thv.domain.entry import Entry
 from thv.stores.catalogs import tools
 from thv.stores.catalogs.query import Wish
 from thv.stores.catalogs.scope import Reach
-from thv.stores.catalogs.tools import Tool, ToolQuery
+from thv.stores.catalogs.tools import Tool, ToolQuery, ToolSort
 from thv.stores.catalogs.wishes import Wishes, load_vocabulary
+from thv.stores.models.words import words_of
 
 pytestmark = pytest.mark.anyio
 NAMES = ("a", "b", "c")
@@ -71,11 +74,11 @@ def counted(name: str, offers: list[Offer]) -> Tool:
     return Tool(name, len(offers), category, max(described), tuple(servers))
 
 
-def says(offer: Offer, wish: Wish) -> bool:
+def spells(words: str, wish: Wish) -> bool:
     return all(
-        any(all(f" {word}" in offer.words for word in way) for way in term.spellings)
+        any(all(f" {word}" in words for word in way) for way in term.spellings)
         for term in wish.terms
-    ) and all(f" {' '.join(phrase)} " in offer.words for phrase in wish.phrases)
+    ) and all(f" {' '.join(phrase)} " in words for phrase in wish.phrases)
 
 
 def expected(offers: list[Offer], query: ToolQuery) -> list[Tool]:
@@ -86,14 +89,33 @@ def expected(offers: list[Offer], query: ToolQuery) -> list[Tool]:
         counted(name, each)
         for name, each in by_name.items()
         if (not query.servers or any(offer.server.key in query.servers for offer in each))
-        and (query.wish is None or any(says(offer, query.wish) for offer in each))
+        and (query.wish is None or any(spells(offer.words, query.wish) for offer in each))
     ]
     if query.categories:
         kept = [tool for tool in kept if tool.category in query.categories]
-    kept.sort(key=lambda tool: tool.name, reverse=query.descending and not query.by_usage)
-    if query.by_usage:
-        kept.sort(key=lambda tool: -tool.usage if query.descending else tool.usage)
-    return kept
+    sign = -1 if query.descending else 1
+    match query.sort:
+        case ToolSort.NAME:
+            return sorted(kept, key=lambda tool: tool.name, reverse=query.descending)
+        case ToolSort.USAGE:
+            return sorted(kept, key=lambda tool: (sign * tool.usage, tool.name))
+        case ToolSort.RELEVANCE:
+            assert query.wish is not None
+            kept = [replace(tool, rank=rank(tool.name, query.wish)) for tool in kept]
+            return sorted(kept, key=lambda tool: (sign * tool.rank, -tool.usage, tool.name))
+
+
+def rank(name: str, wish: Wish) -> int:
+    """The name itself, names that begin so, names with all of its words, and the rest."""
+    words, text = (
+        f" {' '.join(re.split('[_.-]', name.lower()))} ",
+        f" {' '.join(words_of(wish.text))}",
+    )
+    if words == f"{text} ":
+        return 0
+    if words.startswith(text):
+        return 1
+    return 2 if spells(words, wish) else 3
 
 
 def some_query(dice: random.Random) -> ToolQuery:
@@ -103,7 +125,7 @@ def some_query(dice: random.Random) -> ToolQuery:
         wish=wishes.wish(text) if text else None,
         categories=dice.choice(((), (), ("web", "data"))),
         servers=dice.choice(((), (), ("com.example/s1", "com.example/s2"))),
-        by_usage=dice.random() < 0.5,
+        sort=dice.choice(list(ToolSort) if text else (ToolSort.NAME, ToolSort.USAGE)),
         descending=dice.random() < 0.5,
     )
 
