@@ -55,6 +55,7 @@ PLACES = (
     Place(
         "generate", "/generate", "/generate", selected=("default/essentials/github", "default/essentials/linear")
     ),
+    Place("offline-nowhere", "/docs/offline/docs/{folder}/README.md", "/docs/offline/docs/nothing/README.md", 404),
     Place("signin", "/signin", "/signin?ended=true&next=%2Fservers"),
     Place("signin-once", "/signin/once/{code}", "/signin/once/used-before", 404),
     Place("nowhere", "", "/nowhere", 404),

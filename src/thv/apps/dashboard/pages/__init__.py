@@ -13,6 +13,7 @@ from thv.apps.dashboard.pages.deployments import Deployments
 from thv.apps.dashboard.pages.generate import Generate
 from thv.apps.dashboard.pages.install import Install
 from thv.apps.dashboard.pages.new_registry import NewRegistry
+from thv.apps.dashboard.pages.offline import Offline
 from thv.apps.dashboard.pages.overview import Overview
 from thv.apps.dashboard.pages.registries import Registries
 from thv.apps.dashboard.pages.registry import OneRegistry
@@ -39,6 +40,7 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
         Deployments,
         Generate,
         Access,
+        Offline,
         SigningIn,
     )
     return tuple(row for page in pages for row in page(desk).rows())
