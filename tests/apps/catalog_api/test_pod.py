@@ -172,7 +172,7 @@ class Person:
 
     def asks(self, pod: CatalogPod, path: str, **form: str) -> tuple[int, str, str]:
         """Status, place to go on and page; a form is sent from a page of ours."""
-        headers = {"accept": "text/html", "cookie": self._cookie}
+        headers = {"accept": "text/html", "cookie": self._cookie, "host": "localhost"}
         if form:
             headers["content-type"] = "application/x-www-form-urlencoded"
             headers["sec-fetch-site"] = "same-origin"
