@@ -56,8 +56,8 @@ class Running:
 
     def __init__(self, api: Any, *deployments: dict[str, Any]) -> None:
         self._api, self._deployments = api, deployments
-        self.has, self.respond, self.meters = api.has, api.respond, api.meters
-        self.limiter = api.limiter
+        self.has, self.respond = api.has, api.respond
+        self.meters, self.limiter = api.meters, api.limiter
 
     async def ask(self, request: Request) -> Answer:
         if request.path != b"/api/v1/deployments":
