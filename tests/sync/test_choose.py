@@ -10,12 +10,12 @@ import pytest
 
 from tests.builders import item, server
 from thv.domain.facts import Facts, facts_of
-from thv.domain.filter import Filter, Selection, compile_filter
+from thv.domain.filter import Filter, Selection, filter_reasons
 from thv.domain.registry import OnUpdate
 from thv.domain.taxonomy import NO_TAXONOMY
 from thv.formats.official import entry_of
-from thv.stores.mirrors.base import MirrorRow, Selected
-from thv.sync.choose import Moment, Rules, Verdict, choose, policy_predicate
+from thv.stores.mirrors.base import Excluded, MirrorRow, Selected
+from thv.sync.choose import Moment, Rules, Verdict, choose, policy_reasons
 
 FIRST = Moment(now="2026-01-01T00:00:00Z", tombstones_since="2025-12-01T00:00:00Z", first=True)
 THEN = Moment(now="2026-01-02T00:00:00Z", tombstones_since="2025-12-02T00:00:00Z")
@@ -25,8 +25,8 @@ MUCH_LATER = Moment(now="2026-03-01T00:00:00Z", tombstones_since="2026-01-30T00:
 def rules(**given: Any) -> Rules:
     usual: dict[str, Any] = {
         "versions": "all",
-        "passes": lambda _: True,
-        "allowed": lambda _: True,
+        "filtered_by": lambda _: (),
+        "blocked_by": lambda _: (),
         "on_update": OnUpdate.UPDATE,
         "taxonomy": NO_TAXONOMY,
     }
@@ -180,11 +180,10 @@ def test_what_comes_back_is_served_again() -> None:
 
 @pytest.mark.requirement("REG-09")
 def test_a_filter_may_take_the_latest_away() -> None:
-    only_old = lambda facts: facts.version == "1.0.0"  # noqa: E731
-    verdict = decide([row("1.0.0"), row("2.0.0", isLatest=True)], passes=only_old)
+    only_old = lambda facts: () if facts.version == "1.0.0" else ("rule",)  # noqa: E731
+    verdict = decide([row("1.0.0"), row("2.0.0", isLatest=True)], filtered_by=only_old)
     assert served(verdict.selected) == {"1.0.0": True}
-    assert verdict.excluded is not None
-    assert (verdict.excluded.filtered, verdict.excluded.blocked) == (1, 0)
+    assert verdict.excluded == Excluded("a/b", 1, 0, ("rule",))
 
 
 @pytest.mark.requirement("REG-07")
@@ -225,15 +224,17 @@ def test_a_kept_version_whose_content_is_lost_keeps_the_mark() -> None:
 def test_policy_allows_by_tier_and_pattern(
     tiers: list[str], patterns: list[str], subject: Facts, allowed: bool
 ) -> None:
-    assert policy_predicate(tiers, patterns)(subject) is allowed
+    assert (not policy_reasons(tiers, patterns)(subject)) is allowed
 
 
 def test_filter_and_policy_are_counted_apart() -> None:
-    passes = compile_filter(Filter(exclude=Selection(names=("x/*",))))
+    only = Filter(exclude=Selection(names=("x/*",)), include=Selection(names=("a/*",)))
+    rows = [row("1.0.0"), row("2.0.0-alpha")]
     verdict = decide(
-        [row("1.0.0"), row("2.0.0-alpha")],
-        passes=passes,
-        allowed=policy_predicate([], ["*@*-alpha"]),
+        rows, filtered_by=filter_reasons(only), blocked_by=policy_reasons([], ["*@*-alpha"])
     )
-    assert verdict.excluded is not None
-    assert (verdict.excluded.filtered, verdict.excluded.blocked) == (0, 1)
+    assert verdict.excluded == Excluded("a/b", 0, 1, ("validationPolicy.blockedPatterns",))
+    other = Filter(exclude=Selection(names=("a/*",)), include=Selection(tags=("database",)))
+    verdict = decide(rows, filtered_by=filter_reasons(other))
+    rules_ = ("filter.exclude.names", "filter.include.tags")
+    assert verdict.excluded == Excluded("a/b", 2, 0, rules_)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.builders import item, server, toolhive
 from tests.sync.world import World
 from thv.domain.errors import Code, ThvError
+from thv.domain.left_out import NAME_LIMIT, LeftOut, parse
 from thv.domain.snapshot import records as records_of_chunk
 from thv.stores.chunks.base import Owner
 
@@ -261,6 +262,84 @@ def test_nothing_is_counted_of_a_source_that_is_read_no_more() -> None:
         assert await filtered_out(world) == 0
 
     run(story())
+
+
+@pytest.mark.requirement("REG-09")
+def test_the_names_that_are_left_out_are_listed_with_the_rules_that_do() -> None:
+    async def story() -> None:
+        world = World()
+        world.publish(server("a/one"), server("b/two"), server("b/three"), server("c/four"))
+        policy = {"blockedPatterns": ["c/*"]}
+        await world.apply(filter={"exclude": {"names": ["b/*"]}}, validationPolicy=policy)
+        await world.reconcile()
+        by_name = ("filter.exclude.names",)
+        blocked = LeftOut("c/four", 1, ("validationPolicy.blockedPatterns",))
+        assert await left_out(world) == [
+            LeftOut("b/three", 1, by_name),
+            LeftOut("b/two", 1, by_name),
+            blocked,
+        ]
+        stored = world.chunks.puts
+        world.publish(
+            server("a/one", "2.0.0"), server("b/two"), server("b/three"), server("c/four")
+        )
+        await world.reconcile()
+        assert world.chunks.puts == stored + 1, "the same list is not written again"
+        await world.apply(validationPolicy=policy)
+        await world.reconcile()
+        assert await left_out(world) == [blocked]
+        await world.apply()
+        await world.reconcile()
+        assert await left_out(world) == []
+
+    run(story())
+
+
+def test_the_list_of_what_is_left_out_stays_short_and_old_ones_are_collected() -> None:
+    async def story() -> None:
+        world = World()
+        world.publish(server("z/taken"), *(server(f"a/n{n:04}") for n in range(NAME_LIMIT + 5)))
+        await world.apply(filter={"exclude": {"names": ["a/*"]}})
+        await world.reconcile()
+        assert len(await left_out(world)) == NAME_LIMIT
+        assert await filtered_out(world) == NAME_LIMIT + 5
+        registry = await world.registry()
+        owner = Owner(registry.namespace, registry.name, registry.uid)
+        before = {chunk.name for chunk in await world.chunks.list(owner)}
+        world.publish(server("z/taken"), server("a/n0001"))
+        await world.reconcile()
+        await world.reconcile(after=timedelta(days=2))
+        assert await left_out(world) == [LeftOut("a/n0001", 1, ("filter.exclude.names",))]
+        after = {chunk.name for chunk in await world.chunks.list(owner)}
+        assert len(before - after) == 1, "the long list is gone"
+        assert await world.digest_holds()
+
+    run(story())
+
+
+def test_a_store_without_room_for_the_list_serves_without_it() -> None:
+    async def story() -> None:
+        world = World()
+        world.publish(server("a/one"), server("b/two"))
+        await world.apply()
+        await world.reconcile()
+        await world.apply(validationPolicy={"blockedPatterns": ["none/*"]})
+        world.publish(server("a/one"), server("b/two"), server("none/three"))
+        world.chunks.failures = 1
+        await world.reconcile()
+        assert await world.condition("Ready") == "True Succeeded"
+        assert await left_out(world) == []
+
+    run(story())
+
+
+async def left_out(world: World) -> list[LeftOut]:
+    registry = await world.registry()
+    statistics = registry.status.statistics
+    if statistics is None or statistics.left_out is None:
+        return []
+    owner = Owner(registry.namespace, registry.name, registry.uid)
+    return parse(await world.chunks.get(owner, statistics.left_out))
 
 
 async def filtered_out(world: World) -> int:

@@ -75,39 +75,49 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 Predicate = Callable[[Facts], bool]
+Reasons = Callable[[Facts], tuple[str, ...]]
+"""The rules that keep an entry out, as a spec spells their places; none for one that passes."""
 
 
 def compile_filter(filter_: Filter | None) -> Predicate:
     """The filter as one predicate over facts."""
+    reasons = filter_reasons(filter_)
+    return lambda facts: not reasons(facts)
+
+
+def filter_reasons(filter_: Filter | None) -> Reasons:
+    """Which lists of the filter keep an entry out."""
     if filter_ is None:
-        return lambda _: True
-    wanted = _tests(filter_.include)
-    unwanted = _tests(filter_.exclude)
+        return lambda _: ()
+    wanted = [(f"filter.include.{name}", test) for name, test in _tests(filter_.include)]
+    unwanted = [(f"filter.exclude.{name}", test) for name, test in _tests(filter_.exclude)]
     return lambda facts: (
-        all(test(facts) for test in wanted) and not any(test(facts) for test in unwanted)
+        *(rule for rule, test in wanted if not test(facts)),
+        *(rule for rule, test in unwanted if test(facts)),
     )
 
 
-def _tests(selection: Selection | None) -> list[Predicate]:
+def _tests(selection: Selection | None) -> list[tuple[str, Predicate]]:
+    """The lists that name anything, and whether an entry fits them."""
     if selection is None:
         return []
-    tests: list[Predicate] = []
+    tests: list[tuple[str, Predicate]] = []
     names = glob_matcher(selection.names)
     if names is not None:
         matches = names.fullmatch
-        tests.append(lambda facts: bool(matches(facts.name) or matches(facts.key)))
+        tests.append(("names", lambda facts: bool(matches(facts.name) or matches(facts.key))))
     if selection.tags:
         tags = _folded(selection.tags)
-        tests.append(lambda facts: not tags.isdisjoint(_folded(facts.tags)))
+        tests.append(("tags", lambda facts: not tags.isdisjoint(_folded(facts.tags))))
     if selection.tiers:
         tiers = _folded(selection.tiers)
-        tests.append(lambda facts: facts.tier.casefold() in tiers)
+        tests.append(("tiers", lambda facts: facts.tier.casefold() in tiers))
     if selection.transports:
         transports = frozenset(selection.transports)
-        tests.append(lambda facts: facts.transport in transports)
+        tests.append(("transports", lambda facts: facts.transport in transports))
     if selection.categories:
         categories = _folded(selection.categories)
-        tests.append(lambda facts: facts.category.casefold() in categories)
+        tests.append(("categories", lambda facts: facts.category.casefold() in categories))
     return tests
 
 

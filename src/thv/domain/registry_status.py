@@ -26,7 +26,7 @@ from thv.domain.fields import (
     Word,
     map_by,
 )
-from thv.domain.snapshot import SnapshotRef
+from thv.domain.snapshot import ChunkRef, SnapshotRef
 
 SERVER_LIMIT = 50
 APPROVAL_LIMIT = 20
@@ -111,6 +111,10 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     deprecated: Annotated[Count, Meta(description="Deprecated versions.")] = 0
     filtered_out: Annotated[Count, Meta(description="Entries that the filter kept out.")] = 0
     blocked: Annotated[Count, Meta(description="Entries that policy kept out.")] = 0
+    left_out: Annotated[
+        ChunkRef | None,
+        Meta(description="The list of the first 1,000 names that filter and policy kept out."),
+    ] = None
     by_tier: Annotated[
         dict[str, Count],
         Meta(max_length=10, description="Servers by tier; the rest is under other."),

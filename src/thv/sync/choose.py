@@ -13,7 +13,7 @@ import msgspec
 
 from thv.domain.entry import Entry, Status
 from thv.domain.facts import Facts, FactsReader
-from thv.domain.filter import Predicate
+from thv.domain.filter import Reasons
 from thv.domain.registry import OnUpdate
 from thv.domain.snapshot import Key, Record
 from thv.domain.taxonomy import Taxonomy
@@ -26,8 +26,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What decides about entries: filter, policy, and how a sync may change what is there."""
 
     versions: Literal["latest", "all"]
-    passes: Predicate
-    allowed: Predicate
+    filtered_by: Reasons
+    blocked_by: Reasons
     """The policy's tiers and patterns."""
     on_update: OnUpdate
     taxonomy: Taxonomy
@@ -131,18 +131,22 @@ def _wanted(rows: Sequence[MirrorRow], rules: Rules) -> tuple[list[_Choice], Exc
         alive = [pick_latest(alive)]
     wanted: list[_Choice] = []
     filtered = blocked = 0
+    broken: set[str] = set()
     reader = FactsReader(rules.taxonomy)
     for row in alive:
         entry = row.load()
         facts = reader.read(entry)
-        if not rules.passes(facts):
+        if unfit := rules.filtered_by(facts):
             filtered += 1
-        elif not rules.allowed(facts):
+            broken.update(unfit)
+        elif unfit := rules.blocked_by(facts):
             blocked += 1
+            broken.update(unfit)
         else:
             wanted.append(_Choice(row, entry, facts))
-    excluded = Excluded(rows[0].name, filtered, blocked) if filtered or blocked else None
-    return wanted, excluded
+    if not broken:
+        return wanted, None
+    return wanted, Excluded(rows[0].name, filtered, blocked, tuple(sorted(broken)))
 
 
 def _kept(served: dict[str, Selected], rules: Rules) -> list[Selected]:
@@ -292,20 +296,25 @@ def _verdict(
     )
 
 
-def policy_predicate(allowed_tiers: Sequence[str], blocked_patterns: Sequence[str]) -> Predicate:
-    """The policy's tiers and blocked patterns as one predicate; a pattern with `@` is about `name@version`."""
+def policy_reasons(allowed_tiers: Sequence[str], blocked_patterns: Sequence[str]) -> Reasons:
+    """Which of the policy's tiers and blocked patterns keep an entry out; a pattern with `@` is about `name@version`."""
     tiers = frozenset(tier.casefold() for tier in allowed_tiers)
     by_name = glob_matcher(pattern for pattern in blocked_patterns if "@" not in pattern)
     by_version = glob_matcher(pattern for pattern in blocked_patterns if "@" in pattern)
 
-    def allowed(facts: Facts) -> bool:
-        if tiers and facts.tier.casefold() not in tiers:
-            return False
+    def is_blocked(facts: Facts) -> bool:
         names = (facts.name, facts.key)
         if by_name is not None and any(by_name.fullmatch(name) for name in names):
-            return False
-        return by_version is None or not any(
+            return True
+        return by_version is not None and any(
             by_version.fullmatch(f"{name}@{facts.version}") for name in names
         )
 
-    return allowed
+    def reasons(facts: Facts) -> tuple[str, ...]:
+        has_wrong_tier = tiers and facts.tier.casefold() not in tiers
+        return (
+            *(("validationPolicy.allowedTiers",) if has_wrong_tier else ()),
+            *(("validationPolicy.blockedPatterns",) if is_blocked(facts) else ()),
+        )
+
+    return reasons

@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from thv.domain.registry import Registry
-from thv.domain.snapshot import SnapshotRef
+from thv.domain.registry_status import RegistryStatus
 from thv.stores.chunks.base import ChunkStore, Owner
+
+
+def named_by(status: RegistryStatus) -> set[str]:
+    """The names of all chunks that somebody may be reading: of snapshots, and of the list of what is left out."""
+    pointers = (status.snapshot, status.previous_snapshot, status.candidates)
+    names = {ref.name for pointer in pointers if pointer for ref in pointer.chunks}
+    left_out = status.statistics.left_out if status.statistics else None
+    return names | {left_out.name} if left_out else names
 
 
 class ChunkKeeper:
@@ -40,17 +48,14 @@ class ChunkKeeper:
         is_known = registry.uid in self._seen and not suspected and (due is None or due > now)
         if not named or is_known:
             return False
-        every = [*named, *([old] if (old := registry.status.previous_snapshot) else [])]
-        there = await self.collect(registry, every, now)
+        there = await self.collect(registry, registry.status, now)
         return any(ref.name not in there for pointer in named for ref in pointer.chunks)
 
-    async def collect(
-        self, registry: Registry, pointers: Sequence[SnapshotRef], now: datetime
-    ) -> set[str]:
-        """Removes chunks that no pointer names, once nobody can still be reading them; the names of all others."""
+    async def collect(self, registry: Registry, status: RegistryStatus, now: datetime) -> set[str]:
+        """Removes chunks that the status does not name, once nobody can still be reading them; the names of all others."""
         self.doubt(registry.uid)
         owner = Owner(registry.namespace, registry.name, registry.uid)
-        named = {ref.name for pointer in pointers for ref in pointer.chunks}
+        named = named_by(status)
         kept: set[str] = set()
         waiting: list[datetime] = []
         for chunk in await self._chunks.list(owner):

@@ -22,9 +22,10 @@ import msgspec
 from thv.domain.canonical import canonical, digest_of
 from thv.domain.errors import Code, ThvError
 from thv.domain.facts import facts_of
-from thv.domain.filter import Predicate, compile_filter
+from thv.domain.filter import Reasons, filter_reasons
+from thv.domain.left_out import NAME_LIMIT, LeftOut, pack
 from thv.domain.registry import OnUpdate, Registry, RegistrySpec
-from thv.domain.snapshot import Record, SnapshotDigest, SnapshotRef
+from thv.domain.snapshot import ChunkRef, Record, SnapshotDigest, SnapshotRef
 from thv.domain.taxonomy import Taxonomy
 from thv.domain.times import parse_time, render_time
 from thv.formats.documents import Format
@@ -42,7 +43,7 @@ from thv.stores.mirrors.base import (
     Totals,
 )
 from thv.stores.threads import in_thread
-from thv.sync.choose import Moment, Rules, Verdict, choose, policy_predicate, selected_of
+from thv.sync.choose import Moment, Rules, Verdict, choose, policy_reasons, selected_of
 from thv.sync.fetch import Look, Progress, Report, fetch, load_known
 from thv.sync.write import Written, fold, read_snapshot, write_all, write_changes
 
@@ -115,6 +116,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     totals: Totals | None
     """None when nothing changed, so that the figures in the status still hold."""
+    left_out: ChunkRef | None = None
+    """The first names that filter and policy keep out; counts as `totals` do."""
     mirror: MirrorState
     known: Known
     """What the source says of the content that this is."""
@@ -210,8 +213,8 @@ class _Making:
         )
         self._rules = Rules(
             versions=_versions(registry.spec),
-            passes=compile_filter(registry.spec.filter),
-            allowed=_policy(registry.spec),
+            filtered_by=filter_reasons(registry.spec.filter),
+            blocked_by=_policy(registry.spec),
             on_update=registry.spec.sync_policy.on_update,
             taxonomy=tools.taxonomy,
         )
@@ -236,17 +239,37 @@ class _Making:
             snapshot = await self._next(self._before)
         await self._selection.settle()
         totals = await in_thread(self._selection.totals, SUMMARY_LIMIT)
-        return self._outcome(snapshot, totals)
+        return self._outcome(snapshot, totals, await self._left_out())
 
-    def _outcome(self, snapshot: SnapshotRef, totals: Totals | None) -> Outcome:
+    def _outcome(
+        self, snapshot: SnapshotRef, totals: Totals | None, left_out: ChunkRef | None = None
+    ) -> Outcome:
         return Outcome(
             snapshot=snapshot,
             counts=self._counts,
             totals=totals,
+            left_out=left_out,
             mirror=self._state,
             known=load_known(self._state.known),
             fetched=self._fetched,
         )
+
+    async def _left_out(self) -> ChunkRef | None:
+        """The list of what is kept out; a store that is full serves without it."""
+        every = await in_thread(self._selection.excluded, NAME_LIMIT)
+        chunk = pack(LeftOut(each.name, each.filtered + each.blocked, each.rules) for each in every)
+        if chunk is None:
+            return None
+        statistics = self._registry.status.statistics
+        old = statistics.left_out if statistics else None
+        if old is not None and old.digest == chunk.digest and not self._force:
+            return old
+        try:
+            return await self._tools.chunks.put(self._owner, chunk)
+        except ThvError as error:
+            if error.code not in (Code.STORE_FULL, Code.SNAPSHOT_TOO_LARGE):
+                raise
+            return None
 
     async def _is_damaged(self, before: SnapshotRef) -> bool:
         """Whether a chunk cannot be read; it is removed, for what is there is not written again."""
@@ -451,10 +474,6 @@ def _versions(spec: RegistrySpec) -> Literal["latest", "all"]:
     return spec.source.registry.versions if spec.source.registry else "all"
 
 
-def _policy(spec: RegistrySpec) -> Predicate:
+def _policy(spec: RegistrySpec) -> Reasons:
     policy = spec.validation_policy
-    return (
-        policy_predicate(policy.allowed_tiers, policy.blocked_patterns)
-        if policy
-        else lambda _: True
-    )
+    return policy_reasons(policy.allowed_tiers, policy.blocked_patterns) if policy else lambda _: ()

@@ -24,7 +24,7 @@ from thv.domain.times import parse_time
 from thv.sources.base import Glancing
 from thv.stores.resources.base import ResourceStore
 from thv.sync.api import Api, ApiState
-from thv.sync.chunks import ChunkKeeper
+from thv.sync.chunks import ChunkKeeper, named_by
 from thv.sync.due import Due, Later, after_failure, look_again, next_interval, requested, sync_due
 from thv.sync.expire import expire
 from thv.sync.fetch import Progress
@@ -220,8 +220,8 @@ class RegistryReconciler:
         elif due.trigger is Trigger.INTERVAL:
             self._next[registry.uid] = next_sync
         self._ended(registry, attempt, outcome)
-        if flips:
-            await self._keeper.collect(registry, _pointers(status), self._tools.clock())
+        if named_by(status) != named_by(registry.status):
+            await self._keeper.collect(registry, status, self._tools.clock())
         else:
             self._keeper.trust(registry.uid)
         again = [

@@ -119,7 +119,7 @@ def succeeded(
         api_status=attempt.api.status if attempt.api else old.api_status,
     )
     if outcome.totals is not None:
-        status = _with_figures(status, registry, outcome.totals, attempt)
+        status = _with_figures(status, registry, outcome, outcome.totals, attempt)
     conditions = _good(registry, status, outcome, attempt.api)
     return _with_conditions(status, registry, conditions, attempt.ended)
 
@@ -403,7 +403,11 @@ def _pointers(
 
 
 def _with_figures(
-    status: RegistryStatus, registry: Registry, totals: Totals, attempt: Attempted
+    status: RegistryStatus,
+    registry: Registry,
+    outcome: Outcome,
+    totals: Totals,
+    attempt: Attempted,
 ) -> RegistryStatus:
     if registry.governed:
         catalog = CatalogState(
@@ -416,7 +420,9 @@ def _with_figures(
             version_count=0,
             servers=(),
             servers_truncated=False,
-            statistics=Statistics(filtered_out=totals.filtered, blocked=totals.blocked),
+            statistics=Statistics(
+                filtered_out=totals.filtered, blocked=totals.blocked, left_out=outcome.left_out
+            ),
         )
     groups = totals.groups
     kinds: Mapping[str, int] = groups.get("kind", {})
@@ -444,6 +450,7 @@ def _with_figures(
             deprecated=groups.get("deprecated", 0),
             filtered_out=totals.filtered,
             blocked=totals.blocked,
+            left_out=outcome.left_out,
             by_tier=_most(groups.get("tier", {}), 10),
             by_transport=_most(groups.get("transport", {}), 5),
             by_category=_most(groups.get("category", {}), 20),

@@ -185,6 +185,8 @@ class Excluded(msgspec.Struct, frozen=True):
     name: str
     filtered: int
     blocked: int
+    rules: tuple[str, ...] = ()
+    """Those that keep any of them out, as a spec spells their places."""
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -234,6 +236,10 @@ class Selection(Protocol):
 
     def digests(self) -> Iterator[tuple[str, str, str]]:
         """Name, version and digest of every record, in key order."""
+        ...
+
+    def excluded(self, first: int) -> list[Excluded]:
+        """The first names of which something is kept out, in byte order."""
         ...
 
     def totals(self, first: int) -> Totals:

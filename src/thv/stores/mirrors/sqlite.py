@@ -381,6 +381,11 @@ _SELECTION_STEPS = (
     CREATE TABLE excluded(name TEXT PRIMARY KEY, filtered INTEGER NOT NULL, blocked INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID
     """,
+    # Without its basis a selection is made anew, and with it the rules of all that it keeps out.
+    """
+    ALTER TABLE excluded ADD COLUMN rules TEXT NOT NULL DEFAULT '';
+    DELETE FROM state
+    """,
 )
 _ITEM = tuple(Selected.__struct_fields__)
 _PUT = f"INSERT OR REPLACE INTO item({', '.join(_ITEM)}) VALUES ({', '.join('?' * len(_ITEM))})"
@@ -431,6 +436,15 @@ class SqliteSelection:
         query = "SELECT name, version, digest FROM item WHERE NOT dropped ORDER BY name, version"
         with translated(self._path):
             yield from self._db.execute(query)
+
+    def excluded(self, first: int) -> list[Excluded]:
+        """The first names of which something is kept out, in byte order."""
+        query = "SELECT name, filtered, blocked, rules FROM excluded ORDER BY name LIMIT ?"
+        with translated(self._path):
+            return [
+                Excluded(name, filtered, blocked, tuple(rules.split()))
+                for name, filtered, blocked, rules in self._db.execute(query, (first,))
+            ]
 
     def totals(self, first: int) -> Totals:
         """Figures, and the first latest versions by name."""
@@ -497,8 +511,8 @@ class SqliteSelectionEdit:
         self._db.executemany(_PUT, map(msgspec.structs.astuple, rows))
         self._db.executemany("DELETE FROM excluded WHERE name = ?", [(name,) for name in names])
         self._db.executemany(
-            "INSERT OR REPLACE INTO excluded VALUES (?, ?, ?)",
-            [(e.name, e.filtered, e.blocked) for e in excluded],
+            "INSERT OR REPLACE INTO excluded VALUES (?, ?, ?, ?)",
+            [(e.name, e.filtered, e.blocked, " ".join(e.rules)) for e in excluded],
         )
 
     def forget(self, keys: Iterable[Key]) -> None:
