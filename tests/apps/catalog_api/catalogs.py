@@ -30,6 +30,7 @@ from thv.apps.registry_api.guard import Guard
 from thv.apps.registry_api.standing import Standing
 from thv.domain.access import Action
 from thv.domain.permissions import LIST, READ, SYNC, ways
+from thv.stores.chunks.memory import MemoryChunkStore
 from thv.stores.resources.memory import MemoryStore
 
 AUDIENCE = "thv-catalog"
@@ -63,6 +64,7 @@ class CatalogSite(Site):
         self.standing = Standing(self._order)
         self.joins = Joins(self, self.standing, root / "catalog")
         self.resources = MemoryStore()
+        self.chunks = MemoryChunkStore()
         self.fleet = Fleet()
         self.callers: Callers | None = None
 
@@ -111,7 +113,7 @@ class CatalogSite(Site):
             order=self._order,
             visible=guard.visible if guard else None,
         )
-        around = Around(self.resources, moment, settings, fleet=self.fleet)
+        around = Around(self.resources, self.chunks, moment, settings, fleet=self.fleet)
         catalog = Catalog(self, self.standing, self.joins, around, guard)
         options = {"fleet": self.fleet, **options}
         if guard is not None:

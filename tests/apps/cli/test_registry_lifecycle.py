@@ -61,6 +61,21 @@ def test_some_of_its_servers_are_named(cli: Cli, file: Path) -> None:
     assert "SERVER" not in cli.ok("registry show local --servers 0").out
 
 
+@pytest.mark.requirement("REG-09")
+def test_what_a_registry_leaves_out_is_named_with_the_rules(cli: Cli) -> None:
+    path = cli.file("all.json", array(*(server(f"io.example/{name}") for name in "abcd")))
+    cli.ok(f"registry add some --file {path} --exclude-name *b --block *c")
+    ran = cli.ok("registry show some --servers 0 --left-out 1")
+    last = ran.out.splitlines()[-1].split()
+    assert last == ["io.example/b", "1", "filter.exclude.names"]
+    assert "1 more entry left out." in ran.err
+    whole = cli.ok("registry show some --servers 0 --left-out 9")
+    assert "validationPolicy.blockedPatterns" in whole.out
+    assert "more" not in whole.err
+    cli.ok(f"registry add all --file {path}")
+    assert "no list of what it leaves out" in cli.ok("registry show all --left-out 1").err
+
+
 def test_a_narrow_terminal_wraps_and_hints(terminal: Cli) -> None:
     path = terminal.file("servers.json", array(server("io.example/a"), server("io.example/b")))
     terminal.columns = 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
@@ -14,8 +15,11 @@ from tests.builders import manifest
 from thv.apps.dashboard.pages import registries
 from thv.apps.dashboard.pages import registry as registry_page
 from thv.domain.canonical import JsonObject
+from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
+from thv.domain.registry_status import Statistics
 from thv.domain.resources import MCP_REGISTRY
+from thv.stores.chunks.base import Owner
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
 
@@ -50,6 +54,22 @@ BROKEN = (
     a_condition("Reconciling", "True", "Retrying", AWAY),
 )
 STALE = (*BROKEN[:2], a_condition("Ready", "True", "ServingLastGood", AWAY))
+
+
+async def leave_out(site: CatalogSite, name: str, *names: LeftOut, more: int = 0) -> None:
+    """Has a registry of `tools` leave these out, and `more` entries that are not in its list."""
+    served = site.find("tools", name)
+    assert served is not None
+    registry, chunk = served.registry, pack(names)
+    owner = Owner(registry.namespace, registry.name, registry.uid)
+    blocked = sum(each.versions for each in names if "blocked" in each.rules[0])
+    counts = Statistics(
+        filtered_out=sum(each.versions for each in names) - blocked + more,
+        blocked=blocked,
+        left_out=await site.chunks.put(owner, chunk) if chunk else None,
+    )
+    status = msgspec.structs.replace(registry.status, statistics=counts)
+    served.describe(msgspec.structs.replace(registry, status=status))
 
 
 async def put(
@@ -146,7 +166,58 @@ async def test_trust_and_filter_are_told_in_words(site: CatalogSite, tmp_path: P
     assert "The registry was created." in page.text
     assert "Tested: somebody tried its servers" in page.text
     assert "Only these names: a/* Not these tags: old, broken" in page.text
-    assert page.place("entries left out by its filter") == "#filter"
+    assert "0 entries left out by its filter" in page.text
+    assert "What it leaves out" not in page.text
+
+
+async def test_what_is_left_out_is_named_with_the_rule(site: CatalogSite, tmp_path: Path) -> None:
+    await put(site, "fine", *FINE, filter={"exclude": {"names": ["x/*"]}})
+    names = [LeftOut(f"x/n{number:03}", 1, ("filter.exclude.names",)) for number in range(60)]
+    names.append(LeftOut("y/<b>odd", 2, ("validationPolicy.blockedPatterns",)))
+    await leave_out(site, "fine", *names)
+    browser = await signed_in(guarded_pages(site, tmp_path), "reader")
+    home = await browser.open("/registries/tools/fine")
+    assert "62 entries left out by its filter and policy" in home.text
+    first = await browser.open(home.place("entries left out"))
+    assert "62 entries left out, of 61 names" in first.text
+    assert "x/n049 1 Not these names" in first.text
+    assert "x/n050" not in first.text
+    second = await browser.open(first.place("Next"))
+    assert "y/<b>odd 2 Not what its policy blocks" in second.text
+    assert "Next" not in [words for words, _ in second.links]
+    found = await browser.send(second.form("/registries/tools/fine/left-out"), search="N007")
+    assert "1 of 61 names" in found.text
+    nothing = await browser.send(found.form("/registries/tools/fine/left-out"), search="zzz")
+    assert "No name fits" in nothing.text
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "words"),
+    [
+        ((), 0, "It leaves nothing out"),
+        ((), 5, "Their names are not known yet"),
+        ((LeftOut("x/one", 1, ("filter.include.tags",)),), 5, "In all, 6 entries are left out"),
+    ],
+)
+async def test_a_list_that_is_empty_or_cut_says_so(
+    site: CatalogSite, tmp_path: Path, names: tuple[LeftOut, ...], more: int, words: str
+) -> None:
+    await put(site, "fine", *FINE)
+    await leave_out(site, "fine", *names, more=more)
+    browser = await signed_in(guarded_pages(site, tmp_path), "reader")
+    assert words in (await browser.open("/registries/tools/fine/left-out")).text
+
+
+async def test_where_nobody_is_known_names_that_are_left_out_are_for_nobody(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await put(site, "fine", *FINE)
+    await leave_out(site, "fine", LeftOut("x/one", 1, ("filter.include.tags",)))
+    page = await browser.open("/registries/tools/fine")
+    assert "1 entry left out" in page.text
+    assert not [place for _, place in page.links if place.endswith("/left-out")]
+    refused = await browser.open("/registries/tools/fine/left-out")
+    assert (refused.status, "thv registry show fine" in refused.text) == (403, True)
 
 
 async def test_the_next_sync_of_a_suspended_registry_waits_for_somebody(

@@ -27,6 +27,7 @@ from thv.domain.permissions import Permission
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.scope import Scope, Shelf
 from thv.stores.catalogs.wishes import Wishes, load_vocabulary
+from thv.stores.chunks.base import ChunkStore
 from thv.stores.resources.base import ResourceStore
 
 
@@ -34,6 +35,7 @@ class Around(msgspec.Struct, frozen=True):
     """What the catalog is given."""
 
     resources: ResourceStore
+    chunks: ChunkStore
     clock: Callable[[], datetime]
     settings: Settings = Settings()
     callers_are_known: bool = True
@@ -56,6 +58,7 @@ class Catalog:
         """`standing` orders registries, the best first; `guard` limits what a caller sees, None: nothing does."""
         self.registries = registries
         self.resources = around.resources
+        self.chunks = around.chunks
         self.clock = around.clock
         self.standing = standing
         self.settings = around.settings

@@ -13,6 +13,7 @@ import msgspec
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import OfCluster
+from thv.apps.catalog_api.left_out import LeftOuts, left_out_rows
 from thv.apps.catalog_api.manifest_rows import manifest_rows
 from thv.apps.catalog_api.manifests import Manifests
 from thv.apps.kit.authorization import Authorization
@@ -38,7 +39,12 @@ def on_cluster(
     writers = OfCluster(connected)
     generations = Generations(authorization, writers, address=in_cluster, clock=clock)
     manifests = Manifests(authorization, writers, address=in_cluster)
-    return (*generation_rows(generations), *manifest_rows(manifests))
+    left_outs = LeftOuts(authorization)
+    return (
+        *generation_rows(generations),
+        *manifest_rows(manifests),
+        *left_out_rows(left_outs),
+    )
 
 
 def in_cluster(namespace: str, name: str) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import Acting, OfMachine
+from thv.apps.catalog_api.left_out import LeftOuts, left_out_rows
 from thv.apps.catalog_api.manifest_rows import manifest_rows
 from thv.apps.catalog_api.manifests import Manifests
 from thv.apps.kit.authorization import Authorization
@@ -38,4 +39,9 @@ def on_machine(
         authorization, writers, address=address, clock=clock, read_only=read_only
     )
     manifests = Manifests(authorization, writers, address=address, read_only=read_only)
-    return (*generation_rows(generations), *manifest_rows(manifests))
+    left_outs = LeftOuts(authorization)
+    return (
+        *generation_rows(generations),
+        *manifest_rows(manifests),
+        *left_out_rows(left_outs),
+    )

@@ -394,6 +394,7 @@ class ServerCounts(msgspec.Struct):
     changed: int
     removed: int
     filtered: int
+    blocked: int
     invalid: int
     lossy: int
     conversion_ratio: float
@@ -428,6 +429,29 @@ class RegistryStateList(msgspec.Struct):
 
     registries: list[RegistryState]
     metadata: Metadata
+
+
+class LeftOutName(msgspec.Struct):
+    """A name of which versions are left out, and the places of the spec that say so."""
+
+    name: str
+    versions: int
+    rules: list[str]
+
+
+class LeftOutMetadata(Metadata, kw_only=True):
+    """How much of it this is; names are counted, and in `entries` versions."""
+
+    entries: int
+    complete: bool
+    """Whether the list, which holds 1,000 names at most, has all of them."""
+
+
+class LeftOutList(msgspec.Struct):
+    """What a registry leaves out, by name."""
+
+    left_out: list[LeftOutName]
+    metadata: LeftOutMetadata
 
 
 class SyncFailure(msgspec.Struct):
@@ -558,6 +582,7 @@ SHAPES: tuple[type, ...] = (
     RegistryState,
     RegistryStateList,
     SyncHistory,
+    LeftOutList,
     RequestedSync,
     Statistics,
 )

@@ -129,6 +129,7 @@ def _servers(registry: Registry) -> JsonObject:
         "changed": last.changed if last else 0,
         "removed": last.removed if last else 0,
         "filtered": statistics.filtered_out if statistics else 0,
+        "blocked": statistics.blocked if statistics else 0,
         "invalid": conversion.skipped if conversion else 0,
         "lossy": conversion.lossy if conversion else 0,
         "conversion_ratio": round(ratio, 4),

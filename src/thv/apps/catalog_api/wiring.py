@@ -60,7 +60,7 @@ def catalog(
         standing = Standing(settings.registry_order)
         joins = Joins(follower, standing, models.parent / "catalog")
         follower.tell(joins.moved)
-        around = Around(resources, clock, told, bool(authorization or owner), fleet)
+        around = Around(resources, chunks, clock, told, bool(authorization or owner), fleet)
         place = Catalog(follower, standing, joins, around, guard)
         rows = (*ROWS, *EXPORT_ROWS, *OFFER_ROWS, *generation)
         shapes = (*SHAPES, *GENERATION_SHAPES, *MANIFEST_SHAPES)

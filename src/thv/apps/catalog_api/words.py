@@ -194,6 +194,12 @@ DEPLOYMENTS = (
     FEW,
     CURSOR,
 )
+LEFT_OUT = (
+    row("search", text(SEARCH_LIMIT), "Part of a name, without regard to case."),
+    list_row("rule", text(63), "Rule that keeps a name out, such as filter.exclude.tags."),
+    FEW,
+    CURSOR,
+)
 WHICH = (row("registry", text(63), "The registry that is meant, where there are several."),)
 WAIT = (
     row("wait", integer(0, LONGEST_WAIT), "Seconds to wait for the end of the sync. Default: 0."),

@@ -68,6 +68,16 @@ _FLAGS = {
 _SIDES = ("include", "exclude")
 _WORDS = {"include": "Only these", "exclude": "Not these"}
 _LISTS = ("names", "tags", "tiers", "transports", "categories")
+RULES = {
+    **{
+        f"filter.{side}.{name}": f"{word} {name}"
+        for side, word in _WORDS.items()
+        for name in _LISTS
+    },
+    "validationPolicy.allowedTiers": "Only tiers that its policy allows",
+    "validationPolicy.blockedPatterns": "Not what its policy blocks",
+}
+"""What keeps entries out, by its place in the spec, in the words of the form."""
 _PLACES = {
     "metadata.name": "name",
     "metadata.namespace": "namespace",

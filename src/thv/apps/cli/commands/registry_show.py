@@ -19,9 +19,11 @@ from thv.apps.cli.session import Session
 from thv.apps.cli.syncing import short
 from thv.apps.cli.verbs import without_managed_fields
 from thv.domain.filter import Filter
+from thv.domain.left_out import NAME_LIMIT, LeftOut, parse
 from thv.domain.registry import RegistrySpec, SourceType
 from thv.domain.registry_status import RegistryStatus, ServerSummary
 from thv.domain.resources import metadata_of
+from thv.stores.chunks.base import Owner
 
 
 @command(
@@ -29,6 +31,7 @@ from thv.domain.resources import metadata_of
     examples=(
         "thv registry show upstream-community",
         "thv registry show upstream-community --servers 50",
+        "thv registry show upstream-community --left-out 100",
         "thv registry show corp -o yaml",
     ),
     outputs=("table", "json", "yaml", "name"),
@@ -42,7 +45,14 @@ from thv.domain.resources import metadata_of
     show_default=True,
     help="How many of its servers to name.",
 )
-async def show_registry(session: Session, *, name: str, servers: int) -> None:
+@option(
+    "--left-out",
+    type=click.IntRange(min=0, max=NAME_LIMIT),
+    default=0,
+    show_default=True,
+    help="How many of the names to list that its filter and policy leave out, with the rules that do.",
+)
+async def show_registry(session: Session, *, name: str, servers: int, left_out: int) -> None:
     """What a registry is: its source, filter and policy, and what it holds."""
     shelf = await find(session, name)
     match session.output:
@@ -53,6 +63,8 @@ async def show_registry(session: Session, *, name: str, servers: int) -> None:
         case _:
             print_facts(session.console, _facts(shelf, session.local.clock()))
             _print_servers(session, shelf, servers)
+            if left_out:
+                await _print_left_out(session, shelf, left_out)
 
 
 def _facts(shelf: Shelf, now: datetime) -> Facts:
@@ -226,3 +238,27 @@ def _print_servers(session: Session, shelf: Shelf, limit: int) -> None:
         session.console.hint(f"{status.server_count - len(first):,} more: {more}")
     if status.snapshot is None and shelf.registry.spec.source.type is not SourceType.OCI:
         session.console.hint(f"Try: {shelf.command('registry', 'sync', shelf.name)}")
+
+
+_LEFT_OUT: tuple[Column[LeftOut], ...] = (
+    Column(title="LEFT OUT", cell=lambda each: each.name, stretch=True),
+    Column(title="VERSIONS", cell=lambda each: f"{each.versions:,}", number=True),
+    Column(title="BY", cell=lambda each: ", ".join(each.rules)),
+)
+
+
+async def _print_left_out(session: Session, shelf: Shelf, limit: int) -> None:
+    registry = shelf.registry
+    statistics = registry.status.statistics
+    if statistics is None or statistics.left_out is None:
+        session.console.hint(f"{shelf.name} keeps no list of what it leaves out.")
+        return
+    owner = Owner(registry.namespace, registry.name, registry.uid)
+    every = parse(await shelf.place.chunks.get(owner, statistics.left_out))
+    session.console.data("\n")
+    width = session.console.columns
+    session.console.data(table(_LEFT_OUT, every[:limit], width=width, headers=session.headers))
+    shown = sum(each.versions for each in every[:limit])
+    rest = statistics.filtered_out + statistics.blocked - shown
+    if rest > 0:
+        session.console.hint(f"{counted(rest, 'more entry', 'more entries')} left out.")

@@ -14,7 +14,7 @@ from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.charts import chart_of, seconds_of, took
 from thv.apps.dashboard.conditions import Finding, findings, meaning
 from thv.apps.dashboard.desk import Desk, see_other
-from thv.apps.dashboard.drafts import filters_of, yaml_of
+from thv.apps.dashboard.drafts import RULES, filters_of, yaml_of
 from thv.apps.dashboard.forms import first
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
@@ -28,6 +28,7 @@ from thv.domain.suspension import BECAUSE
 PATIENCE = 10
 """Seconds that a page waits for a sync before it says that it goes on."""
 _PLACE = "/registries/{namespace}/{registry}"
+_NARROWED = ("search", "rule", "cursor")
 _NO_MANIFEST = (401, 403, 404)
 
 
@@ -51,6 +52,7 @@ class OneRegistry:
         row = self._desk.row
         return (
             row(_PLACE, self.show),
+            row(f"{_PLACE}/left-out", self.left_out),
             row(f"{_PLACE}/sync", self.sync, method="POST"),
             row(f"{_PLACE}/suspend", self.suspend, method="POST"),
             row(f"{_PLACE}/resume", self.resume, method="POST"),
@@ -59,6 +61,29 @@ class OneRegistry:
     async def show(self, visit: Visit) -> Answer:
         """The page."""
         return await self._page(visit)
+
+    async def left_out(self, visit: Visit) -> Answer:
+        """The names that its filter and policy leave out, page by page."""
+        asked = {name: visit.value(name) for name in _NARROWED if visit.value(name)}
+        place = f"{_api(visit)}/left-out"
+        registry, found = await asyncio.gather(
+            visit.api.get(_api(visit)), visit.api.get(place, **asked)
+        )
+        metadata = found["metadata"]
+        cursor = metadata.get("next_cursor")
+        return self._desk.renderer.page(
+            visit,
+            "left_out.html",
+            registry=registry,
+            names=found["left_out"],
+            metadata=metadata,
+            rules=RULES,
+            asked={name: value for name, value in asked.items() if name != "cursor"},
+            twin=f"{place}?{query_of(asked)}" if asked else place,
+            next_page=f"{_place(visit)}/left-out?{query_of({**asked, 'cursor': cursor})}"
+            if cursor
+            else "",
+        )
 
     async def sync(self, visit: Visit) -> Answer:
         """Asks for a sync, and waits for a moment what comes of it."""
@@ -93,6 +118,7 @@ class OneRegistry:
             _manifest(visit),
         )
         syncs = [{**each, "took": took(seconds_of(each))} for each in history["syncs"]]
+        chart = chart_of(syncs)
         found = findings(registry["name"], state["conditions"])
         return self._desk.renderer.page(
             visit,
@@ -101,14 +127,15 @@ class OneRegistry:
             registry=registry,
             state=state,
             syncs=syncs,
-            chart=chart_of(syncs),
-            longest=took(chart_of(syncs).longest),
+            chart=chart,
+            longest=took(chart.longest),
             findings=found,
             standing=_standing(registry, found),
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
             manifest=yaml_of(manifest) if manifest else "",
             filters=filters_of(manifest),
+            may_see_names=bool(manifest),
             because=annotations_of(manifest).get(BECAUSE, ""),
             problem=problem,
             done=visit.value("done"),
