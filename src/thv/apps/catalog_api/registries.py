@@ -16,7 +16,8 @@ from thv.apps.kit.http.message import JSON, Answer, encode
 from thv.apps.registry_api.served import Served, source_host
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import Registry
-from thv.domain.registry_status import CatalogState, Phase
+from thv.domain.registry_status import CatalogState, Phase, SyncRun
+from thv.domain.times import parse_time
 from thv.stores.models.words import folded
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -25,7 +26,8 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 async def list_registries(call: Call) -> Answer:
     """C17: every registry that the caller may list."""
     seen = await catalog_of(call).visible(call)
-    return _listed([each for each in seen if _is_wanted(each, call.values)], len(seen))
+    wanted = [each for each in seen if _is_wanted(each, call.values)]
+    return _listed(wanted, len(seen), syncs=call.values["syncs"])
 
 
 async def list_namespace(call: Call) -> Answer:
@@ -43,11 +45,12 @@ async def read_registry(call: Call) -> Answer:
     return Answer(200, (JSON, PRIVATE, (b"etag", tag.encode())), encode(described(found)))
 
 
-def _listed(found: Iterable[Served], total: int) -> Answer:
+def _listed(found: Iterable[Served], total: int, *, syncs: int = 0) -> Answer:
     shown = sorted(found, key=lambda each: each.owner)
     count = len(shown)
     metadata = {"total_count": total, "filtered_count": count, "count": count}
-    body = {"registries": [described(each) for each in shown], "metadata": metadata}
+    registries = [{**described(each), **_recent(each.registry, syncs)} for each in shown]
+    body = {"registries": registries, "metadata": metadata}
     return Answer(200, (JSON, PRIVATE), encode(body))
 
 
@@ -118,6 +121,20 @@ def described(served: Served) -> JsonObject:
     }
     state = status.catalog_state
     return told if state is None else {**told, "catalog_state": pipeline(state)}
+
+
+def _recent(registry: Registry, most: int) -> JsonObject:
+    """The last syncs, newest first, where somebody asks for them: enough for a small picture."""
+    if not most:
+        return {}
+    runs = registry.status.sync_status.history[:most]
+    return {"syncs": [{"outcome": run.outcome, "seconds": seconds_of(run)} for run in runs]}
+
+
+def seconds_of(run: SyncRun) -> float | None:
+    """How long a sync took; None for one that does not say."""
+    began, ended = parse_time(run.started_at), parse_time(run.finished_at)
+    return max(0.0, (ended - began).total_seconds()) if began and ended else None
 
 
 def _source(registry: Registry) -> JsonObject:

@@ -28,6 +28,13 @@ class Pipeline(msgspec.Struct):
     last_validation: str | None
 
 
+class BriefSync(msgspec.Struct):
+    """A sync that changed something, or failed."""
+
+    outcome: str
+    seconds: float | None
+
+
 class DescribedRegistry(msgspec.Struct, omit_defaults=True):
     """One registry."""
 
@@ -51,6 +58,7 @@ class DescribedRegistry(msgspec.Struct, omit_defaults=True):
     api_endpoint: str | None
     base: str
     catalog_state: Pipeline | msgspec.UnsetType = msgspec.UNSET
+    syncs: list[BriefSync] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RegistryList(msgspec.Struct):

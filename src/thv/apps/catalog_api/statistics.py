@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.deployments import Count, counted
-from thv.apps.catalog_api.registries import is_ready
+from thv.apps.catalog_api.registries import is_ready, seconds_of
 from thv.apps.kit.http.caching import PRIVATE
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import JSON, Answer, encode
 from thv.apps.registry_api.served import Served
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import TrustLevel
-from thv.domain.registry_status import SyncRun
 from thv.domain.times import parse_time, render_time
 from thv.stores.catalogs.listing import counts, facets
 from thv.stores.catalogs.query import ListQuery
@@ -91,15 +90,8 @@ def _syncs(visible: Iterable[Served], now: datetime) -> JsonObject:
     return {
         "runs": len(runs),
         "succeeded": sum(run.outcome == "Succeeded" for run in runs),
-        "p95_seconds": _p95(sorted(_lengths(runs))),
+        "p95_seconds": _p95(sorted(each for run in runs if (each := seconds_of(run)) is not None)),
     }
-
-
-def _lengths(runs: Iterable[SyncRun]) -> Iterator[float]:
-    for run in runs:
-        began, ended = parse_time(run.started_at), parse_time(run.finished_at)
-        if began is not None and ended is not None:
-            yield (ended - began).total_seconds()
 
 
 def _p95(lengths: list[float]) -> float | None:

@@ -24,6 +24,7 @@ from thv.apps.registry_api.words import (
 )
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import SourceType, TrustLevel
+from thv.domain.registry_status import HISTORY_LIMIT
 from thv.domain.resources import MCP_SERVER, SERVER_KINDS
 from thv.domain.selectors import dns_label_problem
 from thv.stores.catalogs.query import CLASSES
@@ -176,6 +177,12 @@ REGISTRIES = (
     row("ready", boolean(), "Whether the condition Ready holds."),
     row("search", text(SEARCH_LIMIT), "Words that are all in name, title or description."),
     row("labelSelector", selector(1024, 20), "Kubernetes label selector over the labels."),
+    row(
+        "syncs",
+        integer(0, HISTORY_LIMIT),
+        "How many of the last syncs of each registry to tell: those that changed something or failed.",
+        default=0,
+    ),
 )
 CHANGES = (
     row(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 HEIGHT, SLOT, GAP = 80.0, 12.0, 3.0
+SPARK_HEIGHT, SPARK_SLOT, SPARK_GAP = 24.0, 5.0, 1.0
 _FEWEST = 20
 """Slots of a chart, so that three syncs do not look like walls."""
 _LEAST = 3.0
@@ -34,6 +35,15 @@ class Chart(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...]
     longest: float
     """Seconds."""
+    good: int
+    failed: int
+
+
+class Spark(msgspec.Struct, frozen=True):
+    """The last syncs of one registry among many, the newest at the right."""
+
+    width: float
+    bars: tuple[Bar, ...]
     good: int
     failed: int
 
@@ -63,6 +73,24 @@ def chart_of(syncs: Sequence[Mapping[str, Any]]) -> Chart:
         bars.append(Bar(round(x, 1), round(HEIGHT - height, 1), round(height, 1), is_good, _told(sync, seconds)))  # fmt: skip
     good = sum(bar.is_good for bar in bars)
     return Chart(slots * SLOT, tuple(bars), longest, good, len(bars) - good)
+
+
+def spark_of(syncs: Sequence[Mapping[str, Any]]) -> Spark:
+    """Small bars of syncs that are given newest first, each with its `outcome` and `seconds`."""
+    shown = list(reversed(syncs))
+    longest = max((each["seconds"] or 0.0 for each in shown), default=0.0)
+    first = _FEWEST - len(shown)
+    bars = tuple(_spark_bar(first + index, sync, longest) for index, sync in enumerate(shown))
+    good = sum(bar.is_good for bar in bars)
+    return Spark(_FEWEST * SPARK_SLOT, bars, good, len(bars) - good)
+
+
+def _spark_bar(slot: int, sync: Mapping[str, Any], longest: float) -> Bar:
+    is_good = sync["outcome"] == "Succeeded"
+    share = (sync["seconds"] or 0.0) / longest if longest else 0.0
+    height = max(_LEAST, SPARK_HEIGHT * share) if is_good else SPARK_HEIGHT
+    x = slot * SPARK_SLOT + SPARK_GAP / 2
+    return Bar(x, round(SPARK_HEIGHT - height, 1), round(height, 1), is_good, "")
 
 
 def _told(sync: Mapping[str, Any], seconds: float) -> str:

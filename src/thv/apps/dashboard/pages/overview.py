@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from thv.apps.dashboard.charts import spark_of
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
+from thv.domain.registry_status import HISTORY_LIMIT
 
 MOST = 12
 """Registries in trouble, and registries that are fine, that are shown here."""
@@ -30,7 +32,7 @@ class Overview:
     async def show(self, visit: Visit) -> Answer:
         """Counts, and registries with those in trouble first."""
         listed, counts = await asyncio.gather(
-            visit.api.get("/api/v1/registries"), visit.api.get("/api/v1/stats")
+            visit.api.get("/api/v1/registries", syncs=HISTORY_LIMIT), visit.api.get("/api/v1/stats")
         )
         registries = sorted(listed["registries"], key=by_trouble)
         troubled = [each for each in registries if not each["ready"]]
@@ -38,10 +40,15 @@ class Overview:
             visit,
             "overview.html",
             counts=counts,
-            registries=registries[: max(MOST, len(troubled[: 4 * MOST]))],
+            registries=with_sparks(registries[: max(MOST, len(troubled[: 4 * MOST]))]),
             total=len(registries),
             troubled=len(troubled),
         )
+
+
+def with_sparks(registries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Registries, each with a small picture of its last syncs."""
+    return [{**each, "spark": spark_of(each["syncs"])} for each in registries]
 
 
 def by_trouble(registry: dict[str, Any]) -> tuple[bool, bool, str, str]:

@@ -10,11 +10,12 @@ from typing import Any
 
 from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
-from thv.apps.dashboard.pages.overview import by_trouble
+from thv.apps.dashboard.pages.overview import by_trouble, with_sparks
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
+from thv.domain.registry_status import HISTORY_LIMIT
 
 ROWS = 100
 _FILTERS = ("namespace", "trust_level", "ready", "search")
@@ -33,13 +34,15 @@ class Registries:
     async def show(self, visit: Visit) -> Answer:
         """A table that can be narrowed down."""
         asked = {name: visit.value(name) for name in _FILTERS if visit.value(name)}
-        everything, me, may_create = await asyncio.gather(
-            visit.api.get("/api/v1/registries"), who(visit), may(visit, "create", REGISTRIES)
+        found, me, may_create = await asyncio.gather(
+            visit.api.get("/api/v1/registries", syncs=HISTORY_LIMIT, **asked),
+            who(visit),
+            may(visit, "create", REGISTRIES),
         )
-        found = await visit.api.get("/api/v1/registries", **asked) if asked else everything
+        everything = await visit.api.get("/api/v1/registries") if asked else found
         registries = sorted(found["registries"], key=by_trouble)
         page = _page(visit)
-        shown = registries[ROWS * (page - 1) : ROWS * page]
+        shown = with_sparks(registries[ROWS * (page - 1) : ROWS * page])
         more = len(registries) > ROWS * page
         return self._desk.renderer.page(
             visit,
