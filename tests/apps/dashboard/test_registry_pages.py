@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser
-from tests.apps.dashboard.conftest import guarded_pages, signed_in
+from tests.apps.dashboard.conftest import guarded_pages, open_pages, signed_in
 from tests.builders import manifest
 from thv.apps.dashboard.pages import registries
 from thv.apps.dashboard.pages import registry as registry_page
+from thv.apps.kit.http.message import Answer, Request
+from thv.apps.kit.http.server import HttpServer
 from thv.domain.canonical import JsonObject
 from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
@@ -129,6 +132,51 @@ async def test_a_long_list_has_pages(
     first = await browser.open("/registries")
     assert "tools/two" not in first.text
     assert "tools/two" in (await browser.open(first.place("Next"))).text
+
+
+RUNS = [
+    a_run("Failed", "2026-11-20T10:31:00Z", "2026-11-20T10:31:01Z", error="INTERNAL: no"),
+    a_run("Succeeded", "2026-11-20T10:30:00Z", "2026-11-20T10:30:02.500Z", added=7),
+]
+
+
+async def test_the_last_syncs_are_a_small_picture_with_words(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await put(site, "wrong", *BROKEN, phase="Failed", sync={"history": RUNS})
+    await put(site, "new", *FINE)
+    page = await browser.open("/registries")
+    assert 'aria-label="2 syncs, 1 failed"' in page.html
+    assert "1 of 2 failed" in page.text
+    assert (page.html.count('class="bar-good"'), page.html.count('class="bar-open"')) == (1, 1)
+    assert "none yet" in page.text
+    first = await browser.open("/")
+    assert 'aria-label="2 syncs, 1 failed"' in first.html
+    told = await browser.ask("GET", "/api/v1/registries?syncs=1", accept="application/json")
+    by_name = {each["name"]: each["syncs"] for each in json.loads(told.html)["registries"]}
+    assert by_name == {"wrong": [{"outcome": "Failed", "seconds": 1.0}], "new": []}
+    without = await browser.ask("GET", "/api/v1/registries", accept="application/json")
+    assert '"syncs"' not in without.html
+
+
+async def test_many_registries_ask_no_more_of_the_api_than_one(
+    site: CatalogSite, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = HttpServer.ask
+
+    async def counting(self: HttpServer, request: Request) -> Answer:
+        asked.append(request.path.decode())
+        return await ask(self, request)
+
+    monkeypatch.setattr(HttpServer, "ask", counting)
+    browser = Browser(open_pages(site))
+    for number in range(3):
+        await put(site, f"one-{number}", *FINE, sync={"history": RUNS})
+    for place, calls in (("/registries", 3), ("/registries?ready=true", 4), ("/", 2)):
+        asked.clear()
+        assert (await browser.open(place)).html.count('aria-label="2 syncs, 1 failed"') == 3
+        assert len(asked) == calls, asked
 
 
 async def test_no_registry_at_all_says_what_to_do(site: CatalogSite, tmp_path: Path) -> None:
@@ -276,6 +324,11 @@ async def test_syncs_are_a_picture_and_a_table(site: CatalogSite, browser: Brows
     assert page.html.count('class="bar-bad"') == 1
     assert 'aria-label="1 sync succeeded, 1 failed; the table below has each"' in page.html
     assert "2.5 s 7 0 0" in page.text
+    assert "All of them are shown; syncs that found nothing new are not kept." in page.text
+    await put(site, "busy", *FINE, sync={"history": runs * 10})
+    assert (
+        "Only the last 20 of them are kept" in (await browser.open("/registries/tools/busy")).text
+    )
     assert AWAY in page.text
 
 

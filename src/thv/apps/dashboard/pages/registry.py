@@ -22,6 +22,7 @@ from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError
 from thv.domain.canonical import JsonObject
+from thv.domain.registry_status import HISTORY_LIMIT
 from thv.domain.resources import annotations_of
 from thv.domain.suspension import BECAUSE
 
@@ -127,6 +128,7 @@ class OneRegistry:
             registry=registry,
             state=state,
             syncs=syncs,
+            most_syncs=HISTORY_LIMIT,
             chart=chart,
             longest=took(chart.longest),
             findings=found,
