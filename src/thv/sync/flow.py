@@ -190,6 +190,17 @@ def spec_digest(spec: RegistrySpec) -> str:
     return digest_of(canonical(decisive))
 
 
+def rules_of(spec: RegistrySpec, taxonomy: Taxonomy) -> Rules:
+    """What decides about the entries of a registry."""
+    return Rules(
+        versions=_versions(spec),
+        filtered_by=filter_reasons(spec.filter),
+        blocked_by=_policy(spec),
+        on_update=spec.sync_policy.on_update,
+        taxonomy=taxonomy,
+    )
+
+
 class _Making:
     """The steps after the fetch: brings selection and chunks in step with the mirror."""
 
@@ -211,13 +222,7 @@ class _Making:
             sequence=self._state.sequence,
             spec_digest=spec_digest(registry.spec),
         )
-        self._rules = Rules(
-            versions=_versions(registry.spec),
-            filtered_by=filter_reasons(registry.spec.filter),
-            blocked_by=_policy(registry.spec),
-            on_update=registry.spec.sync_policy.on_update,
-            taxonomy=tools.taxonomy,
-        )
+        self._rules = rules_of(registry.spec, tools.taxonomy)
         self._moment = Moment(
             now=render_time(self._now, milliseconds=True),
             tombstones_since=render_time(self._now - timedelta(days=TOMBSTONE_DAYS)),

@@ -14,6 +14,7 @@ from thv.apps.catalog_api.generation_writers import Acting, OfMachine
 from thv.apps.catalog_api.left_out import LeftOuts, left_out_rows
 from thv.apps.catalog_api.manifest_rows import manifest_rows
 from thv.apps.catalog_api.manifests import Manifests
+from thv.apps.catalog_api.previews import OpenReading, Previews, preview_rows
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.endpoints import Endpoint
 
@@ -29,10 +30,12 @@ def on_machine(
     clock: Callable[[], datetime],
     read_only: bool = False,
     by_owner: bool = False,
+    open_reading: OpenReading | None = None,
 ) -> tuple[Endpoint, ...]:
     """The rows of one machine, where callers have the roles of its access file.
 
-    `by_owner`: whom `authorization` knows owns the process.
+    `by_owner`: whom `authorization` knows owns the process; `open_reading` reads sources for whoever tries them, None
+    where nobody may.
     """
     writers = OfMachine(store, by_owner=by_owner)
     generations = Generations(
@@ -40,7 +43,9 @@ def on_machine(
     )
     manifests = Manifests(authorization, writers, address=address, read_only=read_only)
     left_outs = LeftOuts(authorization)
+    tried = preview_rows(Previews(authorization, writers, open_reading)) if open_reading else ()
     return (
+        *tried,
         *generation_rows(generations),
         *manifest_rows(manifests),
         *left_out_rows(left_outs),

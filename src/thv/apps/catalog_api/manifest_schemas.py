@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from thv.apps.catalog_api.generation_schemas import GeneratedRegistry
+from thv.apps.catalog_api.schemas import LeftOutName
 
 
 class ManifestMetadata(msgspec.Struct, omit_defaults=True):
@@ -64,10 +65,52 @@ class SwitchedRegistry(msgspec.Struct):
     suspended: bool
 
 
+class PreviewProblem(msgspec.Struct):
+    """An item of a source that could not be read."""
+
+    place: str
+    name: str
+    reason: str
+
+
+class PreviewFailure(msgspec.Struct):
+    """Why a source could not be read."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class PreviewLimits(msgspec.Struct):
+    """How much of a source is read."""
+
+    entries: int
+    seconds: float
+
+
+class RegistryPreview(msgspec.Struct, omit_defaults=True):
+    """What a registry would take; `entries` are versions, of which it takes some and leaves others out."""
+
+    outcome: Literal["read", "cut", "failed"]
+    cut: Literal["", "entries", "seconds"]
+    format: str
+    entries: int
+    taken: int
+    filtered: int
+    blocked: int
+    rejected: int
+    first: list[str]
+    left_out: list[LeftOutName]
+    problems: list[PreviewProblem]
+    limits: PreviewLimits
+    error: PreviewFailure | msgspec.UnsetType = msgspec.UNSET
+
+
 MANIFEST_SHAPES: tuple[type, ...] = (
     RegistryManifest,
     CheckedManifest,
     MadeRegistry,
     Suspension,
     SwitchedRegistry,
+    RegistryPreview,
 )

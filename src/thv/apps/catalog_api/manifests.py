@@ -76,7 +76,7 @@ class Manifests:
 
     async def check(self, call: Call) -> Answer:
         """The manifest if schema and rules let it be, and nothing is written."""
-        manifest = await _manifest(call)
+        manifest = await manifest_of(call)
         with refused(call.names["namespace"]):
             await MemoryStore().create(manifest, manager=MANAGER, dry_run=True)
         if call.offer.type == YAML_TYPE:
@@ -88,7 +88,7 @@ class Manifests:
         require_writable(read_only=self._read_only)
         authorization = require_known(self._authorization)
         caller = await authorization.caller(call.request, access_of(call))
-        manifest = await _manifest(call)
+        manifest = await manifest_of(call)
         self._writers.check_source(manifest, call.names["namespace"])
 
         async def make() -> Answer:
@@ -193,7 +193,7 @@ async def _changed(
 # ---------------------------------------------------------------- bodies
 
 
-async def _manifest(call: Call) -> JsonObject:
+async def manifest_of(call: Call) -> JsonObject:
     """The registry of the body, in the namespace of the path; raises ProblemError for what is none."""
     check_labels(call.names)
     body = await read_value(call.request, types=TYPES)

@@ -81,7 +81,7 @@ class Engine(AnyEngine):
             local.resources,
             local.chunks,
             Places(mirrors=home.mirrors, selections=home.selections, git=home.git),
-            _reach(local, settings),
+            reach_of(local, settings),
             taxonomy=local.taxonomy,
             clock=local.clock,
         )
@@ -104,7 +104,8 @@ class Engine(AnyEngine):
             return last_mirror(self.selections, registry.uid)
 
 
-def _reach(local: Local, settings: EngineSettings) -> Reach:
+def reach_of(local: Local, settings: EngineSettings) -> Reach:
+    """Which sources this machine may open, and how."""
     given = allowed(settings.allowed_hosts)
 
     def allow() -> AllowList:

@@ -14,14 +14,17 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 
 from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.catalog_api.wiring import catalog
-from thv.apps.cli.engine import Engine
+from thv.apps.cli.engine import Engine, reach_of
 from thv.apps.cli.loader import load
 from thv.apps.cli.wiring import Local
 from thv.apps.kit.codes import Codes
 from thv.apps.kit.controllers import run_registries
+from thv.apps.kit.engine import Engine as AnyEngine
+from thv.apps.kit.engine import Places
 from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.endpoints import Endpoint
@@ -40,6 +43,8 @@ from thv.apps.standalone.settings import Settings
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
 from thv.domain.registry_status import ApiPhase, ApiStatus
+from thv.stores.chunks.base import ChunkStore
+from thv.stores.resources.base import ResourceStore
 from thv.sync.api import KnownApi
 
 log = logging.getLogger(__name__)
@@ -205,7 +210,19 @@ def _generation(local: Local, settings: Settings, callers: Callers) -> tuple[End
         clock=local.clock,
         read_only=settings.read_only,
         by_owner=callers.owner is not None,
+        open_reading=partial(_reading, local, settings),
     )
+
+
+def _reading(
+    local: Local, settings: Settings, store: ResourceStore, chunks: ChunkStore, folder: Path
+) -> AnyEngine:
+    """An engine that reads sources as ours does, with what somebody else may read."""
+    places = Places(
+        mirrors=folder / "mirrors", selections=folder / "selections", git=folder / "git"
+    )
+    reach = reach_of(local, settings.engine)
+    return AnyEngine(store, chunks, places, reach, taxonomy=local.taxonomy, clock=local.clock)
 
 
 def _meters(settings: Settings, figures: Figures) -> tuple[Meter, ...]:
