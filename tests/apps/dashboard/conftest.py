@@ -13,6 +13,7 @@ from tests.apps.kit.access_files import ADMIN, USER, Written, a_token
 from thv.apps.catalog_api.export import EXPORT_ROWS
 from thv.apps.catalog_api.generation_wiring import on_machine
 from thv.apps.catalog_api.offers import OFFER_ROWS
+from thv.apps.catalog_api.previews import OpenReading
 from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.connection import Responder
@@ -49,10 +50,12 @@ def open_pages(site: CatalogSite, *more: Endpoint) -> Responder:
     return with_pages(door, has_sign_in=False)
 
 
-def guarded_pages(site: CatalogSite, folder: Path) -> Responder:
+def guarded_pages(
+    site: CatalogSite, folder: Path, open_reading: OpenReading | None = None
+) -> Responder:
     """Pages for those whom an access file knows.
 
-    Tokens: `admin` of everything; `reader` reads everything; `maker` reads `tools` and makes registries in `production`.
+    `open_reading` reads sources for whoever tries one. Tokens: `admin` of everything; `reader` reads everything; `maker` reads `tools` and makes registries in `production`.
     """
     access = Written(
         folder / "tokens.yaml",
@@ -62,7 +65,9 @@ def guarded_pages(site: CatalogSite, folder: Path) -> Responder:
     )
     authorization = Authorization(access.reviews, ON_ONE_MACHINE, ways=ways)
     guard = Guard(site.find, authorization, lambda: True)
-    generation = on_machine(site.resources, authorization, address=address, clock=moment)
+    generation = on_machine(
+        site.resources, authorization, address=address, clock=moment, open_reading=open_reading
+    )
     door = site.door(
         guard, more=(*EXPORT_ROWS, *OFFER_ROWS, *generation), authorization=authorization
     )

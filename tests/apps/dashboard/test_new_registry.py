@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
-from tests.apps.catalog_api.catalogs import CatalogSite
+from tests.apps.catalog_api.catalogs import CatalogSite, moment
 from tests.apps.dashboard.browsing import Browser, Page
 from tests.apps.dashboard.conftest import guarded_pages, signed_in
+from tests.builders import server
 from thv.apps.dashboard import drafts
 from thv.apps.dashboard.pages import new_registry
+from thv.domain.canonical import JsonObject
+from thv.domain.errors import Code, ThvError
+from thv.domain.registry import Registry
 from thv.domain.resources import MCP_REGISTRY
+from thv.domain.taxonomy import NO_TAXONOMY
+from thv.sources.base import Fetched, Known
+from thv.sources.memory import MemorySource
+from thv.stores.chunks.memory import MemoryChunkStore
+from thv.stores.mirrors.sqlite import SqliteMirrors, SqliteSelections
 from thv.stores.resources.memory import MemoryStore
+from thv.sync.flow import Locks, Opened, Tools
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
 
@@ -167,3 +179,118 @@ async def test_the_manifest_follows_what_is_typed(browser: Browser) -> None:
 async def test_every_source_makes_a_manifest_that_keeps_the_rules(values: dict[str, str]) -> None:
     manifest = drafts.manifest_of({**drafts.DEFAULTS, **BASE, **values})
     await MemoryStore().create(manifest, manager="test")
+
+
+# ---------------------------------------------------------------- tried out
+
+
+class Reading:
+    """A source that a test publishes to, read by whoever tries it."""
+
+    def __init__(self, source: MemorySource) -> None:
+        self._source = source
+        self._mirrors, self._selections = SqliteMirrors(None), SqliteSelections(None)
+        self.tools = Tools(
+            open_source=self._opened,
+            mirrors=self._mirrors,
+            selections=self._selections,
+            chunks=MemoryChunkStore(),
+            taxonomy=NO_TAXONOMY,
+            clock=moment,
+            locks=Locks(),
+        )
+
+    async def _opened(self, _: Registry) -> Opened:
+        return Opened(self._source, "tried")
+
+    async def close(self) -> None:
+        self._mirrors.close()
+        self._selections.close()
+
+
+def source_of(*servers: JsonObject) -> MemorySource:
+    source = MemorySource()
+    source.publish(msgspec.json.encode(servers))
+    return source
+
+
+async def trying(site: CatalogSite, folder: Path, source: MemorySource) -> Browser:
+    """Somebody who may make registries, where this is what sources hold."""
+    await site.put("there", namespace="production")
+    pages = guarded_pages(site, folder, lambda *_: Reading(source))
+    return await signed_in(pages, "maker")
+
+
+async def test_a_source_is_tried_before_there_is_a_registry(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    source = source_of(server("a/one"), server("a/two"), server("b/three"), {"name": "c/bad"})
+    mia = await trying(site, tmp_path, source)
+    page = await mia.open(PLACE)
+    page = await mia.send(page.form(PLACE), "Try it", follow=True, **BASE, **URL)
+    assert page.title.startswith("New registry: Source")
+    assert (
+        "What it would take 3 of 3 entries in the official format; 1 could not be read."
+        in page.text
+    )
+    assert "a/two" in page.text
+    page = await mia.send(page.form(PLACE), "Next")
+    page = await mia.send(page.form(PLACE), "Try it", exclude_names="b/*")
+    assert "its filter leaves out 1" in page.text
+    assert "b/three Not these names" in page.text
+    assert ("exclude_names", "b/*") in page.form(PLACE).fields
+    part = await mia.post(PLACE, [*page.form(PLACE).fields, ("to", "try")], hx_request="true")
+    assert "What it would take" in part.text
+    assert "<form" not in part.html
+
+
+async def test_a_source_that_cannot_be_read_says_why(site: CatalogSite, tmp_path: Path) -> None:
+    source = MemorySource()
+    source.fail(ThvError(Code.SOURCE_UNREACHABLE, "nobody answers", hint="Look at the name."))
+    mia = await trying(site, tmp_path, source)
+    form = (await mia.open(PLACE)).form(PLACE)
+    page = await mia.send(form, "Try it", follow=True, **BASE, **URL)
+    assert (page.status, "The source cannot be read: nobody answers" in page.text) == (200, True)
+    lacking = await mia.send(form, "Try it", follow=True, **BASE)
+    assert (lacking.status, "Say where the document is." in lacking.text) == (400, True)
+    wrong = await mia.send(form, "Try it", follow=True, **{**BASE, **URL, "url": "nowhere"})
+    assert "Must be an http or https URL" in wrong.text
+    part = await mia.post(PLACE, [*form.fields, ("to", "try")], hx_request="true")
+    assert "Say where the document is." in part.text
+
+
+async def test_few_sources_are_tried_at_once(site: CatalogSite, tmp_path: Path) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemorySource):
+        async def fetch(self, known: Known) -> Fetched:
+            asked.set()
+            await go.wait()
+            return await super().fetch(known)
+
+    slow = Slow()
+    slow.publish(msgspec.json.encode([server("a/one")]))
+    mia = await trying(site, tmp_path, slow)
+    form = (await mia.open(PLACE)).form(PLACE)
+    first = asyncio.ensure_future(mia.send(form, "Try it", follow=True, **BASE, **URL))
+    async with asyncio.timeout(30):
+        await asked.wait()
+    second = await mia.send(form, "Try it", follow=True, **BASE, **URL)
+    assert (second.status, "Your last source is still being read." in second.text) == (429, True)
+    go.set()
+    assert "1 of 1 entry" in (await first).text
+
+
+async def test_who_may_make_nothing_is_not_offered_to_try(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    pages = guarded_pages(site, tmp_path, lambda *_: Reading(source_of()))
+    rob = await signed_in(pages, "reader")
+    form = (await rob.open(PLACE)).form(PLACE)
+    assert not [each for each in form.buttons if each[0] == "Try it"]
+    pairs = [
+        *((n, v) for n, v in form.fields if n not in {**BASE, **URL}),
+        *{**BASE, **URL}.items(),
+    ]
+    refused = await rob.post(PLACE, [*pairs, ("to", "try")])
+    assert refused.status == 403

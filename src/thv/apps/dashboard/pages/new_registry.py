@@ -6,7 +6,7 @@ everybody else takes the manifest home.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from thv.apps.dashboard import drafts
 from thv.apps.dashboard.asking import path, query_of
@@ -53,6 +53,8 @@ class NewRegistry:
         """Where the button leads, unless something is wrong before it."""
         values = drafts.values_of(visit.form)
         here, wanted = _number(first(visit.form, "step")), first(visit.form, "to")
+        if wanted == "try":
+            return await self._tried(visit, here, values)
         if wanted == "yaml" or visit.is_fragment:
             return await self._page(visit, here, values)
         if wanted == "download":
@@ -61,23 +63,44 @@ class NewRegistry:
         if to < here:
             return await self._page(visit, to, values)
         errors, problem = await _errors(visit, values, reviewing=to == REVIEW)
-        if errors or problem:
-            step = min(drafts.step_of(errors), to) if errors else here
-            if step < to or problem:
-                return await self._page(visit, step, values, errors, problem)
-            errors = {}
+        if problem:
+            return await self._page(visit, here, values, problem=problem)
+        if errors and drafts.step_of(errors) < to:
+            return await self._page(visit, drafts.step_of(errors), values, errors)
         if wanted == "apply":
             return await self._applied(visit, values)
         return await self._page(visit, to, values)
+
+    async def _tried(self, visit: Visit, step: int, values: Values) -> Answer:
+        """What the source holds, and what would be taken of it; nothing is made."""
+        lacking = drafts.missing(values)
+        if lacking:
+            return await self._wrong(visit, step, values, _of_fields(lacking))
+        place = path("/api/v1/registries/{}/preview", values["namespace"])
+        try:
+            trial = await visit.api.post(place, drafts.manifest_of(values))
+        except ProblemError as problem:
+            return await self._wrong(visit, step, values, _at_fields(problem), problem)
+        return await self._page(visit, step, values, trial=trial)
+
+    async def _wrong(
+        self,
+        visit: Visit,
+        step: int,
+        values: Values,
+        errors: Wrong,
+        problem: ProblemError | None = None,
+    ) -> Answer:
+        """The step whose fields are wrong; `step` where it is about none."""
+        shown = drafts.step_of(errors) if errors else step
+        return await self._page(visit, shown, values, errors, problem)
 
     async def _applied(self, visit: Visit, values: Values) -> Answer:
         place = path("/api/v1/namespaces/{}/registries", values["namespace"])
         try:
             await visit.api.post(place, drafts.manifest_of(values), wait=_PATIENCE)
         except ProblemError as problem:
-            errors = _at_fields(problem)
-            step = drafts.step_of(errors) if errors else REVIEW
-            return await self._page(visit, step, values, errors, problem)
+            return await self._wrong(visit, REVIEW, values, _at_fields(problem), problem)
         made = path("/registries/{}/{}", values["namespace"], values["name"])
         return see_other(f"{made}?{query_of({'done': 'made'})}")
 
@@ -88,10 +111,14 @@ class NewRegistry:
         values: Values,
         errors: Wrong | None = None,
         problem: ProblemError | None = None,
+        *,
+        trial: dict[str, Any] | None = None,
     ) -> Answer:
         me = await who(visit)
         namespace = values.get("namespace", "")
-        may_apply = step == REVIEW and await may(visit, "create", REGISTRIES, namespace)
+        is_asked = step > 0 and not visit.is_fragment
+        may_create = is_asked and await may(visit, "create", REGISTRIES, namespace)
+        manifest = drafts.manifest_of(values)
         status = problem.status if problem else 400 if errors else 200
         types = {k: v for k, v in drafts.TYPES.items() if k != "file" or me.owns_files}
         return self._desk.renderer.page(
@@ -107,9 +134,12 @@ class NewRegistry:
             carried=[(k, v) for k, v in values.items() if v and k not in STEPS[step].fields],
             spaces=me.spaces("create") or me.spaces("get"),
             me=me,
-            may_apply=may_apply,
-            filters=drafts.filters_of(drafts.manifest_of(values)),
-            yaml=drafts.yaml_of(drafts.manifest_of(values)),
+            may_apply=may_create and step == REVIEW,
+            may_try=may_create or bool(me.spaces("create")),
+            trial=trial,
+            rules=drafts.RULES,
+            filters=drafts.filters_of(manifest),
+            yaml=drafts.yaml_of(manifest),
         )
 
 
@@ -133,7 +163,7 @@ async def _errors(
     """By field; and the refusal that is about none."""
     lacking = drafts.missing(values)
     if lacking:
-        return {name: [said] for name, said in lacking.items()}, None
+        return _of_fields(lacking), None
     try:
         await _tried(visit, values, reviewing=reviewing)
     except ProblemError as problem:
@@ -149,6 +179,10 @@ async def _tried(visit: Visit, values: Values, *, reviewing: bool) -> None:
     if reviewing and await may(visit, "create", REGISTRIES, namespace):
         place = path("/api/v1/namespaces/{}/registries", namespace)
         await visit.api.post(place, manifest, dry_run=True)
+
+
+def _of_fields(lacking: dict[str, str]) -> Wrong:
+    return {name: [said] for name, said in lacking.items()}
 
 
 def _at_fields(problem: ProblemError) -> Wrong:
