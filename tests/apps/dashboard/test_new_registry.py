@@ -281,6 +281,15 @@ async def test_few_sources_are_tried_at_once(site: CatalogSite, tmp_path: Path) 
     assert "1 of 1 entry" in (await first).text
 
 
+async def test_a_service_that_reads_no_sources_offers_no_trial(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    await site.put("there", namespace="production")
+    mia = await signed_in(guarded_pages(site, tmp_path), "maker")
+    form = (await mia.open(PLACE)).form(PLACE)
+    assert not [each for each in form.buttons if each[0] == "Try it"]
+
+
 async def test_who_may_make_nothing_is_not_offered_to_try(
     site: CatalogSite, tmp_path: Path
 ) -> None:

@@ -62,16 +62,19 @@ class Desk:
         has_sign_in: bool,
         limiter: Limiter,
         take: Take | None = None,
+        tries_sources: bool = False,
     ) -> None:
         """`has_sign_in`: whoever is not signed in sees nothing but the page where one does.
 
-        `limiter` counts those who try tokens and links; `take` gives the token that a one-time link stands for.
+        `limiter` counts those who try tokens and links; `take` gives the token that a one-time link stands for;
+        `tries_sources`: the API reads sources of registries that are not there yet.
         """
         self._ask = ask
         self.sessions = sessions
         self.renderer = renderer
         self.limiter = limiter
         self.take = take
+        self.tries_sources = tries_sources
         self._has_sign_in = has_sign_in
 
     @property

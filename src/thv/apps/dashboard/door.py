@@ -23,6 +23,7 @@ from thv.apps.kit.http.problems import Family, ProblemError
 from thv.apps.kit.http.rates import Limiter, Rates
 from thv.apps.kit.http.server import HttpServer
 
+_TRIAL = b"/api/v1/registries/any/preview"
 _OF_PROGRAMS = (b"/api/", b"/v0/", b"/v0.1/", b"/r/")
 
 
@@ -42,8 +43,15 @@ def with_pages(
     assets = Assets()
     renderer = Renderer(assets)
     kept = sessions or MemorySessions()
-    limiter = api.limiter or Limiter(Rates())
-    desk = Desk(api.ask, kept, renderer, has_sign_in=has_sign_in, limiter=limiter, take=take)
+    desk = Desk(
+        api.ask,
+        kept,
+        renderer,
+        has_sign_in=has_sign_in,
+        limiter=api.limiter or Limiter(Rates()),
+        take=take,
+        tries_sources=api.has(_TRIAL),
+    )
     static = Endpoint(
         id="static",
         template="/static/{digest}/{file}",

@@ -135,7 +135,7 @@ class NewRegistry:
             spaces=me.spaces("create") or me.spaces("get"),
             me=me,
             may_apply=may_create and step == REVIEW,
-            may_try=may_create or bool(me.spaces("create")),
+            may_try=self._desk.tries_sources and (may_create or bool(me.spaces("create"))),
             trial=trial,
             rules=drafts.RULES,
             filters=drafts.filters_of(manifest),
