@@ -48,6 +48,7 @@ PLACES = (
     Place("registry-new", "/registries/new", "/registries/new"),
     Place("registry", "/registries/{namespace}/{registry}", "/registries/default/community"),
     Place("registry-broken", "/registries/{namespace}/{registry}", f"/registries/default/{BROKEN}"),
+    Place("left-out-unknown", "/registries/{namespace}/{registry}/left-out", "/registries/default/databases/left-out"),
     Place("registry-nowhere", "/registries/{namespace}/{registry}", "/registries/default/none", 404),
     Place("deployments", "/deployments", "/deployments"),
     Place("access", "/settings/access", "/settings/access"),

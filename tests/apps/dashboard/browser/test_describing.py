@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.apps.dashboard.browser.conftest import Guarded
 from tests.apps.dashboard.browser.looking import Looking
 from tests.apps.dashboard.browser.test_keyboard import says, tab_to
 
@@ -59,3 +60,23 @@ def test_without_scripts_the_manifest_is_shown_by_a_button(looking: Looking) -> 
     assert "name: plain" in manifest(page)
     page.get_by_label("A ConfigMap").check()
     expect(page.get_by_label("Name of the ConfigMap")).to_be_visible()
+
+
+def test_what_came_of_a_trial_stands_beside_the_form(strange: Looking, guarded: Guarded) -> None:
+    page = strange.page()
+    strange.open(page, "/signin")
+    page.locator("#token").fill(guarded.token)
+    page.get_by_role("button", name="Sign in").click()
+    strange.open(page, PLACE)
+    page.get_by_label("Namespace", exact=True).fill("default")
+    page.get_by_label("Name", exact=True).fill("tried")
+    trial = page.get_by_role("button", name="Try it")
+    trial.click()
+    rail = page.locator("#rail")
+    expect(rail).to_contain_text("Say where the document is.")
+    page.get_by_label("Address of the document").fill("https://127.0.0.1:1/servers.json")
+    expect(rail).not_to_contain_text("Say where the document is.")
+    trial.click()
+    expect(rail).to_contain_text("The source cannot be read: ")
+    expect(rail).to_contain_text("a loopback address")
+    expect(trial).to_be_focused()

@@ -119,7 +119,8 @@ class NewRegistry:
         is_asked = step > 0 and not visit.is_fragment
         may_create = is_asked and await may(visit, "create", REGISTRIES, namespace)
         manifest = drafts.manifest_of(values)
-        status = problem.status if problem else 400 if errors else 200
+        # A part that says what is wrong is no failure of the script that asked for it.
+        status = 200 if visit.is_fragment else problem.status if problem else 400 if errors else 200
         types = {k: v for k, v in drafts.TYPES.items() if k != "file" or me.owns_files}
         return self._desk.renderer.page(
             visit,
