@@ -68,7 +68,7 @@ def test_what_a_registry_leaves_out_is_named_with_the_rules(cli: Cli) -> None:
     ran = cli.ok("registry show some --servers 0 --left-out 1")
     last = ran.out.splitlines()[-1].split()
     assert last == ["io.example/b", "1", "filter.exclude.names"]
-    assert "1 more entry left out." in ran.err
+    assert "1 more entry left out" in ran.err
     whole = cli.ok("registry show some --servers 0 --left-out 9")
     assert "validationPolicy.blockedPatterns" in whole.out
     assert "more" not in whole.err

@@ -251,7 +251,7 @@ async def _print_left_out(session: Session, shelf: Shelf, limit: int) -> None:
     registry = shelf.registry
     statistics = registry.status.statistics
     if statistics is None or statistics.left_out is None:
-        session.console.hint(f"{shelf.name} keeps no list of what it leaves out.")
+        session.console.step("note", f"{shelf.name} keeps no list of what it leaves out")
         return
     owner = Owner(registry.namespace, registry.name, registry.uid)
     every = parse(await shelf.place.chunks.get(owner, statistics.left_out))
@@ -261,4 +261,4 @@ async def _print_left_out(session: Session, shelf: Shelf, limit: int) -> None:
     shown = sum(each.versions for each in every[:limit])
     rest = statistics.filtered_out + statistics.blocked - shown
     if rest > 0:
-        session.console.hint(f"{counted(rest, 'more entry', 'more entries')} left out.")
+        session.console.step("note", f"{counted(rest, 'more entry', 'more entries')} left out")
