@@ -11,22 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from thv.apps.kit.issuer_http import fetched
 from thv.apps.kit.reviews import ReviewFailedError
 from thv.apps.kit.sparing import Sparing
 from thv.apps.kit.tokens import Somebody
-from thv.clients.http.client import HttpClient
-from thv.clients.http.errors import HttpError
-from thv.clients.http.guard import AllowList
-from thv.clients.http.response import Limits
-from thv.clients.http.url import parse_url
-from thv.clients.oidc.errors import KeysUnavailableError, TokenRefusedError
+from thv.clients.oidc.errors import IssuerUnavailableError, TokenRefusedError
 from thv.clients.oidc.keys import Keys
 from thv.clients.oidc.tokens import claims_of, issuer_of
 from thv.formats.tokens import Issuer
 
 log = logging.getLogger(__name__)
 
-_LIMITS = Limits(connect=2.0, read=2.0, total=5.0, body_bytes=1 << 20, redirects=0)
 _LONGEST = 253
 _MOST_GROUPS = 256
 _COMPLAINTS = 10.0
@@ -60,12 +55,12 @@ class SigningIssuers:
             if self._sparing.is_due():
                 log.info("a token of %s is refused: %s", issuer.url, error)
             return None
-        except KeysUnavailableError as error:
+        except IssuerUnavailableError as error:
             raise ReviewFailedError(str(error)) from error
 
     def _keys_of(self, url: str) -> Keys:
         if url not in self._keys:
-            self._keys[url] = Keys(url, lambda place: _fetched(place, url), self._clock)
+            self._keys[url] = Keys(url, lambda place: fetched(place, url), self._clock)
         return self._keys[url]
 
 
@@ -84,21 +79,3 @@ def somebody(claims: Mapping[str, Any], issuer: Issuer) -> Somebody:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isprintable()
-
-
-async def _fetched(place: str, issuer: str) -> bytes:
-    """A document of an issuer. Whoever wrote the access file has chosen its host, so that may be a private one."""
-    try:
-        allow = AllowList.parse([_entry(issuer)])
-        async with HttpClient() as client, client.get(place, allow=allow, limits=_LIMITS) as answer:
-            if answer.status != 200:
-                raise KeysUnavailableError(f"{place} answers {answer.status}")
-            return await answer.body()
-    except HttpError as error:
-        raise KeysUnavailableError(error.message) from error
-
-
-def _entry(url: str) -> str:
-    parsed = parse_url(url)
-    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    return f"{host}:{parsed.port}"

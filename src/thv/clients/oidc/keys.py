@@ -7,15 +7,15 @@ to look, but not more often than every some seconds: anybody can name a key that
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import jwt
 
-from thv.clients.oidc.errors import KeysUnavailableError
+from thv.clients.oidc.discovery import Fetch, described, document
+from thv.clients.oidc.errors import IssuerUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +28,7 @@ STALE = 3600.0
 MOST = 100
 """Keys of an issuer."""
 _RSA_BYTES = 256
-_DISCOVERY = "/.well-known/openid-configuration"
 
-Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
-"""The document at a URL; raises KeysUnavailableError."""
 Jwk: TypeAlias = Mapping[str, Any]
 
 _SHAPES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -83,42 +80,23 @@ class Keys:
                 if self._wants(kid):  # else somebody has looked meanwhile
                     await self._look()
         if self._fetched is None or self._clock() - self._fetched >= STALE:
-            raise KeysUnavailableError(f"the keys of {self._url} cannot be had")
+            raise IssuerUnavailableError(f"the keys of {self._url} cannot be had")
 
     async def _look(self) -> None:
         try:
             self._known = await self._published()
             self._fetched = self._clock()
-        except KeysUnavailableError as error:
+        except IssuerUnavailableError as error:
             log.warning("the keys of %s: %s", self._url, error)
         finally:
             self._tried = self._clock()
 
     async def _published(self) -> dict[str, Jwk]:
-        about = _object(await self._fetch(self._url.rstrip("/") + _DISCOVERY))
-        if about.get("issuer") != self._url:
-            raise KeysUnavailableError("its discovery document is about another issuer")
-        place = about.get("jwks_uri")
-        if not isinstance(place, str) or not _as_safe(place, self._url):
-            raise KeysUnavailableError("its discovery document names no https address of keys")
-        keys = _object(await self._fetch(place)).get("keys")
+        about = await described(self._url, self._fetch)
+        keys = document(await self._fetch(about.keys)).get("keys")
         if not isinstance(keys, list):
-            raise KeysUnavailableError("its key set has no keys")
+            raise IssuerUnavailableError("its key set has no keys")
         return {str(key.get("kid", "")): key for key in keys[:MOST] if _is_usable(key)}
-
-
-def _as_safe(place: str, issuer: str) -> bool:
-    return place.startswith("https://") or issuer.startswith("http://")
-
-
-def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise KeysUnavailableError("a document of its is no JSON") from error
-    if not isinstance(found, dict):
-        raise KeysUnavailableError("a document of its is no JSON object")
-    return found
 
 
 def _is_usable(key: object) -> bool:

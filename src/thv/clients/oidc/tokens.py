@@ -40,7 +40,7 @@ async def claims_of(
     algorithms: Sequence[str],
     leeway: float,
 ) -> Mapping[str, Any]:
-    """What the token says; raises TokenRefusedError, or KeysUnavailableError when nobody can say.
+    """What the token says; raises TokenRefusedError, or IssuerUnavailableError when nobody can say.
 
     `leeway` is in seconds.
     """
