@@ -16,6 +16,7 @@ from thv.apps.catalog_api.generation_cluster import on_cluster
 from thv.apps.catalog_api.pod_settings import CatalogPodSettings
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.dashboard.door import with_pages
+from thv.apps.dashboard.providers import Provider
 from thv.apps.dashboard.shared import SharedSessions
 from thv.apps.kit.authorization import ON_A_CLUSTER, Advice, Authorization
 from thv.apps.kit.http.access_log import AccessLog
@@ -41,9 +42,12 @@ from thv.stores.resources.kubernetes import KubernetesStore
 from thv.stores.resources.kubernetes_kinds import served
 
 
-async def run_catalog(settings: CatalogPodSettings) -> None:
-    """Serves until it is told to stop; raises INVALID for what it cannot work with."""
-    await run_process(settings, lambda client: CatalogPod(client, settings))
+async def run_catalog(settings: CatalogPodSettings, provider: Provider | None = None) -> None:
+    """Serves until it is told to stop; raises INVALID for what it cannot work with.
+
+    `provider` signs people in elsewhere, as the settings say.
+    """
+    await run_process(settings, lambda client: CatalogPod(client, settings, provider))
 
 
 class CatalogPod:
@@ -52,7 +56,12 @@ class CatalogPod:
     serves = "the catalog of all registries"
     is_bound = True
 
-    def __init__(self, client: KubeClient, settings: CatalogPodSettings) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        settings: CatalogPodSettings,
+        provider: Provider | None = None,
+    ) -> None:
         self._store = KubernetesStore(client)
         figures, updates = HttpFigures("catalog"), UpdateFigures(now)
         self.tracer = Tracer(settings.traces, "catalog-api") if settings.traces else None
@@ -84,7 +93,9 @@ class CatalogPod:
         self.app: Responder = self._door.app
         if settings.dashboard:
             sessions = SharedSessions(self._store, settings.namespace, SESSIONS)
-            self.app = with_pages(self._door.app, has_sign_in=True, sessions=sessions)
+            self.app = with_pages(
+                self._door.app, has_sign_in=True, sessions=sessions, provider=provider
+            )
         self._is_loaded = False
 
     def is_ready(self) -> bool:

@@ -15,6 +15,7 @@ from thv.apps.catalog_api.settings import Settings, read_settings
 from thv.apps.kit import variables
 from thv.apps.kit.http.clients import ClientSettings, read_client_settings
 from thv.apps.kit.logs import LogFormat, LogLevel
+from thv.apps.kit.sign_in import SignIn, read_sign_in
 from thv.apps.kit.tls import KeyPair, read_key_pair
 from thv.apps.kit.traces import TraceSettings, read_traces
 from thv.apps.registry_api.aggregate import Scope
@@ -44,6 +45,7 @@ class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Take tokens that were made for the API server, too. THV_ACCEPT_CLUSTER_AUDIENCE=true."""
     dashboard: bool = True
     """Show pages to people, who sign in with a token. THV_DASHBOARD=false."""
+    sign_in: SignIn | None = None  # each of them says what it means
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
     official_scope: Scope = "trusted"
@@ -68,6 +70,12 @@ class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
                 "where the catalog is, is not said",
                 hint="Give --namespace NAMESPACE.",
             )
+        if self.sign_in and not self.sign_in.public_url:
+            raise ThvError(
+                Code.INVALID,
+                "THV_PUBLIC_URL is not set, and people sign in at an issuer, which must send them back",
+                hint="Set it to the address at which browsers find the catalog, such as https://catalog.example.com.",
+            )
 
     @property
     def audience(self) -> str:
@@ -86,6 +94,7 @@ def read_pod_settings(environ: Mapping[str, str], **flags: object) -> CatalogPod
         "drain": variables.seconds(environ, "THV_DRAIN", 5.0),
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
         "dashboard": variables.flag(environ, "THV_DASHBOARD", default=True),
+        "sign_in": read_sign_in(environ),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
         "official_scope": _scope(environ),
         "registry_order": variables.words(environ, "THV_REGISTRY_ORDER"),

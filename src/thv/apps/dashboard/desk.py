@@ -17,6 +17,7 @@ from thv.apps.dashboard.asking import Api, Ask
 from thv.apps.dashboard.forgery import FIELD, check_form
 from thv.apps.dashboard.forms import Form, first, read_form
 from thv.apps.dashboard.places import own_path
+from thv.apps.dashboard.providers import Provider
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.selection import COOKIE as SELECTION
 from thv.apps.dashboard.selection import selected
@@ -28,7 +29,7 @@ from thv.apps.dashboard.sessions import (
     is_of_session,
     visitors_number,
 )
-from thv.apps.dashboard.visits import Visit
+from thv.apps.dashboard.visits import Visit, address_of
 from thv.apps.kit.addresses import is_loopback
 from thv.apps.kit.http.endpoints import Call, Endpoint
 from thv.apps.kit.http.message import Answer, Header, Request
@@ -48,6 +49,8 @@ _PATIENCE = 2.0
 """Seconds that a page of an error waits for who it is for."""
 _PORT_DIGITS = 5
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
+_LINKED = {b"sec-fetch-site": "cross-site", b"sec-fetch-mode": "navigate"}
+"""What a browser says that follows a link of another site, and leaves our strict cookie at home."""
 
 
 class Desk:
@@ -63,11 +66,13 @@ class Desk:
         limiter: Limiter,
         take: Take | None = None,
         tries_sources: bool = False,
+        provider: Provider | None = None,
     ) -> None:
         """`has_sign_in`: whoever is not signed in sees nothing but the page where one does.
 
         `limiter` counts those who try tokens and links; `take` gives the token that a one-time link stands for;
-        `tries_sources`: the API reads sources of registries that are not there yet.
+        `tries_sources`: the API reads sources of registries that are not there yet; `provider` signs people in
+        elsewhere.
         """
         self._ask = ask
         self.sessions = sessions
@@ -75,6 +80,7 @@ class Desk:
         self.limiter = limiter
         self.take = take
         self.tries_sources = tries_sources
+        self.provider = provider
         self._has_sign_in = has_sign_in
 
     @property
@@ -90,10 +96,16 @@ class Desk:
         method: str = "GET",
         open_: bool = False,
         secret: bool = False,
+        direct: bool = False,
     ) -> Endpoint:
-        """A page's row; an `open_` one is for whoever comes, the path of a `secret` one is in no log."""
+        """A page's row; an `open_` one is for whoever comes, the path of a `secret` one is in no log.
+
+        A `direct` one also decides about links of other sites.
+        """
 
         async def handle(call: Call) -> Answer:
+            if not direct and _is_linked(call.request):
+                return self.going_on(address_of(call.request))
             return await self._answered(call, page, open_=open_)
 
         return Endpoint(
@@ -157,6 +169,18 @@ class Desk:
             can_sign_in=self.can_sign_in,
             selection=selected(first(cookies, on_port(request, SELECTION))),
         )
+
+    async def let_in(self, visit: Visit, token: str, token_ends: float = 0.0) -> Header:
+        """A new session, as a cookie; raises ProblemError for a token that the API does not know."""
+        who = await visit.api.signed(token).get("/api/v1/me")
+        if visit.user:
+            await self.sessions.end(visit.number)
+        number = await self.sessions.begin(token, who["user"], token_ends)
+        return session_cookie(visit.request, number)
+
+    def going_on(self, place: str, *headers: Header) -> Answer:
+        """A page of ours that leads on by itself: from there the browser sends the cookie that no other site makes it send."""
+        return self.renderer.bare("going_on.html", 200, {"place": place}, *headers)
 
     def problem_page(self, visit: Visit, problem: ProblemError) -> Answer:
         """What went wrong, and what to do next."""
@@ -235,27 +259,39 @@ def _number(request: Request, cookies: Cookies) -> str:
     return given[0] if len(given) == 1 and is_number(given[0]) else ""
 
 
+def _comes_from_elsewhere(request: Request) -> bool:
+    """Whether the number of a browser may be missing only because another site made it ask."""
+    return request.header(b"sec-fetch-site") == "cross-site"
+
+
+def _is_linked(request: Request) -> bool:
+    """Whether a link of another site leads here, and the browser has not said who it is."""
+    is_without = cookie_name(request) not in cookies_of(request)
+    says = all(request.header(name) == value for name, value in _LINKED.items())
+    return request.method == "GET" and says and is_without
+
+
 def _with_number(answer: Answer, visit: Visit, number: str) -> Answer:
     """Gives the browser the number of this visit, unless it has it, or the page gave it another one."""
     ours = cookie_name(visit.request).encode() + b"="
     is_given = any(
         name == b"set-cookie" and value.startswith(ours) for name, value in answer.headers
     )
-    if is_given or visit.number == number:
+    if is_given or visit.number == number or _comes_from_elsewhere(visit.request):
         return answer
     return answer.with_headers([session_cookie(visit.request, visit.number)])
 
 
 def cookie_name(request: Request) -> str:
     """What the cookie of a session is called: only a browser that came encrypted keeps the strict name."""
-    return "__Host-thv_session" if _is_secure(request) else "thv_session"
+    return "__Host-thv_session" if is_secure(request) else "thv_session"
 
 
 def on_port(request: Request, name: str) -> str:
     """A cookie's name for this service alone: what a browser keeps for this machine, it keeps for all of its ports."""
     _, port = _host_of(request)
     is_named = port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS
-    return f"{name}_{port}" if is_named and not _is_secure(request) else name
+    return f"{name}_{port}" if is_named and not is_secure(request) else name
 
 
 def session_cookie(request: Request, number: str, *, ends: bool = False) -> Header:
@@ -263,14 +299,17 @@ def session_cookie(request: Request, number: str, *, ends: bool = False) -> Head
     return cookie(request, cookie_name(request), number, seconds=0 if ends else int(LONGEST))
 
 
-def cookie(request: Request, name: str, value: str, *, seconds: int) -> Header:
-    """A cookie that no script reads and no other site sends."""
-    secure = "; Secure" if _is_secure(request) else ""
-    text = f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+def cookie(
+    request: Request, name: str, value: str, *, seconds: int, same_site: str = "Strict"
+) -> Header:
+    """A cookie that no script reads and no other site sends; a `Lax` one comes along with its links."""
+    secure = "; Secure" if is_secure(request) else ""
+    text = f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}"
     return b"set-cookie", text.encode()
 
 
-def _is_secure(request: Request) -> bool:
+def is_secure(request: Request) -> bool:
+    """Whether the browser came encrypted, or must have: over plain http it keeps cookies of this machine alone."""
     host, _ = _host_of(request)
     return request.scheme == "https" or not (is_loopback(host.strip("[]")) or host == "localhost")
 

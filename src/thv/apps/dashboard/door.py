@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.desk import Desk, Take
 from thv.apps.dashboard.pages import rows
+from thv.apps.dashboard.providers import Provider
 from thv.apps.dashboard.rendering import Renderer
 from thv.apps.dashboard.sessions import MemorySessions, Sessions
 from thv.apps.kit.http.compression import Compressor
@@ -34,11 +35,13 @@ def with_pages(
     hosts: frozenset[str] | None = None,
     sessions: Sessions | None = None,
     take: Take | None = None,
+    provider: Provider | None = None,
 ) -> Responder:
     """The API with pages in front of it.
 
     `has_sign_in` says whether the API asks callers who they are; `hosts` are the names that are ours, None for any;
-    `take` gives the token that a one-time link stands for, where there are such links.
+    `take` gives the token that a one-time link stands for, where there are such links; `provider` signs people in
+    elsewhere, where there is one.
     """
     assets = Assets()
     renderer = Renderer(assets)
@@ -51,6 +54,7 @@ def with_pages(
         limiter=api.limiter or Limiter(Rates()),
         take=take,
         tries_sources=api.has(_TRIAL),
+        provider=provider,
     )
     static = Endpoint(
         id="static",

@@ -32,10 +32,18 @@ class Session(msgspec.Struct, frozen=True):
     began: float
     seen: float
     """Both in Unix seconds."""
+    token_ends: float = 0.0
+    """When its token ends, 0 where nobody said so at the beginning."""
+
+    @property
+    def ends(self) -> float:
+        """When it ends unless somebody is seen before."""
+        ends = min(self.began + LONGEST, self.seen + IDLE)
+        return min(ends, self.token_ends) if self.token_ends else ends
 
     def has_ended(self, now: float) -> bool:
-        """Whether it is too old, or was left."""
-        return now - self.began > LONGEST or now - self.seen > IDLE
+        """Whether it is too old, or was left, or its token ended."""
+        return now > self.ends
 
 
 class Sessions(Protocol):
@@ -45,8 +53,8 @@ class Sessions(Protocol):
         """The session of a number, which is seen now; None where there is none any more."""
         ...
 
-    async def begin(self, token: str, user: str, /) -> str:
-        """Its number."""
+    async def begin(self, token: str, user: str, token_ends: float = 0.0, /) -> str:
+        """Its number; `token_ends` is in Unix seconds, 0 where that is not known."""
         ...
 
     async def end(self, number: str, /) -> None:
@@ -94,12 +102,12 @@ class MemorySessions:
         self._kept[key] = msgspec.structs.replace(found, seen=now)
         return found
 
-    async def begin(self, token: str, user: str) -> str:
+    async def begin(self, token: str, user: str, token_ends: float = 0.0) -> str:
         number, now = new_number(), self._now()
         own = [key for key, each in self._kept.items() if each.user == user]
         for key in own[: max(0, len(own) + 1 - MOST_OF_ONE)]:
             del self._kept[key]
-        self._kept[_key(number)] = Session(token, user, now, now)
+        self._kept[_key(number)] = Session(token, user, now, now, token_ends)
         while len(self._kept) > _MOST or next(iter(self._kept.values())).has_ended(now):
             self._kept.popitem(last=False)
         return number

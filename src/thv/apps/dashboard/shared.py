@@ -19,7 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from thv.apps.dashboard.sessions import IDLE, LONGEST, MOST_OF_ONE, Session, new_number
+from thv.apps.dashboard.sessions import MOST_OF_ONE, Session, new_number
 from thv.domain.errors import Code, ThvError
 from thv.domain.resources import CONFIG_MAP
 from thv.stores.resources.base import ResourceStore
@@ -65,9 +65,9 @@ class SharedSessions:
             await self._keep(number, msgspec.structs.replace(session, seen=now))
         return session
 
-    async def begin(self, token: str, user: str) -> str:
+    async def begin(self, token: str, user: str, token_ends: float = 0.0) -> str:
         number, now = self._number_for(user), self._now()
-        await self._keep(number, Session(token, user, now, now))
+        await self._keep(number, Session(token, user, now, now, token_ends))
         return number
 
     def _number_for(self, user: str) -> str:
@@ -198,8 +198,8 @@ def _sealed(number: str, session: Session) -> str:
     nonce = os.urandom(_NONCE)
     content = msgspec.json.encode(session)
     box = nonce + _cipher(number).encrypt(nonce, content, _place(number).encode())
-    ends = min(session.began + LONGEST, session.seen + IDLE)
-    return f"{ends:.0f}.{session.seen:.0f}.{_mark(session.user)}.{base64.b64encode(box).decode()}"
+    mark = _mark(session.user)
+    return f"{session.ends:.0f}.{session.seen:.0f}.{mark}.{base64.b64encode(box).decode()}"
 
 
 def _opened(number: str, value: str) -> Session | None:

@@ -38,8 +38,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         """Path and query, as they were sent."""
-        query = self.request.query.decode("latin-1")
-        return self.request.path.decode("latin-1") + (f"?{query}" if query else "")
+        return address_of(self.request)
 
     @property
     def is_fragment(self) -> bool:
@@ -61,3 +60,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
             if name in names:
                 found.setdefault(name, []).append(value)
         return found
+
+
+def address_of(request: Request) -> str:
+    """Path and query, as they were sent."""
+    query = request.query.decode("latin-1")
+    return request.path.decode("latin-1") + (f"?{query}" if query else "")

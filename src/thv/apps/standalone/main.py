@@ -32,6 +32,7 @@ from thv.apps.standalone.report import Reporter
 from thv.apps.standalone.samples import MANAGER, sample_registries
 from thv.apps.standalone.service import running
 from thv.apps.standalone.settings import Settings
+from thv.apps.standalone.sign_in import require_sign_in
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 from thv.domain.registry import load_registry
@@ -44,6 +45,7 @@ FIRST_SYNC = 30
 
 async def run_serve(session: Session, asked: Settings) -> None:
     """Serves a data folder, or files, until it is stopped."""
+    require_sign_in(asked)
     async with _content(session, asked) as (served, chosen):
         with _bound(chosen, "thv serve") as (listener, settings):
             async with running(served.local, settings, listener) as work:
@@ -58,7 +60,7 @@ async def run_dev(session: Session, asked: Settings, *, kept: bool) -> None:
 
     An access file is that of a real service; the sandbox is for whoever is on this machine.
     """
-    asked = msgspec.structs.replace(asked, access_file=None)
+    asked = msgspec.structs.replace(asked, access_file=None, sign_in=None)
     with (
         _bound(asked, "thv dev") as (listener, settings),
         _sandbox(session, kept=kept) as sandbox,

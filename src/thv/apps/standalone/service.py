@@ -170,11 +170,13 @@ def _front(door: Door, settings: Settings, callers: Callers) -> Responder:
     """
     if settings.only is not None:
         return door.app
+    sign_in = settings.sign_in
     made: Responder = load("thv.apps.dashboard.door:with_pages")(
         door.app,
         has_sign_in=callers.authorization is not None,
         hosts=settings.api.hosts,
         take=callers.take,
+        provider=load("thv.apps.dashboard.oidc:OidcProvider")(sign_in) if sign_in else None,
     )
     return made
 

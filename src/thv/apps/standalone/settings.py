@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ from thv.apps.catalog_api.settings import read_settings as read_catalog_settings
 from thv.apps.cli.engine import EngineSettings, engine_settings
 from thv.apps.cli.session import Session
 from thv.apps.kit.addresses import is_loopback, listen_address
+from thv.apps.kit.sign_in import SignIn, read_sign_in
 from thv.apps.kit.tls import KeyPair, key_pair, read_key_pair
 from thv.apps.registry_api.follow import Key
 from thv.apps.registry_api.settings import Settings as ApiSettings
@@ -41,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     access_file: Path | None = None
     """Access file: whose tokens are good, and for what. THV_ACCESS_FILE, --token-file; tokens.yaml of the data folder."""
+    sign_in: SignIn | None = None  # each of them says what it means
     tls: KeyPair | None = None
     """Certificate and key with which it answers over HTTPS. THV_TLS_CERT, THV_TLS_KEY, --tls-cert, --tls-key."""
     operations: tuple[str, int] | None = None
@@ -82,6 +85,10 @@ def settings_of(
     listen_operations: str = "",
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
+    oidc_issuer: str = "",
+    oidc_client_id: str = "",
+    oidc_client_secret_file: str = "",
+    public_url: str = "",
     **flags: Any,
 ) -> Settings:
     """Flags over the environment over defaults; raises INVALID for what none may have."""
@@ -104,8 +111,15 @@ def settings_of(
         engine = msgspec.structs.replace(engine, fetch_backoff=parse_duration(fetch_backoff))
     engine = msgspec.structs.replace(engine, allowed_hosts=(*engine.allowed_hosts, *allow))
     operations = listen_operations or environ.get("THV_LISTEN_OPERATIONS", "")
+    sign_in = read_sign_in(
+        environ,
+        issuer=oidc_issuer,
+        client_id=oidc_client_id,
+        client_secret=oidc_client_secret_file,
+        public_url=public_url,
+    )
     return Settings(
-        api=_api(read_api_settings(environ), **flags),
+        api=_found_by(_api(read_api_settings(environ), **flags), sign_in),
         engine=engine,
         catalog=msgspec.structs.replace(
             read_catalog_settings(environ, anonymous_read=True), read_only=read_only
@@ -117,7 +131,16 @@ def settings_of(
         access_file=_access_file(session, named, anonymous_read=anonymous_read or bool(files)),
         tls=key_pair(tls_cert, tls_key, "--tls-cert", "--tls-key") or read_key_pair(environ),
         operations=listen_address(operations) if operations else None,
+        sign_in=sign_in,
     )
+
+
+def _found_by(api: ApiSettings, sign_in: SignIn | None) -> ApiSettings:
+    """The API also answers for the name by which browsers find the dashboard."""
+    name = urlsplit(sign_in.public_url).hostname if sign_in else None
+    if not name or api.any_host:
+        return api
+    return msgspec.structs.replace(api, allowed_hosts=(*api.allowed_hosts, name))
 
 
 def _access_file(session: Session, named: str, *, anonymous_read: bool) -> Path | None:

@@ -71,8 +71,8 @@ class Focus(NamedTuple):
 class Watch:
     """Notes what must not happen."""
 
-    def __init__(self, context: BrowserContext, origin: str) -> None:
-        self._origin = origin
+    def __init__(self, context: BrowserContext, *origins: str) -> None:
+        self._origins = origins
         self._refused = frozenset[str]()
         self.noted: list[str] = []
         context.on("request", self._asked)
@@ -80,17 +80,18 @@ class Watch:
         context.on("weberror", self._broke)
 
     def expect_refusal(self, url: str) -> None:
-        """A page whose status is an error is one, and the browser says so."""
+        """A page whose status is an error is one, and the browser says so; without a query it is any."""
         self._refused |= {url}
 
     def _asked(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if f"{parts.scheme}://{parts.netloc}" != self._origin:
+        if f"{parts.scheme}://{parts.netloc}" not in self._origins:
             self.noted.append(f"request: {request.url}")
 
     def _said(self, said: ConsoleMessage) -> None:
         url = said.location["url"]
-        is_refusal = said.text.startswith("Failed to load resource") and url in self._refused
+        is_expected = not self._refused.isdisjoint((url, url.partition("?")[0]))
+        is_refusal = said.text.startswith("Failed to load resource") and is_expected
         if said.type in ("error", "warning") and not is_refusal:
             self.noted.append(f"console: {said.text} {url}")
 
@@ -101,9 +102,11 @@ class Watch:
 class Looking:
     """Opens pages of one service."""
 
-    def __init__(self, browser: Browser, origin: str) -> None:
+    def __init__(self, browser: Browser, origin: str, *others: str) -> None:
+        """`others` are origins that pages may lead to."""
         self._browser = browser
         self.origin = origin
+        self._others = others
         self._watch: dict[BrowserContext, Watch] = {}
 
     def page(
@@ -118,7 +121,7 @@ class Looking:
         )
         context.set_default_timeout(30_000)
         context.add_init_script(_WATCHED)
-        self._watch[context] = Watch(context, self.origin)
+        self._watch[context] = Watch(context, self.origin, *self._others)
         if selected:
             value = written(selected)
             name = f"{COOKIE}_{urlsplit(self.origin).port}"

@@ -13,6 +13,7 @@ from thv.apps.cli.options import option
 from thv.apps.cli.roles import environment, run_role
 
 _ROOM = "thv.apps.catalog_api."
+_PROVIDER = "thv.apps.dashboard.oidc:OidcProvider"
 
 
 @role("catalog-api", examples=("thv catalog-api --namespace toolhive-system",))
@@ -30,6 +31,7 @@ def catalog_api(**flags: Any) -> int:
 
     async def story() -> None:
         settings = load(_ROOM + "pod_settings:read_pod_settings")(environment(), **flags)
-        await load(_ROOM + "pod:run_catalog")(settings)
+        provider = load(_PROVIDER)(settings.sign_in) if settings.sign_in else None
+        await load(_ROOM + "pod:run_catalog")(settings, provider)
 
     return run_role(story)

@@ -91,6 +91,25 @@ _ROOM = "thv.apps.standalone."
     help="Answer over HTTPS with this certificate, PEM; it may be replaced.",
 )
 @option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key.")
+@option(
+    "--oidc-issuer",
+    default="",
+    metavar="URL",
+    help="Where people sign in to the dashboard; the access file names it, too.",
+)
+@option("--oidc-client-id", default="", metavar="ID", help="Who the dashboard is there.")
+@option(
+    "--oidc-client-secret-file",
+    default="",
+    metavar="FILE",
+    help="The secret of that client, if any.",
+)
+@option(
+    "--public-url",
+    default="",
+    metavar="URL",
+    help="Where browsers find the dashboard.  [default: where they are]",
+)
 @option("--access-log/--no-access-log", default=None, help="Log every request.  [default: on]")
 async def serve(session: Session, **flags: Any) -> None:
     """Keep the registries of the data folder in sync and serve them.

@@ -20,6 +20,7 @@ from thv.apps.dashboard.pages.registry import OneRegistry
 from thv.apps.dashboard.pages.server import Server
 from thv.apps.dashboard.pages.servers import Servers
 from thv.apps.dashboard.pages.signing_in import SigningIn
+from thv.apps.dashboard.pages.signing_in_elsewhere import SigningInElsewhere
 from thv.apps.dashboard.pages.tools import Tools
 from thv.apps.kit.http.endpoints import Endpoint
 
@@ -42,5 +43,6 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
         Access,
         Offline,
         SigningIn,
+        SigningInElsewhere,
     )
     return tuple(row for page in pages for row in page(desk).rows())

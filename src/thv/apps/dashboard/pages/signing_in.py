@@ -5,10 +5,13 @@ In the flow: where the desk sends whoever is not known.
 
 from __future__ import annotations
 
+from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk, see_other, session_cookie
 from thv.apps.dashboard.forms import first
 from thv.apps.dashboard.issued import Issued
+from thv.apps.dashboard.pages.signing_in_elsewhere import START, Way, base_of
 from thv.apps.dashboard.places import own_path
+from thv.apps.dashboard.providers import NotSignedInError
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
@@ -32,7 +35,7 @@ class SigningIn:
         return (
             row("/signin", self.show, open_=True),
             row("/signin", self.sign_in, method="POST", open_=True),
-            row("/signin/once/{code}", self.once, open_=True, secret=True),
+            row("/signin/once/{code}", self.once, open_=True, secret=True, direct=True),
             row("/signout", self.sign_out, method="POST", open_=True),
         )
 
@@ -75,7 +78,8 @@ class SigningIn:
         """Forgets the session here and everything of us there."""
         if visit.user:
             await self._desk.sessions.end(visit.number)
-        return see_other("/", session_cookie(visit.request, "", ends=True), _FORGET)
+        place = "/signin?left=true" if self._desk.provider else "/"
+        return see_other(place, session_cookie(visit.request, "", ends=True), _FORGET)
 
     def _tried(self, visit: Visit) -> str:
         """The token of a link, `""` for none; raises RATE_LIMITED for an address that tries too many."""
@@ -95,11 +99,7 @@ class SigningIn:
 
     async def _let_in(self, visit: Visit, token: str, place: str) -> Answer:
         """A new session; raises ProblemError for a token that the API does not know."""
-        who = await visit.api.signed(token).get("/api/v1/me")
-        if visit.user:
-            await self._desk.sessions.end(visit.number)
-        number = await self._desk.sessions.begin(token, who["user"])
-        return see_other(place, session_cookie(visit.request, number))
+        return see_other(place, await self._desk.let_in(visit, token))
 
     async def _form(self, visit: Visit, wanted: str, problem: ProblemError | None = None) -> Answer:
         return self._desk.renderer.page(
@@ -110,7 +110,26 @@ class SigningIn:
             command=problem.hint if problem else await _command(visit),
             wanted=wanted,
             has_ended=visit.value("ended") == "true",
+            elsewhere=self._elsewhere(wanted),
+            left=await self._left(visit) if visit.value("left") == "true" else None,
         )
+
+    def _elsewhere(self, wanted: str) -> Way | None:
+        """Where one signs in at the issuer, if there is one: at the address to which it sends browsers back."""
+        provider = self._desk.provider
+        if provider is None:
+            return None
+        return Way(provider.name, f"{provider.public_url}{START}?{query_of({'next': wanted})}")
+
+    async def _left(self, visit: Visit) -> Way | None:
+        """Where one ends the session at the issuer, too, which goes on when one signs out here."""
+        provider = self._desk.provider
+        if provider is None:
+            return None
+        try:
+            return Way(provider.name, await provider.exit(f"{base_of(visit, provider)}/signin"))
+        except NotSignedInError:
+            return Way(provider.name, "")
 
 
 async def _command(visit: Visit) -> str:
