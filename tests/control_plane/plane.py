@@ -156,6 +156,24 @@ class ControlPlane:
         made = self.request("POST", path, {"spec": spec})
         return str(made["status"]["token"])
 
+    def trust_issuers(self, *issuers: Json) -> None:
+        """Whose tokens are taken beside its own: entries of `jwt`, as an AuthenticationConfiguration has them.
+
+        The API server reads them again by itself, which takes a moment.
+        """
+        document = {
+            "apiVersion": "apiserver.config.k8s.io/v1beta1",
+            "kind": "AuthenticationConfiguration",
+            "jwt": list(issuers),
+        }
+        draft = self._authentication.with_suffix(".draft")
+        draft.write_bytes(msgspec.json.encode(document))
+        draft.replace(self._authentication)
+
+    @property
+    def _authentication(self) -> Path:
+        return self.folder / "authentication.json"
+
     def service_url(self, namespace: str, name: str) -> str:
         """Where the first port of a Service is reached: `http://127.96.4.2:8080`."""
         spec = self.request("GET", f"/api/v1/namespaces/{namespace}/services/{name}")["spec"]
@@ -209,6 +227,7 @@ class ControlPlane:
         names = ("DNS:kubernetes.default.svc", "DNS:kubernetes.default", "DNS:localhost")
         self._server = self.authority.server("kube-apiserver", f"IP:{self.host}", service, *names)
         self._tokens = signing_key(self.folder / "certificates")
+        self.trust_issuers()
         manager = self._client("manager", "system:kube-controller-manager")
         self._manager = self._kubeconfig("manager", manager)
 
@@ -256,6 +275,7 @@ class ControlPlane:
             f"--tls-cert-file={self._server.certificate}",
             f"--tls-private-key-file={self._server.key}",
             f"--client-ca-file={self.ca_file}",
+            f"--authentication-config={self._authentication}",
             "--authorization-mode=RBAC",
             f"--service-account-issuer={_ISSUER}",
             f"--service-account-key-file={self._tokens.certificate}",

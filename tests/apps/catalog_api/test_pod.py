@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import ssl
 import threading
 import time
 import urllib.error
@@ -15,11 +16,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from tests.apps.catalog_api.plane import OPTIONAL
+from tests.apps.kit.provider import CLIENT, SECRET, LocalProvider, a_provider
 from tests.apps.registry_api.cluster import PATIENCE, Pod, Team, rule
 from tests.apps.registry_api.pods import a_pod, a_team
 from tests.apps.standalone.process import Process
@@ -42,8 +44,8 @@ _SYNC = "toolhive.stacklok.io/sync-requested-at"
 class CatalogPod(Pod):
     """`thv catalog-api` in a process of its own."""
 
-    def __init__(self, kubeconfig: Path, folder: Path, namespace: str) -> None:
-        super().__init__(kubeconfig, folder, "--namespace", namespace)
+    def __init__(self, kubeconfig: Path, folder: Path, namespace: str, **environ: str) -> None:
+        super().__init__(kubeconfig, folder, "--namespace", namespace, **environ)
         place = self._command.index("registry-api")
         self._command[place] = "catalog-api"
 
@@ -55,21 +57,21 @@ async def team(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Tea
 
 
 @contextmanager
-def a_catalog(team: Team, folder: Path) -> Iterator[CatalogPod]:
+def a_catalog(team: Team, folder: Path, **environ: str) -> Iterator[CatalogPod]:
     """Its account, its rights as they are installed, and the process."""
     team.account(CATALOG)
     installation = Installation(namespace=team.namespace)
     for obj in (*catalog_rights(installation), *session_shelves(installation)):
         applied(team.plane, obj)
-    with a_replica(team, folder) as pod:
+    with a_replica(team, folder, **environ) as pod:
         yield pod
 
 
 @contextmanager
-def a_replica(team: Team, folder: Path) -> Iterator[CatalogPod]:
+def a_replica(team: Team, folder: Path, **environ: str) -> Iterator[CatalogPod]:
     """The process, where its account is."""
     kubeconfig = team.plane.service_account(team.namespace, CATALOG)
-    with CatalogPod(kubeconfig, folder, team.namespace) as pod:
+    with CatalogPod(kubeconfig, folder, team.namespace, **environ) as pod:
         yield pod
 
 
@@ -168,11 +170,12 @@ class Person:
     """Looks at the pages of several replicas, as a balancer gives them."""
 
     def __init__(self) -> None:
-        self._cookie = ""
+        self._cookies: dict[str, str] = {}
 
     def asks(self, pod: CatalogPod, path: str, **form: str) -> tuple[int, str, str]:
         """Status, place to go on and page; a form is sent from a page of ours."""
-        headers = {"accept": "text/html", "cookie": self._cookie, "host": "localhost"}
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        headers = {"accept": "text/html", "cookie": cookies, "host": "localhost"}
         if form:
             headers["content-type"] = "application/x-www-form-urlencoded"
             headers["sec-fetch-site"] = "same-origin"
@@ -180,7 +183,9 @@ class Person:
         try:
             connection.request("POST" if form else "GET", path, urlencode(form) or None, headers)
             answer = connection.getresponse()
-            self._cookie = (answer.getheader("set-cookie") or self._cookie).partition(";")[0]
+            for line in answer.msg.get_all("set-cookie") or ():
+                name, _, value = line.partition(";")[0].partition("=")
+                self._cookies[name] = value
             return answer.status, answer.getheader("location") or "", answer.read().decode()
         finally:
             connection.close()
@@ -198,8 +203,14 @@ async def test_people_sign_in_at_one_replica_and_are_signed_in_at_all(
     team.register_again("corp")
     token = lister(team, "reader", "list", "get")
     with (
-        a_catalog(team, tmp_path / "one") as one,
-        a_replica(team, tmp_path / "other") as other,
+        people_of(team) as people,
+        a_catalog(team, tmp_path / "one", **signing_in_at(people, team, tmp_path)) as one,
+        a_replica(
+            team,
+            tmp_path / "other",
+            **signing_in_at(people, team, tmp_path),
+            THV_ACCEPT_CLUSTER_AUDIENCE="true",
+        ) as other,
     ):
         one.until_ready()
         other.until_ready()
@@ -215,9 +226,64 @@ async def test_people_sign_in_at_one_replica_and_are_signed_in_at_all(
             assert f"system:serviceaccount:{team.namespace}:reader" in page
         assert Person().asks(other, "/")[0] == 303
         check_opened_without_a_copy(team, other, tmp_path)
+        check_signed_in_elsewhere(team, people, one, other)
     stored = team.plane.kubectl("-n", team.namespace, "get", "configmaps", "-o", "yaml").stdout
     assert "thv-catalog-sessions-0" in stored
     assert token not in stored
+
+
+@contextmanager
+def people_of(team: Team) -> Iterator[LocalProvider]:
+    """An issuer that the API server of the cluster trusts, for the client that the catalog is."""
+    authority = team.plane.authority
+    shown = authority.server("issuer", "IP:127.0.0.1")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(shown.certificate, shown.key)
+    with a_provider(tls) as people:
+        named = {
+            "url": people.url,
+            "audiences": [CLIENT],
+            "certificateAuthority": authority.files.certificate.read_text(),
+        }
+        claims = {"username": {"claim": "sub", "prefix": "people:"}}
+        team.plane.trust_issuers({"issuer": named, "claimMappings": claims})
+        yield people
+        team.plane.trust_issuers()
+
+
+def signing_in_at(people: LocalProvider, team: Team, folder: Path) -> dict[str, str]:
+    secret = folder / "secret"
+    secret.write_text(SECRET)
+    return {
+        "THV_OIDC_ISSUER": people.url,
+        "THV_OIDC_CLIENT_ID": CLIENT,
+        "THV_OIDC_CLIENT_SECRET_FILE": str(secret),
+        "THV_PUBLIC_URL": "https://catalog.example.com",
+        "THV_TRUST": str(team.plane.ca_file),
+    }
+
+
+def check_signed_in_elsewhere(
+    team: Team, people: LocalProvider, one: CatalogPod, other: CatalogPod
+) -> None:
+    """The API server says who it is, where the catalog takes what is for the API server."""
+
+    def came_back(alice: Person, pod: CatalogPod) -> tuple[int, str, str]:
+        place = alice.asks(one, "/signin/issuer?next=/registries")[1]
+        back = urlsplit(people.authorize(urlsplit(place).query))
+        return alice.asks(pod, f"{back.path}?{back.query}")
+
+    alice = Person()
+    assert "its tokens are not accepted here" in came_back(alice, one)[2]
+    other.until("the issuer is known", lambda: came_back(alice, other)[0] == 200)
+    status, _, page = alice.asks(other, "/registries")
+    assert (status, "people:alice" in page) == (200, True)
+    assert f"{team.namespace}" not in page
+    for pod in (one, other):
+        pod.until("a line", lambda log=pod.log: "GET /signin/callback" in log.read_text())
+        said = pod.log.read_text()
+        assert not [each for each in people.forms if each["code"] in said]
+        assert SECRET not in said
 
 
 def check_opened_without_a_copy(team: Team, pod: CatalogPod, home: Path) -> None:
