@@ -16,6 +16,7 @@ from thv.apps.catalog_api.pod_settings import CatalogPodSettings
 from thv.apps.catalog_api.settings import Settings as CatalogSettings
 from thv.apps.cli.main import cli
 from thv.apps.kit.http.clients import ClientSettings
+from thv.apps.kit.sign_in import SignIn
 from thv.apps.operator.settings import Settings as OperatorSettings
 from thv.apps.registry_api.pod_settings import PodSettings
 
@@ -153,6 +154,7 @@ def settings_page() -> str:
         ("`thv registry-api`", PodSettings),
         ("`thv catalog-api`", CatalogPodSettings),
         ("`thv catalog-api` and `thv serve`: what the catalog tells", CatalogSettings),
+        ("`thv catalog-api` and `thv serve`: where people sign in, if at an issuer", SignIn),
         ("`thv registry-api` and `thv serve`: what clients may have", ClientSettings),
     ):
         lines += [

@@ -119,6 +119,7 @@ def admission() -> str:
 
 _SETTINGS = (
     ("THV_CATALOG_ANONYMOUS_READ", "{{ .Values.catalog.anonymousRead }}"),
+    ("THV_ACCEPT_CLUSTER_AUDIENCE", "{{ .Values.catalog.acceptClusterAudience }}"),
     ("THV_DASHBOARD", "{{ .Values.catalog.dashboard.enabled }}"),
     ("THV_OFFICIAL_SCOPE", "{{ .Values.catalog.officialScope }}"),
     ("THV_REGISTRY_ORDER", '{{ join "," .Values.catalog.registryOrder }}'),
@@ -140,14 +141,97 @@ _POLICY = """\
 """
 
 
+_BEFORE_PORTS = "        ports:\n        - name: http\n          containerPort: 8080\n"
+_SIGN_IN = """\
+        {{- with .Values.catalog.dashboard }}
+        {{- if .oidc.issuer }}
+        - name: THV_OIDC_ISSUER
+          value: {{ .oidc.issuer | quote }}
+        - name: THV_OIDC_CLIENT_ID
+          value: {{ required "catalog.dashboard.oidc.clientId is needed beside its issuer" .oidc.clientId | quote }}
+        - name: THV_OIDC_SCOPES
+          value: {{ join "," .oidc.scopes | quote }}
+        - name: THV_OIDC_TOKEN
+          value: {{ .oidc.token | quote }}
+        - name: THV_OIDC_NAME
+          value: {{ .oidc.name | quote }}
+        - name: THV_PUBLIC_URL
+          value: {{ required "catalog.dashboard.publicUrl is needed where people sign in at an issuer" .publicUrl | quote }}
+        {{- if .oidc.secretName }}
+        - name: THV_OIDC_CLIENT_SECRET_FILE
+          value: /oidc/client-secret
+        {{- end }}
+        {{- if $.Values.trust.configMapName }}
+        - name: THV_TRUST
+          value: /trust/ca.crt
+        {{- end }}
+        {{- end }}
+        {{- end }}
+"""
+_BEFORE_VOLUMES = "      volumes:\n"
+_MOUNTED = """\
+        {{- if .Values.catalog.dashboard.oidc.issuer }}
+        {{- if .Values.catalog.dashboard.oidc.secretName }}
+        - name: oidc
+          mountPath: /oidc
+          readOnly: true
+        {{- end }}
+        {{- if .Values.trust.configMapName }}
+        - name: trust
+          mountPath: /trust
+          readOnly: true
+        {{- end }}
+        {{- end }}
+"""
+_BEHIND_VOLUMES = "---\napiVersion: v1\nkind: Service\n"
+_VOLUMES = """\
+      {{- if .Values.catalog.dashboard.oidc.issuer }}
+      {{- with .Values.catalog.dashboard.oidc }}
+      {{- if .secretName }}
+      - name: oidc
+        secret:
+          secretName: {{ .secretName }}
+          defaultMode: 0440
+          items: [{key: {{ .secretKey | quote }}, path: client-secret}]
+      {{- end }}
+      {{- end }}
+      {{- with .Values.trust }}
+      {{- if .configMapName }}
+      - name: trust
+        configMap:
+          name: {{ .configMapName }}
+          items: [{key: {{ .key | quote }}, path: ca.crt}]
+      {{- end }}
+      {{- end }}
+      {{- end }}
+"""
+_BEHIND_EGRESS = "    - port: 6443\n      protocol: TCP\n"
+_EGRESS = """\
+    {{- with regexFind ":[0-9]+$" (urlParse .Values.catalog.dashboard.oidc.issuer).host }}
+    - port: {{ trimPrefix ":" . }}
+      protocol: TCP
+    {{- end }}
+"""
+"""An issuer at a port of its own."""
+
+
 def catalog() -> str:
     """The catalog, for whoever wants it."""
     chosen = Installation(namespace=RELEASE.namespace, image='{{ include "thv.image" . }}')
     text = text_of(render_catalog(chosen, _SETTINGS))
-    for place, more in ((_BEFORE_POD, _PULLED), (_BEFORE_ARGUMENTS, _POLICY)):
+    for place, more in (
+        (_BEFORE_POD, _PULLED),
+        (_BEFORE_ARGUMENTS, _POLICY),
+        (_BEFORE_PORTS, _SIGN_IN),
+        (_BEFORE_VOLUMES, _MOUNTED),
+        (_BEHIND_VOLUMES, _VOLUMES),
+    ):
         head, found, rest = text.partition(place)
         assert found
         text = f"{head}{more}{found}{rest}"
+    head, found, rest = text.rpartition(_BEHIND_EGRESS)
+    assert found
+    text = f"{head}{found}{_EGRESS}{rest}"
     return _page(_when(".Values.catalog.enabled", text))
 
 

@@ -14,6 +14,7 @@ from tests.builders import registry
 from tests.charts.helm import CHART, CHARTS, KINDS_CHART, Helm, Json
 from thv import __version__
 from thv.apps.catalog_api.pod_settings import read_pod_settings
+from thv.apps.kit.sign_in import SignIn
 from thv.apps.operator.settings import read_settings
 from thv.formats.crd import registry_crd
 from thv.formats.install import render
@@ -173,6 +174,10 @@ def _given(schema: Json, defaults: Json, before: str = "") -> set[str]:
         ("api.logLevel=LOUD", "logLevel"),
         ("traces.ratio=2", "ratio"),
         ("catalog.officialScope=some", "officialScope"),
+        ("catalog.dashboard.oidc.issuer=http://login.example.com", "issuer"),
+        ("catalog.dashboard.oidc.token=refresh_token", "token"),
+        ("catalog.dashboard.oidc.scopes={email}", "scopes"),
+        ("catalog.dashboard.publicUrl=https://a.example/catalog", "publicUrl"),
         ("proxy.url=http://me:secret@proxy.corp", "url"),
     ],
 )
@@ -389,6 +394,7 @@ def test_several_replicas_are_spread_and_drained_one_by_one(helm: Helm) -> None:
 
 
 CATALOG = "thv-catalog"
+OIDC = "catalog.dashboard.oidc"
 
 
 @pytest.mark.requirement("OPS-08")
@@ -429,6 +435,47 @@ def test_the_catalog_comes_when_it_is_asked_for(helm: Helm) -> None:
     pulled = helm.template(*values("catalog.enabled=true", "global.imagePullSecrets={key}"))
     pod = named(pulled, "Deployment", CATALOG)["spec"]["template"]["spec"]
     assert pod["imagePullSecrets"] == [{"name": "key"}]
+
+
+@pytest.mark.requirement("OPS-01")
+def test_people_sign_in_at_an_issuer_that_is_asked_for(helm: Helm, tmp_path: Path) -> None:
+    asked = (
+        *("catalog.enabled=true", "catalog.acceptClusterAudience=true"),
+        *("catalog.dashboard.publicUrl=https://catalog.example.com", "trust.configMapName=roots"),
+        *(f"{OIDC}.issuer=https://login.example.com:8443/people", f"{OIDC}.clientId=catalog"),
+        *(f"{OIDC}.secretName=oidc", f"{OIDC}.scopes={{openid,groups}}", f"{OIDC}.name=Example ID"),
+    )
+    found = helm.template(*values(*asked))
+    pod = named(found, "Deployment", CATALOG)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    assert volumes["oidc"]["secret"]["secretName"] == "oidc"
+    assert volumes["trust"]["configMap"]["name"] == "roots"
+    (item,) = volumes["oidc"]["secret"]["items"]
+    assert given["THV_OIDC_CLIENT_SECRET_FILE"] == f"{mounts['oidc']}/{item['path']}"
+    assert given["THV_TRUST"] == f"{mounts['trust']}/ca.crt"
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    there = given | {"THV_OIDC_CLIENT_SECRET_FILE": str(secret), "POD_NAMESPACE": "system"}
+    settings = read_pod_settings(there)
+    assert settings.accept_cluster_audience
+    assert settings.sign_in == SignIn(
+        issuer="https://login.example.com:8443/people",
+        client_id="catalog",
+        client_secret=secret,
+        scopes="openid groups",
+        label="Example ID",
+        public_url="https://catalog.example.com",
+        trust=Path("/trust/ca.crt"),
+    )
+    egress = named(found, "NetworkPolicy", CATALOG)["spec"]["egress"]
+    assert {"port": 8443, "protocol": "TCP"} in egress[1]["ports"]
+    for missing in ("catalog.dashboard.publicUrl=", f"{OIDC}.clientId="):
+        done = helm.run("template", "x", str(CHART), *values(*asked, missing))
+        assert done.returncode != 0
+        assert missing.rstrip("=") in done.stderr
 
 
 def test_every_pod_is_locked_down(helm: Helm) -> None:

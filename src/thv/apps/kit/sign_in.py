@@ -18,7 +18,6 @@ from thv.apps.kit.addresses import is_loopback
 from thv.domain.errors import Code, ThvError
 
 Sent = Literal["id_token", "access_token"]
-_SCOPES = ("openid", "email", "profile")
 _SECRET_LIMIT = 4096
 _VARIABLES = "THV_OIDC_"
 
@@ -32,8 +31,8 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """Who the dashboard is to the issuer. THV_OIDC_CLIENT_ID, --oidc-client-id."""
     client_secret: Path | None = None
     """File with the secret of that client, if it has one; it may be replaced. THV_OIDC_CLIENT_SECRET_FILE, --oidc-client-secret-file."""
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
-    """What the issuer is asked to tell. THV_OIDC_SCOPES."""
+    scopes: str = "openid email profile"
+    """What the issuer is asked to tell, with blanks or commas between. THV_OIDC_SCOPES."""
     sent: Sent = "id_token"
     """Which of its tokens the API is shown: id_token or access_token. THV_OIDC_TOKEN."""
     label: str = ""
@@ -109,14 +108,13 @@ def _secret_file(text: str) -> Path | None:
     return path
 
 
-def _scopes(environ: Mapping[str, str]) -> tuple[str, ...]:
-    text = environ.get("THV_OIDC_SCOPES", "")
-    scopes = tuple(text.replace(",", " ").split()) or _SCOPES
+def _scopes(environ: Mapping[str, str]) -> str:
+    text = environ.get("THV_OIDC_SCOPES") or "openid email profile"
+    scopes = text.replace(",", " ").split()
     if "openid" not in scopes or not text.isascii() or not text.isprintable():
-        raise variables.wrong(
-            "THV_OIDC_SCOPES", text, "words such as openid,email,groups; openid is needed"
-        )
-    return scopes
+        allowed = "words such as openid,email,groups; openid is needed"
+        raise variables.wrong("THV_OIDC_SCOPES", text, allowed)
+    return " ".join(scopes)
 
 
 def _issuer(text: str) -> str:
