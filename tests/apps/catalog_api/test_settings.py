@@ -63,3 +63,11 @@ def test_a_process_that_is_not_told_where_it_is_says_how() -> None:
     assert refused.value.hint == "Give --namespace NAMESPACE."
     found = read_pod_settings({}, namespace="system", listen="127.0.0.1:1")
     assert (found.audience, found.listen) == ("thv-catalog.system.svc", "127.0.0.1:1")
+
+
+def test_a_pod_does_not_guess_where_an_issuer_sends_people_back() -> None:
+    said = {"THV_OIDC_ISSUER": "https://login.example.com", "THV_OIDC_CLIENT_ID": "catalog"}
+    with pytest.raises(ThvError, match="THV_PUBLIC_URL is not set"):
+        read_pod_settings(said, namespace="system")
+    said["THV_PUBLIC_URL"] = "https://catalog.example.com"
+    assert read_pod_settings(said, namespace="system").sign_in

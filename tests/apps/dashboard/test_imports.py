@@ -40,6 +40,18 @@ def test_it_loads_no_pages(code: str) -> None:
 
 
 @pytest.mark.flows
+def test_pages_alone_load_nothing_that_talks_to_issuers() -> None:
+    shown = REPORT.format(code="import thv.apps.catalog_api.pod").replace(
+        '("jinja2", "markupsafe", "thv.apps.dashboard")',
+        '("jwt", "thv.clients.oidc", "thv.apps.dashboard.oidc")',
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", shown], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stderr.rpartition("LOADED ")[2] == ""
+
+
+@pytest.mark.flows
 def test_the_check_would_notice() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", REPORT.format(code="import thv.apps.dashboard.door")],

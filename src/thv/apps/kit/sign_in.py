@@ -62,7 +62,7 @@ def read_sign_in(environ: Mapping[str, str], **flags: str) -> SignIn | None:
         raise ThvError(
             Code.INVALID,
             f"{_VARIABLES}{missing} is not set, and other settings of the sign-in are",
-            hint="An issuer and a client go together: THV_OIDC_ISSUER, THV_OIDC_CLIENT_ID.",
+            hint="An issuer and a client go together: THV_OIDC_ISSUER or --oidc-issuer, THV_OIDC_CLIENT_ID or --oidc-client-id.",
         )
     if not issuer:
         return None
