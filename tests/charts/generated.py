@@ -165,6 +165,20 @@ _SIGN_IN = """\
         - name: THV_TRUST
           value: /trust/ca.crt
         {{- end }}
+        {{- with $.Values.proxy }}
+        {{- if .url }}
+        - name: THV_PROXY
+          value: {{ .url | quote }}
+        - name: THV_NO_PROXY
+          value: {{ join "," .noProxy | quote }}
+        {{- with .secretName }}
+        - name: THV_PROXY_USERNAME
+          valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}
+        - name: THV_PROXY_PASSWORD
+          valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+        {{- end }}
+        {{- end }}
+        {{- end }}
         {{- end }}
         {{- end }}
 """
@@ -207,12 +221,16 @@ _VOLUMES = """\
 """
 _BEHIND_EGRESS = "    - port: 6443\n      protocol: TCP\n"
 _EGRESS = """\
-    {{- with regexFind ":[0-9]+$" (urlParse .Values.catalog.dashboard.oidc.issuer).host }}
+    {{- if .Values.catalog.dashboard.oidc.issuer }}
+    {{- range list .Values.catalog.dashboard.oidc.issuer .Values.proxy.url }}
+    {{- with regexFind ":[0-9]+$" (urlParse .).host }}
     - port: {{ trimPrefix ":" . }}
       protocol: TCP
     {{- end }}
+    {{- end }}
+    {{- end }}
 """
-"""An issuer at a port of its own."""
+"""An issuer at a port of its own, and the proxy that leads there."""
 
 
 def catalog() -> str:

@@ -16,6 +16,7 @@ from thv import __version__
 from thv.apps.catalog_api.pod_settings import read_pod_settings
 from thv.apps.kit.sign_in import SignIn
 from thv.apps.operator.settings import read_settings
+from thv.clients.http.proxy import Proxy
 from thv.formats.crd import registry_crd
 from thv.formats.install import render
 from thv.formats.install_catalog import render_catalog
@@ -443,6 +444,7 @@ def test_people_sign_in_at_an_issuer_that_is_asked_for(helm: Helm, tmp_path: Pat
         *("catalog.enabled=true", "catalog.acceptClusterAudience=true"),
         *("catalog.dashboard.publicUrl=https://catalog.example.com", "trust.configMapName=roots"),
         *(f"{OIDC}.issuer=https://login.example.com:8443/people", f"{OIDC}.clientId=catalog"),
+        *("proxy.url=http://proxy.corp:3128", "proxy.secretName=proxy"),
         *(f"{OIDC}.secretName=oidc", f"{OIDC}.scopes={{openid,groups}}", f"{OIDC}.name=Example ID"),
     )
     found = helm.template(*values(*asked))
@@ -469,9 +471,14 @@ def test_people_sign_in_at_an_issuer_that_is_asked_for(helm: Helm, tmp_path: Pat
         label="Example ID",
         public_url="https://catalog.example.com",
         trust=Path("/trust/ca.crt"),
+        proxy=Proxy.parse("http://proxy.corp:3128", direct=(".svc", ".cluster.local")),
     )
+    secrets = [
+        each["valueFrom"] for each in container["env"] if each["name"].startswith("THV_PROXY_")
+    ]
+    assert [each["secretKeyRef"]["name"] for each in secrets] == ["proxy", "proxy"]
     egress = named(found, "NetworkPolicy", CATALOG)["spec"]["egress"]
-    assert {"port": 8443, "protocol": "TCP"} in egress[1]["ports"]
+    assert [each["port"] for each in egress[1]["ports"]] == [443, 6443, 8443, 3128]
     for missing in ("catalog.dashboard.publicUrl=", f"{OIDC}.clientId="):
         done = helm.run("template", "x", str(CHART), *values(*asked, missing))
         assert done.returncode != 0

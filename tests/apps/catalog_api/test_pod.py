@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -280,10 +281,14 @@ def check_signed_in_elsewhere(
     assert (status, "people:alice" in page) == (200, True)
     assert f"{team.namespace}" not in page
     for pod in (one, other):
-        pod.until("a line", lambda log=pod.log: "GET /signin/callback" in log.read_text())
+        pod.until("a line", partial(has_come_back, pod))
         said = pod.log.read_text()
         assert not [each for each in people.forms if each["code"] in said]
         assert SECRET not in said
+
+
+def has_come_back(pod: CatalogPod) -> bool:
+    return "GET /signin/callback" in pod.log.read_text()
 
 
 def check_opened_without_a_copy(team: Team, pod: CatalogPod, home: Path) -> None:

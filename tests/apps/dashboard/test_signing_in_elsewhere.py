@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -27,6 +28,7 @@ from thv.apps.kit.sign_in import SignIn
 from thv.apps.kit.tokens import TokenReviews
 from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
+from thv.clients.http.proxy import Proxy
 from thv.domain.permissions import ways
 from thv.formats.tokens import Binding, Issuer
 
@@ -452,12 +454,12 @@ async def test_a_token_that_nobody_signed_signs_nobody_in(
     pages: Responder, people: LocalProvider
 ) -> None:
     for algorithm in ("none", "None", "HS256", "RS999"):
-        people.forged = lambda token, to=algorithm: forged(token, to)
+        people.forged = partial(forged, algorithm)
         browser = Browser(pages)
         await refused(browser, await left(browser), status=502, says="not what it should be")
 
 
-def forged(token: str, algorithm: str) -> str:
+def forged(algorithm: str, token: str) -> str:
     """The same with another head and no signature."""
     _, claims, _ = token.split(".")
     head = base64.urlsafe_b64encode(json.dumps({"alg": algorithm}).encode()).decode().rstrip("=")
@@ -612,6 +614,16 @@ async def test_private_places_beside_the_issuer_are_not_asked(
     people.about["token_endpoint"] = "http://169.254.169.254/token"
     browser = Browser(catalog.replica())
     await refused(browser, await left(browser), status=503, says="cannot be asked now")
+
+
+async def test_the_issuer_is_reached_by_the_proxy_that_is_set(catalog: Catalog) -> None:
+    nowhere = "http://127.0.0.1:1"
+    for proxy, status in (
+        (Proxy.parse(nowhere), 503),
+        (Proxy.parse(nowhere, direct=("127.0.0.1",)), 303),
+    ):
+        page = await Browser(catalog.replica(proxy=proxy)).open(START, follow=False)
+        assert page.status == status
 
 
 # ---------------------------------------------------------------- links of other sites

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from thv.apps.dashboard.pending import Pending
 from thv.apps.dashboard.providers import Failure, Granted, NotSignedInError, Returned
-from thv.apps.kit.issuer_http import fetched, sent
+from thv.apps.kit.issuer_http import IssuerHttp
 from thv.apps.kit.outbound import Roots
 from thv.apps.kit.sign_in import SignIn, secret_in
 from thv.clients.oidc.code_flow import (
@@ -56,10 +56,11 @@ class OidcProvider:
     ) -> None:
         """`now` is in Unix seconds; raises INVALID for trust roots that cannot be read."""
         self._settings = settings
-        self._roots = Roots(settings.trust)
         self._now = now
-        self._discovery = Discovery(settings.issuer, self._fetch, clock)
-        self._keys = Keys(settings.issuer, self._fetch, clock)
+        roots = Roots(settings.trust)
+        self._http = IssuerHttp(settings.issuer, trust=roots, proxy=settings.proxy)
+        self._discovery = Discovery(settings.issuer, self._http.fetch, clock)
+        self._keys = Keys(settings.issuer, self._http.fetch, clock)
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -116,7 +117,7 @@ class OidcProvider:
         place, exchange = exchange_of(
             about, client, code=code, redirect=redirect, verifier=pending.verifier
         )
-        status, content = await sent(place, exchange, self._settings.issuer, trust=self._roots())
+        status, content = await self._http.send(place, exchange)
         return tokens_in(status, content)
 
     async def _checked(self, tokens: Tokens, pending: Pending) -> Granted:
@@ -136,9 +137,6 @@ class OidcProvider:
         if len(granted.token) > LONGEST:
             raise NotSignedInError(Failure.TOO_LARGE)
         return granted
-
-    async def _fetch(self, place: str) -> bytes:
-        return await fetched(place, self._settings.issuer, trust=self._roots())
 
     @asynccontextmanager
     async def _explained(self) -> AsyncIterator[None]:

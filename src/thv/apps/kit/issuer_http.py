@@ -6,11 +6,12 @@ that may be a private one; what its documents name elsewhere is held to public a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from thv.clients.http.client import HttpClient
+from thv.clients.http.client import HttpClient, HttpSettings
 from thv.clients.http.errors import HttpError
 from thv.clients.http.guard import AllowList, Credential
+from thv.clients.http.proxy import Proxy
 from thv.clients.http.response import Limits
 from thv.clients.http.url import parse_url
 from thv.clients.oidc.code_flow import Exchange
@@ -22,42 +23,54 @@ _SLOWER = Limits(connect=2.0, read=8.0, total=10.0, body_bytes=1 << 18, redirect
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
-async def fetched(place: str, issuer: str, *, trust: bytes = b"") -> bytes:
-    """A document of an issuer; raises IssuerUnavailableError. `trust` holds extra trust roots, PEM."""
-    try:
-        allow = AllowList.parse([_entry(issuer)])
-        async with (
-            HttpClient() as client,
-            client.get(place, allow=allow, trust=trust, limits=_LIMITS) as answer,
-        ):
-            if answer.status != 200:
-                raise IssuerUnavailableError(f"{place} answers {answer.status}")
-            return await answer.body()
-    except HttpError as error:
-        raise IssuerUnavailableError(error.message) from error
+class IssuerHttp:
+    """The connections to one issuer."""
 
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        trust: Callable[[], bytes] = bytes,
+        proxy: Proxy | None = None,
+    ) -> None:
+        """`trust` gives extra trust roots, PEM, as they are now."""
+        self._issuer = issuer
+        self._settings = HttpSettings(proxy=proxy)
+        self._trust = trust
 
-async def sent(
-    place: str, exchange: Exchange, issuer: str, *, trust: bytes = b""
-) -> tuple[int, bytes]:
-    """Status and body of the answer to a form; raises IssuerUnavailableError."""
-    try:
-        allow = AllowList.parse([_entry(issuer)])
-        async with (
-            HttpClient() as client,
-            client.post(
-                place,
-                exchange.body,
-                headers=_FORM,
-                credentials=_credentials(exchange),
-                allow=allow,
-                trust=trust,
-                limits=_SLOWER,
-            ) as answer,
-        ):
-            return answer.status, await answer.body()
-    except HttpError as error:
-        raise IssuerUnavailableError(error.message) from error
+    async def fetch(self, place: str) -> bytes:
+        """A document; raises IssuerUnavailableError."""
+        try:
+            async with (
+                HttpClient(settings=self._settings) as client,
+                client.get(
+                    place, allow=_allowed(self._issuer), trust=self._trust(), limits=_LIMITS
+                ) as answer,
+            ):
+                if answer.status != 200:
+                    raise IssuerUnavailableError(f"{place} answers {answer.status}")
+                return await answer.body()
+        except HttpError as error:
+            raise IssuerUnavailableError(error.message) from error
+
+    async def send(self, place: str, exchange: Exchange) -> tuple[int, bytes]:
+        """Status and body of the answer to a form; raises IssuerUnavailableError."""
+        try:
+            async with (
+                HttpClient(settings=self._settings) as client,
+                client.post(
+                    place,
+                    exchange.body,
+                    headers=_FORM,
+                    credentials=_credentials(exchange),
+                    allow=_allowed(self._issuer),
+                    trust=self._trust(),
+                    limits=_SLOWER,
+                ) as answer,
+            ):
+                return answer.status, await answer.body()
+        except HttpError as error:
+            raise IssuerUnavailableError(error.message) from error
 
 
 def _credentials(exchange: Exchange) -> Sequence[Credential]:
@@ -66,7 +79,7 @@ def _credentials(exchange: Exchange) -> Sequence[Credential]:
     return [Credential((("Authorization", exchange.authorization),))]
 
 
-def _entry(url: str) -> str:
-    parsed = parse_url(url)
+def _allowed(issuer: str) -> AllowList:
+    parsed = parse_url(issuer)
     host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    return f"{host}:{parsed.port}"
+    return AllowList.parse([f"{host}:{parsed.port}"])

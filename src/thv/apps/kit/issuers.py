@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from thv.apps.kit.issuer_http import fetched
+from thv.apps.kit.issuer_http import IssuerHttp
 from thv.apps.kit.reviews import ReviewFailedError
 from thv.apps.kit.sparing import Sparing
 from thv.apps.kit.tokens import Somebody
@@ -60,7 +60,7 @@ class SigningIssuers:
 
     def _keys_of(self, url: str) -> Keys:
         if url not in self._keys:
-            self._keys[url] = Keys(url, lambda place: fetched(place, url), self._clock)
+            self._keys[url] = Keys(url, IssuerHttp(url).fetch, self._clock)
         return self._keys[url]
 
 

@@ -15,6 +15,8 @@ import msgspec
 
 from thv.apps.kit import variables
 from thv.apps.kit.addresses import is_loopback
+from thv.apps.kit.outbound import read_proxy
+from thv.clients.http.proxy import Proxy
 from thv.domain.errors import Code, ThvError
 
 Sent = Literal["id_token", "access_token"]
@@ -41,6 +43,8 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """Where browsers find the dashboard, without a path; the issuer sends them back there. THV_PUBLIC_URL, --public-url."""
     trust: Path | None = None
     """File of certificates that the issuer is trusted by beside those of the system. THV_TRUST."""
+    proxy: Proxy | None = None
+    """By which the issuer is reached, and by which not. THV_PROXY, THV_NO_PROXY, THV_PROXY_USERNAME, THV_PROXY_PASSWORD."""
 
     @property
     def name(self) -> str:
@@ -76,6 +80,7 @@ def read_sign_in(environ: Mapping[str, str], **flags: str) -> SignIn | None:
         label=environ.get("THV_OIDC_NAME", ""),
         public_url=_public(public) if public else "",
         trust=variables.file(environ, "THV_TRUST"),
+        proxy=read_proxy(environ),
     )
 
 
