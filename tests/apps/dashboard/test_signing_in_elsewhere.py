@@ -22,7 +22,10 @@ from thv.apps.dashboard.door import with_pages
 from thv.apps.dashboard.oidc import LONGEST, OidcProvider
 from thv.apps.dashboard.sessions import MemorySessions, Sessions
 from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
+from thv.apps.kit.http.dispatch import Context
+from thv.apps.kit.http.message import Reply, Request
 from thv.apps.kit.issuers import SigningIssuers
 from thv.apps.kit.sign_in import SignIn
 from thv.apps.kit.tokens import TokenReviews
@@ -214,6 +217,20 @@ async def test_neither_cookies_nor_pages_nor_lines_of_the_log_hold_a_secret(
         "never-kept",
     ):
         assert secret not in said
+
+
+async def test_what_an_answer_holds_is_in_no_log(pages: Responder) -> None:
+    lines: list[str] = []
+    log = AccessLog(write=lines.append)
+    path, query = BACK.encode(), b"code=c0de&state=st4te"
+    request, context = Request(method="GET", path=path, query=query), Context()
+    reply = pages.respond(request, context)
+    _ = reply if isinstance(reply, Reply) else await reply
+    log.ended(request, context, context.status, 0.1)
+    log.flush()
+    assert BACK in lines[0]
+    assert "c0de" not in lines[0]
+    assert "st4te" not in lines[0]
 
 
 async def test_one_leaves_at_one_replica_and_comes_back_to_another(catalog: Catalog) -> None:
