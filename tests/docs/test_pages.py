@@ -31,6 +31,7 @@ PAGES = [page for journey in JOURNEYS for page in journey]
 WHYS = {
     "needs a container runtime",
     "needs a service mesh",
+    "needs an identity provider",
     "needs the network outside",
     "the nodes of the tests forward no ports",
 }
