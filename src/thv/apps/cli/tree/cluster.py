@@ -61,7 +61,7 @@ async def tree_there(shelf: Shelf) -> tuple[Node, list[str]]:
     stored = {name_of(each): StoredChunk(name_of(each), 0.0) for each in chunks}
     children = (
         *sources,
-        *chunk_nodes(shelf.registry.status.snapshot, stored, CONFIG_MAP.singular),
+        *chunk_nodes(shelf.registry.status, stored, CONFIG_MAP.singular),
         *(_node(obj) for objects in own for obj in objects),
         *running,
         *(_node(server) for server in servers),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from thv.apps.cli.registries import Shelf
 from thv.apps.cli.tree.nodes import Node, State
 from thv.apps.cli.tree.states import state_of
 from thv.domain.errors import Code, ThvError
 from thv.domain.registry import Registry
+from thv.domain.registry_status import RegistryStatus
 from thv.domain.resources import CONFIG_MAP, MCP_REGISTRY, SECRET, Kind, metadata_of
-from thv.domain.snapshot import SnapshotRef
 from thv.stores.chunks.base import Owner, StoredChunk
 
 GONE = State("False", "missing")
@@ -58,23 +60,19 @@ async def chunks_of(shelf: Shelf, kind: str) -> list[Node]:
     registry = shelf.registry
     owner = Owner(registry.namespace, registry.name, registry.uid)
     stored = {chunk.name: chunk for chunk in await shelf.place.chunks.list(owner)}
-    return chunk_nodes(registry.status.snapshot, stored, kind)
+    return chunk_nodes(registry.status, stored, kind)
 
 
-def chunk_nodes(
-    snapshot: SnapshotRef | None, stored: dict[str, StoredChunk], kind: str
-) -> list[Node]:
+def chunk_nodes(status: RegistryStatus, stored: Mapping[str, StoredChunk], kind: str) -> list[Node]:
     """In the order of the snapshot; those of former snapshots, which are removed in time, come last."""
-    refs = snapshot.chunks if snapshot else ()
-    current = [
-        Node(
-            kind=kind,
-            name=ref.name,
-            state=State("", f"snapshot {place} of {len(refs)}, {ref.bytes:,} bytes")
-            if ref.name in stored
-            else GONE,
-        )
+    refs = status.snapshot.chunks if status.snapshot else ()
+    said = {
+        ref.name: f"snapshot {place} of {len(refs)}, {ref.bytes:,} bytes"
         for place, ref in enumerate(refs, 1)
-    ]
-    former = sorted(stored.keys() - {ref.name for ref in refs})
-    return [*current, *(Node(kind=kind, name=name, state=State("", "former")) for name in former)]
+    }
+    left_out = status.statistics.left_out if status.statistics else None
+    if left_out is not None:
+        said[left_out.name] = f"what is left out, {left_out.bytes:,} bytes"
+    current = {name: State("", text) if name in stored else GONE for name, text in said.items()}
+    former = {name: State("", "former") for name in sorted(stored.keys() - said.keys())}
+    return [Node(kind=kind, name=name, state=state) for name, state in (current | former).items()]
