@@ -5,8 +5,8 @@ BIN    := $(VENV)/bin
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/toolhive-registry
 PORT   ?= 8080
 export THV_TOOLS := $(CACHE)/tools
-# Tests run in a process a core; those that share a cluster stay in one.
-SPREAD := -n auto --dist loadgroup
+# Tests run in several processes; those of a file, or that share a cluster, stay in one. Long groups come first as sorted.
+SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
 
 RUN_LOCK := $(VENV)/.locked-run
 DEV_LOCK := $(VENV)/.locked-dev

@@ -14,12 +14,17 @@ from tests.requirements import NOT_YET, REQUIREMENTS
 __all__ = ["cluster", "control_plane", "namespace", "place", "product"]
 
 _SHARED = {
-    "cluster": "cluster",
-    "product": "cluster",
+    "installed": "faults",
     "control_plane": "control plane",
+    "releases": "",
+    "product": "cluster",
     "chromium": "chromium",
+    "poisoned": "poison",
 }
-"""What takes long to start, and the group of tests that one process runs so that it starts once."""
+"""What takes long to start, and the group of tests that one process runs so that it starts once.
+
+Those of a file are such a group anyway, which is what `""` stands for. Longest first: who starts last waits for nobody.
+"""
 _PROVES = "proves"
 # How long an example takes says nothing where machines are busy.
 settings.register_profile(
@@ -37,7 +42,9 @@ class Ledger:
         self._failed: set[str] = set()
         self._proofs: dict[str, set[str]] = {}
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        report.nodeid = _without_group(report.nodeid)
         if report.outcome == "failed":
             self._failed.add(report.nodeid)
         elif report.outcome == "skipped":
@@ -70,20 +77,40 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Ledger())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of clusters wait for others half of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        asked = getattr(item, "fixturenames", ())
-        group = next((_SHARED[name] for name in _SHARED if name in asked), None)
-        if group is not None:
+        if _shared(item) is not None:
             item.add_marker("e2e")  # nothing that is quick starts a cluster or a browser
-            item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
         for requirement in _requirements(item):
             if requirement not in REQUIREMENTS:
                 raise pytest.UsageError(
                     f"{item.nodeid} names the requirement {requirement}, which does not exist"
                 )
             item.user_properties.append((_PROVES, requirement))
-    items.sort(key=_speed)
+    items.sort(key=_length if hasattr(config, "workerinput") else _speed)
+
+
+def _shared(item: pytest.Item) -> str | None:
+    """The first of what takes long to start that the test asks for."""
+    asked = getattr(item, "fixturenames", ())
+    return next((name for name in _SHARED if name in asked), None)
+
+
+def _group(item: pytest.Item) -> str:
+    return _SHARED.get(_shared(item) or "") or item.nodeid.partition("::")[0]
+
+
+def _without_group(nodeid: str) -> str:
+    """As it is without xdist, which writes the group behind it: so it is found again by `--last-failed`."""
+    return nodeid.rpartition("@")[0] if nodeid.rfind("@") > nodeid.rfind("]") else nodeid
 
 
 def _requirements(item: pytest.Item) -> list[str]:
@@ -93,6 +120,13 @@ def _requirements(item: pytest.Item) -> list[str]:
 def _speed(item: pytest.Item) -> int:
     """What is fast fails first."""
     return 2 if item.get_closest_marker("e2e") else 1 if item.get_closest_marker("flows") else 0
+
+
+def _length(item: pytest.Item) -> int:
+    """Processes beside each other take the longest groups first, so that they end together."""
+    names = list(_SHARED)
+    shared = _shared(item)
+    return names.index(shared) if shared else len(names) + 2 - _speed(item)
 
 
 def _is_partial(config: pytest.Config) -> bool:

@@ -21,7 +21,7 @@ from tests.control_plane.fixtures import namespace_in
 from tests.control_plane.plane import ControlPlane
 from thv.domain.canonical import JsonObject
 
-pytestmark = [pytest.mark.flows, pytest.mark.xdist_group("control-plane")]
+pytestmark = pytest.mark.flows
 
 CASES = int(os.environ.get("THV_CASES", "5").replace("all", "200"))
 SEED = int(os.environ.get("THV_SEED", "1000"))

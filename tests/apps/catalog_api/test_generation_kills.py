@@ -32,7 +32,7 @@ from thv.domain.resources import (
 from thv.stores.resources.kubernetes import KubernetesStore
 from thv.sync.expire import expire
 
-pytestmark = [pytest.mark.flows, pytest.mark.xdist_group("control-plane")]
+pytestmark = pytest.mark.flows
 
 WRITES = 4
 """Registry, ConfigMap, MCPToolConfig, and the registry once more."""

@@ -13,7 +13,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=[*KINDS, pytest.param(CLUSTER, marks=pytest.mark.e2e)])
+IN_CLUSTER = (pytest.mark.e2e, pytest.mark.xdist_group("control plane"))
+
+
+@pytest.fixture(params=[*KINDS, pytest.param(CLUSTER, marks=IN_CLUSTER)])
 def opener(request: pytest.FixtureRequest) -> Opener:
     if request.param == CLUSTER:
         return cluster(request.getfixturevalue("control_plane"))
