@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import os
 import shutil
 import signal
 import socket
@@ -46,6 +47,8 @@ _CONTROLLERS = (
 _ISSUER = "https://kubernetes.default.svc"
 _API, _ETCD = 6443, 2379
 _LOCK = 32768
+_ENVIRONMENT = {**os.environ, "GOGC": "400"}
+"""Memory for time: a tenth of what these programs do is to look for memory that they need no more."""
 _WIDTH = 4096
 """Addresses of Services, and of pods, that one control plane has."""
 
@@ -109,6 +112,7 @@ class ControlPlane:
         options = ("--kubeconfig", str(caller), "--cache-dir", str(self.folder / "discovery"))
         return subprocess.run(
             [self.binaries.path("kubectl"), *options, *arguments],
+            env=_ENVIRONMENT,
             input=stdin.decode() if isinstance(stdin, bytes) else stdin,
             capture_output=True,
             text=True,
@@ -303,7 +307,12 @@ class ControlPlane:
         command = ["setpriv", "--pdeathsig", "KILL", "--", self.binaries.path(part), *options]
         with self._log(part).open("ab") as log:
             self._processes[part] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _kill(self, part: Part) -> None:
