@@ -11,6 +11,8 @@ import pytest
 from tests.apps.cli.library import fill
 from tests.apps.cli.running import Cli
 
+pytestmark = pytest.mark.flows
+
 SCRIPT = """
 import sys
 from thv.apps.cli.main import run
