@@ -6,8 +6,8 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
-from itertools import groupby, pairwise
 from functools import cache
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import click
