@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, moment
+from tests.apps.catalog_api.conftest import anyio_backend, site
 from tests.apps.dashboard.browsing import Browser
 from tests.apps.kit.access_files import ADMIN, USER, Written, a_token
 from thv.apps.catalog_api.export import EXPORT_ROWS
@@ -22,19 +22,8 @@ from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
 from thv.domain.permissions import ways
 
+__all__ = ["anyio_backend", "site"]
 CATALOG_USER = "toolhive-catalog-user"
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[CatalogSite]:
-    """An empty catalog: fill it with `put`."""
-    async with CatalogSite(tmp_path).running() as made:
-        yield made
 
 
 @pytest.fixture
