@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser
 from tests.apps.dashboard.conftest import guarded_pages, signed_in
-from thv.apps.dashboard.door import with_pages
-from thv.apps.kit.http.message import Answer, Request, json_answer
+from tests.apps.registry_api.fleets import an_installed, followed, install
+from thv.apps.dashboard.pages import deployments
+from thv.apps.registry_api.drift import DriftWord
+from thv.domain.canonical import JsonObject
 
 pytestmark = pytest.mark.anyio
+
+IMAGE = "ghcr.io/stackloklabs/osv-mcp/server"
 
 
 async def test_rights_are_told_in_words(site: CatalogSite, tmp_path: Path) -> None:
@@ -51,60 +55,34 @@ async def test_where_nobody_knows_what_runs_it_is_said(browser: Browser) -> None
     assert "What runs is not known here" in page.text
 
 
-class Running:
-    """The catalog, and servers that run."""
-
-    def __init__(self, api: Any, *deployments: dict[str, Any]) -> None:
-        self._api, self._deployments = api, deployments
-        self.has, self.respond = api.has, api.respond
-        self.meters, self.limiter = api.meters, api.limiter
-
-    async def ask(self, request: Request) -> Answer:
-        if request.path != b"/api/v1/deployments":
-            found: Answer = await self._api.ask(request)
-            return found
-        count = len(self._deployments)
-        metadata = {"total_count": count, "filtered_count": count, "count": count}
-        return json_answer({"deployments": self._deployments, "metadata": metadata})
+def installed(name: str, server: str = "osv-scanner", *, version: str) -> JsonObject:
+    place = {"registry_name": "main", "registry_namespace": "tools", "server_name": server}
+    return an_installed(name, IMAGE, namespace="team-a", version=version, **place)
 
 
-def a_deployment(name: str, drift: str = "none", **more: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "namespace": "team-a",
-        "server_name": "osv-scanner",
-        "server_version": "0.1.0",
-        "image": "ghcr.io/stackloklabs/osv-mcp/server:0.1.0",
-        "transport": "stdio",
-        "status": "Running",
-        "ready": True,
-        "endpoint_url": None,
-        "labels": {},
-        "drift": drift,
-        "registry": "tools/main",
-        **more,
-    }
-
-
-async def test_what_runs_is_compared_with_its_registry(site: CatalogSite) -> None:
+async def test_what_runs_is_compared_with_its_registry(site: CatalogSite, browser: Browser) -> None:
     await site.put("main", osv(), namespace="tools")
-    running = Running(
-        site.door(),
-        a_deployment("fine"),
-        a_deployment("behind", "outdated"),
-        a_deployment("gone", "revoked", ready=False, status=None),
-        a_deployment("strange", "unknown-entry", server_name="x", server_version=None),
+    await install(
+        site.resources,
+        installed("fine", version="0.1.3"),
+        installed("behind", version="0.1.0"),
+        installed("strange", "x", version="0.1.0"),
     )
-    page = await Browser(with_pages(running, has_sign_in=False)).open("/deployments")  # type: ignore[arg-type] # what pages ask of it
-    assert "4 servers installed" in page.text
+    async with followed(site.fleet, site.resources):
+        page = await browser.open("/deployments")
+    assert "3 servers installed" in page.text
     assert "Newer version 0.1.3" in page.text
-    assert "The registry took this version back" in page.text
     assert "The registry has no such server" in page.text
     assert page.place("osv-scanner") == "/servers/tools/main/osv-scanner"
     assert page.place("tools/main") == "/registries/tools/main"
 
 
-async def test_nothing_runs_yet(site: CatalogSite) -> None:
-    page = await Browser(with_pages(Running(site.door()), has_sign_in=False)).open("/deployments")  # type: ignore[arg-type] # what pages ask of it
+async def test_nothing_runs_yet(site: CatalogSite, browser: Browser) -> None:
+    async with followed(site.fleet, site.resources):
+        page = await browser.open("/deployments")
     assert "thv install NAME" in page.text
     assert "kubectl label mcpserver NAME" in page.text
+
+
+def test_each_word_of_the_api_has_words_for_people() -> None:
+    assert deployments.DRIFTS.keys() == {*get_args(DriftWord)}
