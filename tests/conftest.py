@@ -18,8 +18,8 @@ _SHARED = {
     "control_plane": "control plane",
     "releases": "",
     "product": "cluster",
-    "chromium": "chromium",
     "poisoned": "poison",
+    "chromium": "chromium",
 }
 """What takes long to start, and the group of tests that one process runs so that it starts once.
 
