@@ -114,7 +114,7 @@ def test_an_upgrade_from_the_previous_release_and_the_way_back_fail_no_read(
         bound = let_in(place)
         assert schema_in(releases) == schema_of(yaml.safe_load(release.kinds.read_text()))
         assert serving(place) == release.version
-        with reading(place.url("corp-api"), rate=100) as client:
+        with reading(place.url("corp-api"), rate=200) as client:
             releases.upgrade("operator.replicas=2", "settings.workers=2")
             rolled_out(place, f"{NAME}:{__version__}")
             assert schema_in(releases) == schema_of(registry_crd())
@@ -123,7 +123,7 @@ def test_an_upgrade_from_the_previous_release_and_the_way_back_fail_no_read(
             rolled_out(place, release.image)
         print(f"{client.reads} reads, {client.rate:.0f} a second, {len(client.failures)} failed")
         assert client.failures == []
-        assert client.rate > 50
+        assert client.rate > 100
         assert len(bound) == 4
         assert let_in(place) == bound
 
