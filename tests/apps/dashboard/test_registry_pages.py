@@ -152,6 +152,8 @@ async def test_the_last_syncs_are_a_small_picture_with_words(
     assert "none yet" in page.text
     first = await browser.open("/")
     assert 'aria-label="2 syncs, 1 failed"' in first.html
+    assert "1 of 2 syncs went well today; 19 of 20 took at most 2.5 s" in first.text
+    assert "1 server " in first.text
     told = await browser.ask("GET", "/api/v1/registries?syncs=1", accept="application/json")
     by_name = {each["name"]: each["syncs"] for each in json.loads(told.html)["registries"]}
     assert by_name == {"wrong": [{"outcome": "Failed", "seconds": 1.0}], "new": []}
