@@ -169,6 +169,8 @@ def _pointers(status: JsonObject) -> list[JsonObject]:
 def _named_chunks(status: JsonObject) -> Iterator[str]:
     for pointer in _pointers(status):
         yield from (ref["name"] for ref in pointer.get("chunks", ()))
+    if left_out := status.get("statistics", {}).get("leftOut"):
+        yield left_out["name"]
 
 
 def _chunk_of(key: str) -> str:
