@@ -409,6 +409,10 @@ ELSEWHERE = [
     "servers",
     "/signin?next=/signin",
     "/signout",
+    "/servers/../signin/once/code",
+    "/servers/%2E./signin/once/code",
+    "/./signin/once/code",
+    "/servers/..",
     "",
 ]
 
@@ -424,7 +428,9 @@ async def test_nobody_is_sent_elsewhere(pages: Responder, wanted: str) -> None:
     assert (page.status, page.headers["location"]) == (303, "/")
 
 
-@pytest.mark.parametrize("wanted", ["/", "/servers?search=a%2Fb#x", "/%2F%2Fevil.example", "/a//b"])
+@pytest.mark.parametrize(
+    "wanted", ["/", "/servers?search=a%2Fb#x", "/%2F%2Fevil.example", "/a//b", "/tools?search=/../"]
+)
 async def test_a_place_of_ours_is_where_one_goes_on(pages: Responder, wanted: str) -> None:
     browser = Browser(pages)
     page = await browser.open(f"/signin?{urlencode({'next': wanted})}")
