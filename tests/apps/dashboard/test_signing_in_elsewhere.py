@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -323,6 +324,15 @@ async def test_a_session_ends_with_its_token(catalog: Catalog, people: LocalProv
     assert await catalog.sessions.find(number)
     clock.now = 1501.0
     assert await catalog.sessions.find(number) is None
+
+
+async def test_a_token_that_has_just_ended_begins_no_session(
+    pages: Responder, people: LocalProvider
+) -> None:
+    people.claims = {"exp": int(time.time()) - 5}
+    browser, page = await signed_in_by(pages)
+    assert page.status == 200, "clocks may differ by more than that"
+    assert (await browser.open("/servers")).text.count("Your session has ended") == 1
 
 
 # ---------------------------------------------------------------- who wants to come in otherwise

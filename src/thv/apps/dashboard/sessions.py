@@ -108,9 +108,16 @@ class MemorySessions:
         for key in own[: max(0, len(own) + 1 - MOST_OF_ONE)]:
             del self._kept[key]
         self._kept[_key(number)] = Session(token, user, now, now, token_ends)
-        while len(self._kept) > _MOST or next(iter(self._kept.values())).has_ended(now):
-            self._kept.popitem(last=False)
+        self._clear(now)
         return number
+
+    def _clear(self, now: float) -> None:
+        """Ends those that are too many or too old: also the one that has just begun, whose token may have ended."""
+        while self._kept:
+            oldest = next(iter(self._kept.values()))
+            if len(self._kept) <= _MOST and not oldest.has_ended(now):
+                return
+            self._kept.popitem(last=False)
 
     async def end(self, number: str) -> None:
         self._kept.pop(_key(number), None)
