@@ -21,12 +21,14 @@ from tests.apps.kit.access_files import USER, Written
 from tests.apps.kit.provider import CLIENT, SECRET, LocalProvider, a_provider
 from thv.apps.dashboard.door import with_pages
 from thv.apps.dashboard.oidc import LONGEST, OidcProvider
+from thv.apps.dashboard.pending import new_pending
 from thv.apps.dashboard.sessions import MemorySessions, Sessions
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Reply, Request
+from thv.apps.kit.http.rates import Limiter, Rate, Rates
 from thv.apps.kit.issuers import SigningIssuers
 from thv.apps.kit.sign_in import SignIn
 from thv.apps.kit.tokens import TokenReviews
@@ -64,6 +66,7 @@ class Catalog:
         self._people = people
         self.folder = folder
         self.sessions: Sessions = MemorySessions()
+        self.limiter: Limiter | None = None
         trusted = Issuer(url=people.url, audiences=(CLIENT, "registry"))
         alice = Binding(user="oidc:alice", role=USER)
         self.access = Written(folder / "tokens.yaml", bindings=(alice,), issuers=(trusted,))
@@ -86,7 +89,7 @@ class Catalog:
         authorization = Authorization(reviews, ON_ONE_MACHINE, ways=ways)
         guard = Guard(self._site.find, authorization, lambda: True)
         return with_pages(
-            self._site.door(guard, authorization=authorization),
+            self._site.door(guard, authorization=authorization, limiter=self.limiter),
             has_sign_in=True,
             sessions=self.sessions,
             provider=OidcProvider(settings, **(times or {})),
@@ -415,6 +418,27 @@ async def test_an_answer_is_good_once(pages: Responder, people: LocalProvider) -
     assert (page.status, "cannot be finished" in page.text) == (400, True)
     assert await is_in(browser)  # who is signed in stays so
     await refused(copy, place, status=400, says="does not stand by its answer")
+
+
+async def test_whoever_sends_answers_that_are_none_must_wait(
+    catalog: Catalog, people: LocalProvider
+) -> None:
+    clock = Clock()
+    catalog.limiter = Limiter(Rates(failures=Rate(0.1, 3), loopback=True), clock)
+    pages = catalog.replica()
+    alice, mallory = Browser(pages), Browser(pages)
+    place = await left(alice)
+    for _ in range(3):
+        made = new_pending("/", time.time())
+        mallory.cookies = {PENDING: made.written}
+        answer = {"state": made.state, "code": "made-up", "iss": people.url}
+        page = await mallory.open(f"{BACK}?{urlencode(answer)}")
+        assert (page.status, "does not stand by its answer" in page.text) == (400, True)
+    page = await returned(alice, place)
+    assert (page.status, page.headers["retry-after"]) == (429, "10")
+    assert len(people.forms) == 3, "the issuer is spared"
+    clock.now += 10
+    assert (await returned(alice, place)).status == 200, "the answer was not used up"
 
 
 async def test_who_looks_ahead_uses_nothing_up(pages: Responder, people: LocalProvider) -> None:

@@ -19,11 +19,14 @@ from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer, Header, Request
 from thv.apps.kit.http.problems import ProblemError, Word
+from thv.apps.kit.http.rates import Attempt
 
 START = "/signin/issuer"
 BACK = "/signin/callback"
 _OTHERS = ("cross-site", "same-site")
 _REFUSALS = (Word.UNAUTHENTICATED, Word.INVALID_TOKEN)
+_WRONG = (Failure.MISTAKEN, Failure.SPENT)
+"""What whoever comes back with it is the reason for."""
 _STATUS = {
     Failure.UNREACHABLE: 503,
     Failure.REFUSED: 403,
@@ -61,7 +64,8 @@ class SigningInElsewhere:
             return await self._start(visit, provider)
 
         async def back(visit: Visit) -> Answer:
-            return await self._back(visit, provider)
+            with self._desk.limiter.trying(visit.request) as attempt:
+                return await self._back(visit, provider, attempt)
 
         return (
             self._desk.row(START, start, open_=True, direct=True),
@@ -83,8 +87,11 @@ class SigningInElsewhere:
             return self._failed(visit, provider, error, pending)
         return see_other(place, _pending_cookie(visit.request, pending))
 
-    async def _back(self, visit: Visit, provider: Provider) -> Answer:
-        """Takes what the issuer sent, once: what was an answer to this browser is none afterwards."""
+    async def _back(self, visit: Visit, provider: Provider, attempt: Attempt) -> Answer:
+        """Takes what the issuer sent, once: what was an answer to this browser is none afterwards.
+
+        Anybody can make up a cookie and a code that go together, and the issuer is asked about each of them.
+        """
         pending, returned = _pending_of(visit.request), _returned(visit)
         if pending is None or visit.request.method != "GET":
             return self._failed(visit, provider, NotSignedInError(Failure.NOT_BEGUN), pending)
@@ -93,11 +100,13 @@ class SigningInElsewhere:
             granted = await provider.grant(pending, returned, _redirect(visit, provider))
             session = await self._desk.let_in(visit, granted.token, granted.ends)
         except NotSignedInError as error:
+            attempt.is_wrong = error.failure in _WRONG
             kept = error.failure is Failure.NOT_BEGUN
             return self._failed(visit, provider, error, pending, *(() if kept else (spent,)))
         except ProblemError as problem:
             if problem.word not in _REFUSALS:
                 return self._desk.problem_page(visit, problem).with_headers([spent])
+            attempt.is_wrong = True
             unknown = NotSignedInError(Failure.NOT_ACCEPTED)
             return self._failed(visit, provider, unknown, pending, spent)
         return self._desk.going_on(pending.wanted, session, spent)
