@@ -28,6 +28,7 @@ from thv.apps.kit.http.access_log import AccessLog
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.dispatch import Context
 from thv.apps.kit.http.message import Reply, Request
+from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.kit.http.rates import Limiter, Rate, Rates
 from thv.apps.kit.issuers import SigningIssuers
 from thv.apps.kit.sign_in import SignIn
@@ -67,6 +68,7 @@ class Catalog:
         self.folder = folder
         self.sessions: Sessions = MemorySessions()
         self.limiter: Limiter | None = None
+        self.hosts: frozenset[str] | None = None
         trusted = Issuer(url=people.url, audiences=(CLIENT, "registry"))
         alice = Binding(user="oidc:alice", role=USER)
         self.access = Written(folder / "tokens.yaml", bindings=(alice,), issuers=(trusted,))
@@ -91,6 +93,7 @@ class Catalog:
         return with_pages(
             self._site.door(guard, authorization=authorization, limiter=self.limiter),
             has_sign_in=True,
+            hosts=self.hosts,
             sessions=self.sessions,
             provider=OidcProvider(settings, **(times or {})),
         )
@@ -235,6 +238,27 @@ async def test_what_an_answer_holds_is_in_no_log(pages: Responder) -> None:
     assert BACK in lines[0]
     assert "c0de" not in lines[0]
     assert "st4te" not in lines[0]
+
+
+@pytest.mark.parametrize("path", [BACK, "/signin/once/c0de"])
+async def test_nor_where_it_is_refused_before_it_is_looked_at(catalog: Catalog, path: str) -> None:
+    catalog.hosts = frozenset({HOST})
+    pages = catalog.replica()
+    lines: list[str] = []
+    log = AccessLog(write=lines.append)
+    for host in ("elsewhere.example.com", HOST):
+        request = Request(
+            method="GET", path=path.encode(), query=b"code=c0de", headers={b"host": host.encode()}
+        )
+        context = Context()
+        reply = pages.respond(request, context)
+        _ = reply if isinstance(reply, Reply) else await reply
+        log.ended(request, context, context.status, 0.1)
+    shed = Context()
+    pages.refuse(request, shed, ProblemError(Word.OVERLOADED, "Come again."))
+    log.ended(request, shed, shed.status, 0.1)
+    log.flush()
+    assert "c0de" not in "".join(lines)
 
 
 async def test_one_leaves_at_one_replica_and_comes_back_to_another(catalog: Catalog) -> None:

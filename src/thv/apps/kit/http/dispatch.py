@@ -99,6 +99,16 @@ class Dispatcher:
             return True
         return mount.routes.find(rest) is not None
 
+    def hush(self, path: bytes, context: Context) -> None:
+        """Lets the context learn that a path is secret, of a request that was refused before it was looked at."""
+        try:
+            mount, rest = self._locate(path)
+        except ProblemError:
+            return
+        found = mount.routes.find(rest)
+        if found is not None and found[0].secret:
+            context.route, context.is_secret = found[0].template, True
+
     def answer(self, request: Request, context: Context) -> Answer | Awaitable[Answer]:
         """The answer, at once where it waits for nobody; raises ProblemError.
 

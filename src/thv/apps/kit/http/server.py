@@ -163,6 +163,7 @@ class HttpServer:
         for meter in self.meters:
             meter.begun()
         context.family = family_of(request.path)
+        self._dispatcher.hush(request.path, context)
         return self._reply(self._explain(problem, request, context), request, context)
 
     def done(self, request: Request, context: Context, *, sent: bool) -> None:
@@ -180,6 +181,8 @@ class HttpServer:
         self, error: ProblemError | ThvError, request: Request, context: Context
     ) -> Answer | Awaitable[Answer]:
         problem = error if isinstance(error, ProblemError) else problem_of(error)
+        if not context.route:
+            self._dispatcher.hush(request.path, context)
         if self._explain_fully is not None:
             return self._explain_fully(problem, request)
         return self._explain(problem, request, context)
