@@ -95,6 +95,20 @@ async def test_what_is_wrong_is_said_at_its_field(
         assert (field, values[field]) in page.form(PLACE).fields
 
 
+async def test_the_first_step_leads_to_the_review_at_once(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    mia = await signed_in(guarded_pages(site, tmp_path), "maker")
+    first = (await mia.open(PLACE)).form(PLACE)
+    page = await mia.send(first, "Review now", follow=True, **BASE, **URL)
+    assert page.title.startswith("New registry: Review")
+    assert "nothing stands in its way" in page.text
+    made = await mia.send(page.form(PLACE), "Apply", follow=False)
+    assert made.headers["location"] == "/registries/production/corp?done=made"
+    page = await mia.send(first, "Review now", follow=True, **BASE, type="url", url="")
+    assert page.title.startswith("New registry: Source")
+
+
 async def test_going_back_keeps_everything(browser: Browser) -> None:
     page = await begun(browser, name="kept")
     page = await browser.send(page.form(PLACE), "1. Source", exclude_tags="old")
