@@ -22,7 +22,7 @@ from thv.apps.kit.http.clients import ClientSettings
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.serve import Server, door_of
 from thv.apps.kit.logs import LogFormat, LogLevel, log_lines
-from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.memory import keep_buffers, settle
 from thv.apps.kit.metrics import Metrics
 from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
@@ -115,6 +115,7 @@ async def _serve(pod: Process, settings: ProcessSettings, tls: ssl.SSLContext | 
     server = door_of(
         pod.app, tls=tls, limits=clients.limits, trusted_proxies=clients.trusted_proxies
     )
+    settle()
     with _told_to_stop() as stop:
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(listeners))

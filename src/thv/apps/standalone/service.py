@@ -30,7 +30,7 @@ from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.serve import door_of
 from thv.apps.kit.http.server import Meter
-from thv.apps.kit.memory import keep_buffers
+from thv.apps.kit.memory import keep_buffers, settle
 from thv.apps.kit.open_files import allow_open_files
 from thv.apps.kit.operations import told
 from thv.apps.kit.tls import shown
@@ -94,6 +94,7 @@ async def _running(
         limits=clients.limits,
         trusted_proxies=clients.trusted_proxies,
     )
+    settle()
     serving = asyncio.ensure_future(server.serve([listener]))
     work = [asyncio.ensure_future(each) for each in (door.follow(), callers.follow())]
     if not settings.read_only:
