@@ -26,7 +26,8 @@ class Library:
         self.folder = folder
         self.worlds: dict[Key, World] = {}
         self.joined: dict[Key, Joined] = {}
-        self.shelf = Shelf(connect(folder), Cache(1 << 20))
+        self.reading = connect(folder)
+        self.shelf = Shelf(self.reading, Cache(1 << 20))
         self._joiner = Joiner(writing)
 
     async def put(self, world: World, name: str, *, trust: int = 2, delta: bool = False) -> None:
@@ -84,7 +85,9 @@ def library(folder: Path) -> Iterator[Library]:
     """An empty one."""
     folder.mkdir(parents=True, exist_ok=True)
     writing = create(folder)
+    made = Library(folder, writing)
     try:
-        yield Library(folder, writing)
+        yield made
     finally:
+        made.reading.close()
         writing.close()
