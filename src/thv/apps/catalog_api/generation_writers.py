@@ -18,6 +18,7 @@ from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.access import Caller
 from thv.domain.canonical import JsonObject
 from thv.domain.lenient import as_object, as_text
+from thv.domain.permissions import READ
 from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.permitted import PermittedStore
 
@@ -105,6 +106,24 @@ def require_known(authorization: Authorization | None) -> Authorization:
         "This server does not ask who anybody is, so nobody may write: it renders manifests alone.",
         hint="Start it with --token-file, or apply what .../render answers.",
     )
+
+
+async def require_reader(
+    authorization: Authorization | None, call: Call, *, refusal: str, command: str
+) -> None:
+    """Raises for whoever may not read the registry of the path, and where nobody is asked who they are.
+
+    `refusal` is what this server shows nobody then, `command` shows it on its machine.
+    """
+    if authorization is None:
+        raise ProblemError(
+            Word.FORBIDDEN,
+            f"This server does not ask who anybody is, so it {refusal}.",
+            hint=f"On its machine: {command}",
+        )
+    caller = await authorization.caller(call.request, access_of(call))
+    where = READ.on(call.names["namespace"], call.names["registry"])
+    await authorization.require(caller, where)
 
 
 def require_writable(*, read_only: bool) -> None:

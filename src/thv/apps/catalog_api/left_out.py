@@ -10,12 +10,11 @@ from thv.apps.catalog_api import words
 from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.cursors import Cursor, cursor_text, key_in
 from thv.apps.catalog_api.endpoints import api
-from thv.apps.catalog_api.generation_writers import access_of
+from thv.apps.catalog_api.generation_writers import require_reader
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.caching import PRIVATE
 from thv.apps.kit.http.endpoints import Call, Endpoint
 from thv.apps.kit.http.message import JSON, Answer, encode
-from thv.apps.kit.http.problems import ProblemError, Word
 from thv.apps.registry_api.cursors import query_tag
 from thv.apps.registry_api.pages import resolved
 from thv.domain.canonical import JsonObject
@@ -24,6 +23,9 @@ from thv.domain.permissions import READ
 from thv.domain.registry import Registry
 from thv.domain.registry_status import Statistics
 from thv.stores.chunks.base import Owner
+
+_LISTED = 100
+"""Names that the command of the hint lists."""
 
 
 class LeftOuts:
@@ -35,14 +37,12 @@ class LeftOuts:
     async def read(self, call: Call) -> Answer:
         """A page of names, for whoever may read the registry."""
         namespace, name = call.names["namespace"], call.names["registry"]
-        if self._authorization is None:
-            raise ProblemError(
-                Word.FORBIDDEN,
-                "This server does not ask who anybody is, so it tells nobody what registries leave out.",
-                hint=f"On its machine: thv registry show {name} -n {namespace} --left-out",
-            )
-        caller = await self._authorization.caller(call.request, access_of(call))
-        await self._authorization.require(caller, READ.on(namespace, name))
+        await require_reader(
+            self._authorization,
+            call,
+            refusal="tells nobody what registries leave out",
+            command=f"thv registry show {name} -n {namespace} --left-out {_LISTED}",
+        )
         registry = catalog_of(call).at(namespace, name).registry
         return _page(
             call, registry.status.statistics or Statistics(), await _listed(call, registry)
@@ -60,7 +60,8 @@ async def _listed(call: Call, registry: Registry) -> list[LeftOut]:
 def _page(call: Call, statistics: Statistics, every: list[LeftOut]) -> Answer:
     limit, tag = call.values["limit"], query_tag("C29", resolved(call.values, "cursor", "limit"))
     wanted = [each for each in every if _is_wanted(each, call)]
-    rest = [each for each in wanted if each.name > _after(call, tag)]
+    after = _after(call, tag)
+    rest = [each for each in wanted if each.name > after]
     shown = rest[:limit]
     entries = statistics.filtered_out + statistics.blocked
     metadata: JsonObject = {

@@ -17,6 +17,7 @@ from thv.apps.catalog_api.generation_writers import (
     Writers,
     access_of,
     require_known,
+    require_reader,
     require_writable,
 )
 from thv.apps.kit.authorization import Authorization
@@ -32,7 +33,6 @@ from thv.domain.canonical import JsonObject, canonical, digest_of
 from thv.domain.errors import Code, FieldError, InvalidError, ThvError
 from thv.domain.patches import merge_patch
 from thv.domain.pending import MANAGER
-from thv.domain.permissions import READ
 from thv.domain.resources import (
     MCP_REGISTRY,
     annotations_of,
@@ -131,14 +131,12 @@ class Manifests:
     async def read(self, call: Call) -> Answer:
         """The registry as somebody would write it, for callers who are known: a source may hold what is nobody else's."""
         namespace, name = call.names["namespace"], call.names["registry"]
-        if self._authorization is None:
-            raise ProblemError(
-                Word.FORBIDDEN,
-                "This server does not ask who anybody is, so it shows nobody where registries come from.",
-                hint=f"On its machine: thv get mcpreg {name} -n {namespace} -o yaml",
-            )
-        caller = await self._authorization.caller(call.request, access_of(call))
-        await self._authorization.require(caller, READ.on(namespace, name))
+        await require_reader(
+            self._authorization,
+            call,
+            refusal="shows nobody where registries come from",
+            command=f"thv get mcpreg {name} -n {namespace} -o yaml",
+        )
         catalog = catalog_of(call)
         found = catalog.at(namespace, name)
         manifest = as_given(await catalog.resources.get(MCP_REGISTRY, *found.owner))
