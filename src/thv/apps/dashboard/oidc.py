@@ -42,6 +42,7 @@ LONGEST = 12 * 1024
 AT_ONCE = 8
 """Codes that are exchanged together; anybody may send some."""
 _OURS = ("invalid_client", "unauthorized_client")
+_WRONG = (IssuerUnavailableError, GrantRefusedError, TokenRefusedError, ThvError)
 
 
 class OidcProvider:
@@ -143,19 +144,24 @@ class OidcProvider:
         """What went wrong, in the words of the pages; why, in the log, which is not for strangers."""
         try:
             yield
-        except IssuerUnavailableError as error:
+        except _WRONG as error:
             log.warning("sign-in at %s: %s", self._settings.issuer, error)
-            raise NotSignedInError(Failure.UNREACHABLE) from error
-        except GrantRefusedError as error:
-            log.warning("sign-in at %s: %s", self._settings.issuer, error)
-            failure = Failure.CLIENT if error.word in _OURS else Failure.SPENT
-            raise NotSignedInError(failure, error.word) from error
-        except TokenRefusedError as error:
-            log.warning("sign-in at %s: %s", self._settings.issuer, error)
-            raise NotSignedInError(Failure.MISTAKEN) from error
-        except ThvError as error:
-            log.warning("sign-in at %s: %s", self._settings.issuer, error.message)
-            raise NotSignedInError(Failure.CLIENT) from error
+            raise NotSignedInError(*_meaning(error)) from error
+
+
+def _meaning(error: Exception) -> tuple[Failure, str]:
+    """What somebody is told of it, and the word of the issuer."""
+    match error:
+        case IssuerUnavailableError():
+            return Failure.UNREACHABLE, ""
+        case TokenRefusedError():
+            return Failure.MISTAKEN, ""
+        case GrantRefusedError(word=word) if word not in _OURS:
+            return Failure.SPENT, word
+        case GrantRefusedError(word=word):
+            return Failure.CLIENT, word
+        case _:
+            return Failure.CLIENT, ""
 
 
 def _refusal(error: str) -> tuple[Failure, str]:
