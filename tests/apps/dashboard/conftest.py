@@ -18,12 +18,28 @@ from thv.apps.dashboard.door import with_pages
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.endpoints import Endpoint
+from thv.apps.kit.http.message import Answer, Request
+from thv.apps.kit.http.server import HttpServer
 from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
 from thv.domain.permissions import ways
 
 __all__ = ["anyio_backend", "site"]
 CATALOG_USER = "toolhive-catalog-user"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths that pages ask of the API; for a site that is made afterwards."""
+    paths: list[str] = []
+    ask = HttpServer.ask
+
+    async def counted(self: HttpServer, request: Request) -> Answer:
+        paths.append(request.path.decode())
+        return await ask(self, request)
+
+    monkeypatch.setattr(HttpServer, "ask", counted)
+    return paths
 
 
 @pytest.fixture

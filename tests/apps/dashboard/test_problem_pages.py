@@ -18,9 +18,8 @@ from thv.apps.dashboard.sessions import MemorySessions, Session, new_number
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.connection import Responder
 from thv.apps.kit.http.dispatch import Context
-from thv.apps.kit.http.message import Answer, Request
+from thv.apps.kit.http.message import Request
 from thv.apps.kit.http.problems import ProblemError, Word
-from thv.apps.kit.http.server import HttpServer
 from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
 from thv.domain.errors import Code, ThvError
@@ -103,16 +102,8 @@ async def test_whose_session_has_ended_is_a_stranger(pages: Responder) -> None:
 
 
 async def test_the_page_asks_the_api_nothing(
-    site: CatalogSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: CatalogSite, tmp_path: Path, asked: list[str]
 ) -> None:
-    asked: list[bytes] = []
-    ask = HttpServer.ask
-
-    async def told(self: HttpServer, request: Request) -> Answer:
-        asked.append(request.path)
-        return await ask(self, request)
-
-    monkeypatch.setattr(HttpServer, "ask", told)
     rob = await signed_in(guarded_pages(site, tmp_path), "reader")
     before = len(asked)
     assert (await rob.open(LOST)).status == 404
