@@ -30,7 +30,7 @@ from thv.domain.snapshot import ChunkRef, SnapshotRef
 
 SERVER_LIMIT = 50
 APPROVAL_LIMIT = 20
-HISTORY_LIMIT = 20
+HISTORY_LIMIT = 50
 
 
 class Phase(StrEnum):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from thv.apps.dashboard.charts import HEIGHT, chart_of, took
+from thv.apps.dashboard.charts import CHART, chart_of, took
 from thv.apps.dashboard.conditions import findings
 from thv.domain.reasons import REASONS
 
@@ -83,7 +83,7 @@ def a_sync(outcome: str, seconds: str) -> dict[str, Any]:
 
 def test_bars_are_as_high_as_syncs_took_long_and_the_newest_is_at_the_right() -> None:
     chart = chart_of([a_sync("Succeeded", "04"), a_sync("Failed", "01"), a_sync("Succeeded", "02")])
-    assert [bar.height for bar in chart.bars] == [HEIGHT / 2, HEIGHT, HEIGHT]
+    assert [bar.height for bar in chart.bars] == [CHART.height / 2, CHART.height, CHART.height]
     assert [bar.is_good for bar in chart.bars] == [True, False, True]
     assert chart.bars[0].x < chart.bars[-1].x < chart.width
     assert (chart.good, chart.failed, chart.longest) == (2, 1, 4.0)

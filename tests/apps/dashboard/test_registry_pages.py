@@ -11,12 +11,10 @@ import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.dashboard.browsing import Browser
-from tests.apps.dashboard.conftest import guarded_pages, open_pages, signed_in
+from tests.apps.dashboard.conftest import guarded_pages, signed_in
 from tests.builders import manifest
 from thv.apps.dashboard.pages import registries
 from thv.apps.dashboard.pages import registry as registry_page
-from thv.apps.kit.http.message import Answer, Request
-from thv.apps.kit.http.server import HttpServer
 from thv.domain.canonical import JsonObject
 from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
@@ -162,17 +160,8 @@ async def test_the_last_syncs_are_a_small_picture_with_words(
 
 
 async def test_many_registries_ask_no_more_of_the_api_than_one(
-    site: CatalogSite, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    site: CatalogSite, asked: list[str], browser: Browser
 ) -> None:
-    asked: list[str] = []
-    ask = HttpServer.ask
-
-    async def counting(self: HttpServer, request: Request) -> Answer:
-        asked.append(request.path.decode())
-        return await ask(self, request)
-
-    monkeypatch.setattr(HttpServer, "ask", counting)
-    browser = Browser(open_pages(site))
     for number in range(3):
         await put(site, f"one-{number}", *FINE, sync={"history": RUNS})
     for place, calls in (("/registries", 3), ("/registries?ready=true", 4), ("/", 2)):
@@ -327,10 +316,14 @@ async def test_syncs_are_a_picture_and_a_table(site: CatalogSite, browser: Brows
     assert 'aria-label="1 sync succeeded, 1 failed; the table below has each"' in page.html
     assert "2.5 s 7 0 0" in page.text
     assert "All of them are shown; syncs that found nothing new are not kept." in page.text
-    await put(site, "busy", *FINE, sync={"history": runs * 10})
-    assert (
-        "Only the last 20 of them are kept" in (await browser.open("/registries/tools/busy")).text
-    )
+    await put(site, "busy", *FINE, sync={"history": runs * 25})
+    busy = await browser.open("/registries/tools/busy")
+    assert "They are the last 50, and older ones are not kept" in busy.text
+    assert "which a sync should take less than" not in busy.text
+    await put(site, "slow", *FINE, sync={"history": [a_run("Succeeded", "2026-11-20T10:30:00Z", "2026-11-20T10:31:00Z")]})  # fmt: skip
+    slow = await browser.open("/registries/tools/slow")
+    assert '<path class="chart-line aim" d="M0 40.0H240.0">' in slow.html
+    assert "30 s, which a sync should take less than" in slow.text
     assert AWAY in page.text
 
 

@@ -11,11 +11,23 @@ from typing import Any
 
 import msgspec
 
-HEIGHT, SLOT, GAP = 80.0, 12.0, 3.0
-SPARK_HEIGHT, SPARK_SLOT, SPARK_GAP = 24.0, 5.0, 1.0
 _FEWEST = 20
 """Slots of a chart, so that three syncs do not look like walls."""
 _LEAST = 3.0
+AIM = 30.0
+"""Seconds that a sync should take less than (SYN-02)."""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """How large a picture is drawn."""
+
+    height: float
+    slot: float
+    """Width of a bar and the gap beside it."""
+    gap: float
+
+
+CHART, SPARK = Scale(80.0, 12.0, 3.0), Scale(24.0, 5.0, 1.0)
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -35,17 +47,41 @@ class Chart(msgspec.Struct, frozen=True):
     bars: tuple[Bar, ...]
     longest: float
     """Seconds."""
+    aim: float | None
+    """Where the line of `AIM` is, if the longest took as long."""
     good: int
     failed: int
 
 
-class Spark(msgspec.Struct, frozen=True):
-    """The last syncs of one registry among many, the newest at the right."""
+def chart_of(syncs: Sequence[Mapping[str, Any]]) -> Chart:
+    """Bars of the syncs of one registry, as C22 lists them."""
+    return _drawn([(each, seconds_of(each), _told(each)) for each in syncs], CHART)
 
-    width: float
-    bars: tuple[Bar, ...]
-    good: int
-    failed: int
+
+def spark_of(syncs: Sequence[Mapping[str, Any]]) -> Chart:
+    """Small bars of one registry among many, of syncs as C17 lists them."""
+    return _drawn([(each, each["seconds"], "") for each in syncs], SPARK)
+
+
+def _drawn(syncs: Sequence[tuple[Mapping[str, Any], float | None, str]], scale: Scale) -> Chart:
+    """Bars of syncs that are given newest first, each with its seconds and title; a failed one takes the whole height."""
+    longest = max((seconds or 0.0 for _, seconds, _ in syncs), default=0.0)
+    slots = max(_FEWEST, len(syncs))
+    bars = tuple(
+        _bar(slots - behind, sync["outcome"], (seconds or 0.0) / (longest or 1.0), title, scale)
+        for behind, (sync, seconds, title) in enumerate(syncs, start=1)
+    )
+    good = sum(bar.is_good for bar in bars)
+    aim = round(scale.height * (1 - AIM / longest), 1) if longest >= AIM else None
+    return Chart(slots * scale.slot, bars[::-1], longest, aim, good, len(bars) - good)
+
+
+def _bar(slot: int, outcome: str, share: float, title: str, scale: Scale) -> Bar:
+    """`share` is of the longest sync."""
+    is_good = outcome == "Succeeded"
+    height = max(_LEAST, scale.height * share) if is_good else scale.height
+    x = slot * scale.slot + scale.gap / 2
+    return Bar(round(x, 1), round(scale.height - height, 1), round(height, 1), is_good, title)
 
 
 def seconds_of(sync: Mapping[str, Any]) -> float | None:
@@ -57,45 +93,9 @@ def seconds_of(sync: Mapping[str, Any]) -> float | None:
     return max(0.0, took.total_seconds())
 
 
-def chart_of(syncs: Sequence[Mapping[str, Any]]) -> Chart:
-    """Bars of syncs that are given newest first; a failed one takes the whole height."""
-    shown = list(reversed(syncs))
-    lengths = [seconds_of(each) or 0.0 for each in shown]
-    longest = max(lengths, default=0.0)
-    slots = max(_FEWEST, len(shown))
-    first = slots - len(shown)
-    bars = []
-    for index, (sync, seconds) in enumerate(zip(shown, lengths, strict=True)):
-        is_good = sync["outcome"] == "Succeeded"
-        share = seconds / longest if longest else 0.0
-        height = max(_LEAST, HEIGHT * share) if is_good else HEIGHT
-        x = (first + index) * SLOT + GAP / 2
-        bars.append(Bar(round(x, 1), round(HEIGHT - height, 1), round(height, 1), is_good, _told(sync, seconds)))  # fmt: skip
-    good = sum(bar.is_good for bar in bars)
-    return Chart(slots * SLOT, tuple(bars), longest, good, len(bars) - good)
-
-
-def spark_of(syncs: Sequence[Mapping[str, Any]]) -> Spark:
-    """Small bars of syncs that are given newest first, each with its `outcome` and `seconds`."""
-    shown = list(reversed(syncs))
-    longest = max((each["seconds"] or 0.0 for each in shown), default=0.0)
-    first = _FEWEST - len(shown)
-    bars = tuple(_spark_bar(first + index, sync, longest) for index, sync in enumerate(shown))
-    good = sum(bar.is_good for bar in bars)
-    return Spark(_FEWEST * SPARK_SLOT, bars, good, len(bars) - good)
-
-
-def _spark_bar(slot: int, sync: Mapping[str, Any], longest: float) -> Bar:
-    is_good = sync["outcome"] == "Succeeded"
-    share = (sync["seconds"] or 0.0) / longest if longest else 0.0
-    height = max(_LEAST, SPARK_HEIGHT * share) if is_good else SPARK_HEIGHT
-    x = slot * SPARK_SLOT + SPARK_GAP / 2
-    return Bar(x, round(SPARK_HEIGHT - height, 1), round(height, 1), is_good, "")
-
-
-def _told(sync: Mapping[str, Any], seconds: float) -> str:
+def _told(sync: Mapping[str, Any]) -> str:
     when = str(sync["started_at"] or "")[:16].replace("T", " ")
-    return f"{when} UTC: {sync['outcome'] or 'unknown'}, {took(seconds)}"
+    return f"{when} UTC: {sync['outcome'] or 'unknown'}, {took(seconds_of(sync))}"
 
 
 def took(seconds: float | None) -> str:
