@@ -169,7 +169,13 @@ def _condition_columns(now: datetime) -> tuple[Column[Condition], ...]:
     outputs=TABLES,
 )
 @click.argument("name", shell_complete=registry_names)
-@option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, of at most 50.")
+@option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many, of at most 50.",
+)
 async def history(session: Session, *, name: str, limit: int) -> None:
     """The last syncs of a registry that changed something or failed, newest first."""
     shelf = await find(session, name)
