@@ -17,6 +17,7 @@ from thv.apps.catalog_api.catalog import Around, Catalog
 from thv.apps.catalog_api.endpoints import ROWS
 from thv.apps.catalog_api.generation_schemas import GENERATION_SHAPES
 from thv.apps.catalog_api.joins import Joins
+from thv.apps.catalog_api.manifest_schemas import MANIFEST_SHAPES
 from thv.apps.catalog_api.schemas import SHAPES
 from thv.apps.catalog_api.settings import Settings
 from thv.apps.kit.authorization import Advice, Authorization
@@ -118,7 +119,8 @@ class CatalogSite(Site):
         options = {"fleet": self.fleet, **options}
         if guard is not None:
             options = {"authorize": guard.authorize, **options}
-        root = Root(catalog, (*ROWS, *more), (*SHAPES, *GENERATION_SHAPES))
+        shapes = (*SHAPES, *GENERATION_SHAPES, *MANIFEST_SHAPES)
+        root = Root(catalog, (*ROWS, *more), shapes)
         return many(self, aggregate, Options(**options), lambda: NOW, root)
 
 

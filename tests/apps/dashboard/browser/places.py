@@ -51,6 +51,7 @@ PLACES = (
     Place("left-out-unknown", "/registries/{namespace}/{registry}/left-out", "/registries/default/databases/left-out"),
     Place("registry-nowhere", "/registries/{namespace}/{registry}", "/registries/default/none", 404),
     Place("deployments", "/deployments", "/deployments"),
+    Place("api-docs", "/api/docs", "/api/docs"),
     Place("access", "/settings/access", "/settings/access"),
     Place("generate-nothing", "/generate", "/generate"),
     Place(

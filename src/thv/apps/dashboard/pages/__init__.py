@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.pages.access import Access
+from thv.apps.dashboard.pages.api_docs import ApiDocs
 from thv.apps.dashboard.pages.categories import Categories
 from thv.apps.dashboard.pages.compare import Compare
 from thv.apps.dashboard.pages.deployments import Deployments
@@ -41,6 +42,7 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
         Deployments,
         Generate,
         Access,
+        ApiDocs,
         Offline,
         SigningIn,
         SigningInElsewhere,
