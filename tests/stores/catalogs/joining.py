@@ -11,7 +11,7 @@ from tests.stores.models.world import NOW, World
 from thv.stores.catalogs import listing
 from thv.stores.catalogs.join import Joined, Joiner, Joining
 from thv.stores.catalogs.query import ListQuery, Page
-from thv.stores.catalogs.scope import Reach, Shelf
+from thv.stores.catalogs.scope import Shelf, Sight
 from thv.stores.catalogs.tables import connect, create
 from thv.stores.models.cache import Cache
 from thv.stores.models.view import Model
@@ -57,13 +57,13 @@ class Library:
         del self.worlds["default", name]
         self.shelf.changed(dict(self.joined))
 
-    def reach(self, *names: str) -> Reach:
+    def sight(self, *names: str) -> Sight:
         """What somebody sees who may list these registries."""
         seen = self.shelf.scope(("default", name) for name in names)
-        return Reach(seen, seen)
+        return Sight(seen, seen)
 
     def page(self, query: ListQuery, *names: str, limit: int = 1000) -> Page:
-        return listing.page(self.shelf, self.reach(*names), query, None, limit)
+        return listing.page(self.shelf, self.sight(*names), query, None, limit)
 
     def expected(self, names: Iterable[str]) -> list[tuple[str, str, list[str]]]:
         """By name: who has the best entry, and who else has one."""

@@ -90,12 +90,12 @@ async def test_only_what_differs_is_written(shelves: Library) -> None:
 
 async def test_what_is_read_in_between_is_the_state_before(shelves: Library) -> None:
     await shelves.put(World(an_entry("com.example/one")), "a")
-    seen = shelves.reach("a")
+    seen = shelves.sight("a")
     digest = shelves.shelf.digest(seen.seen)
     world = shelves.worlds["default", "a"]
     world.put(an_entry("com.example/two"))
     await shelves.put(world, "a")
-    assert shelves.shelf.digest(shelves.reach("a").seen) != digest
+    assert shelves.shelf.digest(shelves.sight("a").seen) != digest
     assert shelves.page(ListQuery(), "a").filtered == 2
 
 
@@ -107,7 +107,7 @@ async def test_a_page_goes_on_behind_its_last_row_whatever_changed(shelves: Libr
     world.remove(("com.example/s0", "1.0.0"), ("com.example/s3", "1.0.0"))
     world.put(an_entry("com.example/s33"))
     await shelves.put(world, "a", delta=True)
-    rest = listing.page(shelves.shelf, shelves.reach("a"), ListQuery(), first.following, 10)
+    rest = listing.page(shelves.shelf, shelves.sight("a"), ListQuery(), first.following, 10)
     assert [row.key for row in rest.rows] == ["com.example/s33", "com.example/s4", "com.example/s5"]
 
 
@@ -119,10 +119,10 @@ async def test_tools_are_counted_within_what_is_seen(shelves: Library) -> None:
         World(an_entry("com.example/two", block=other), an_entry("com.example/one", block=block)),
         "b",
     )
-    whole = page(shelves.shelf, shelves.reach("a", "b"), ToolQuery(), None, 10)
+    whole = page(shelves.shelf, shelves.sight("a", "b"), ToolQuery(), None, 10)
     assert [(tool.name, tool.usage) for tool in whole.tools] == [("report", 1), ("scan", 2)]
     assert whole.total == 2
-    part = page(shelves.shelf, shelves.reach("a"), ToolQuery(sort=ToolSort.USAGE), None, 10)
+    part = page(shelves.shelf, shelves.sight("a"), ToolQuery(sort=ToolSort.USAGE), None, 10)
     assert [(tool.name, tool.servers) for tool in part.tools] == [
         ("report", ("com.example/one",)),
         ("scan", ("com.example/one",)),

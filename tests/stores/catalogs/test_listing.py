@@ -16,7 +16,7 @@ from thv import data
 from thv.domain.entry import Entry
 from thv.stores.catalogs import listing
 from thv.stores.catalogs.query import Listed, ListQuery
-from thv.stores.catalogs.scope import Reach
+from thv.stores.catalogs.scope import Sight
 from thv.stores.catalogs.wishes import Wishes, load_vocabulary
 from thv.stores.models.query import Sort, Where
 
@@ -94,12 +94,12 @@ def some_query(dice: random.Random) -> ListQuery:
     )
 
 
-def walked(shelves: Library, reach: Reach, query: ListQuery, limit: int) -> list[Listed]:
+def walked(shelves: Library, sight: Sight, query: ListQuery, limit: int) -> list[Listed]:
     """The rows of all pages."""
-    page = listing.page(shelves.shelf, reach, query, None, limit)
+    page = listing.page(shelves.shelf, sight, query, None, limit)
     rows = list(page.rows)
     while page.following is not None:
-        page = listing.page(shelves.shelf, reach, query, page.following, limit)
+        page = listing.page(shelves.shelf, sight, query, page.following, limit)
         rows += page.rows
     return rows
 
@@ -113,19 +113,19 @@ async def test_every_order_search_and_part_is_what_a_plain_look_says(
     await fill(shelves, dice)
     for _ in range(60):
         query = some_query(dice)
-        reach = shelves.reach(*dice.sample(NAMES, dice.randrange(1, 4)))
-        expected = found_by(rows_of(shelves.shelf, reach.seen), query)
-        page = listing.page(shelves.shelf, reach, query, None, 3)
+        sight = shelves.sight(*dice.sample(NAMES, dice.randrange(1, 4)))
+        expected = found_by(rows_of(shelves.shelf, sight.seen), query)
+        page = listing.page(shelves.shelf, sight, query, None, 3)
         if page.partial:
             assert not expected
             continue
-        found = walked(shelves, reach, query, dice.choice((1, 7, 1000)))
-        titles = {each.id: f"{each.namespace}/{each.name}" for each in reach.seen.registries}
+        found = walked(shelves, sight, query, dice.choice((1, 7, 1000)))
+        titles = {each.id: f"{each.namespace}/{each.name}" for each in sight.seen.registries}
         assert [(row.name, titles[row.registry]) for row in found] == [
             (row.name, row.title) for row in expected
         ], query
         assert page.filtered == len(expected)
-        facets = listing.facets(shelves.shelf, reach.chosen, query)
+        facets = listing.facets(shelves.shelf, sight.chosen, query)
         assert facets == facets_of(expected), query
         assert [list(each) for each in facets.values()] == [
             list(each) for each in facets_of(expected).values()
@@ -141,12 +141,12 @@ async def test_what_has_only_some_of_the_words_is_counted_as_it_is_listed(
     wishes = Wishes(load_vocabulary(data.read("search.json")))
     for words in ("github xyzzy", "weather issues sea xyzzy", '"git search" weather xyzzy'):
         query = ListQuery(wish=wishes.wish(words), sort=Sort.RELEVANCE)
-        reach = shelves.reach(*dice.sample(NAMES, dice.randrange(1, 4)))
-        facets = listing.facets(shelves.shelf, reach.chosen, query)
-        page = listing.page(shelves.shelf, reach, query, None, 1000)
+        sight = shelves.sight(*dice.sample(NAMES, dice.randrange(1, 4)))
+        facets = listing.facets(shelves.shelf, sight.chosen, query)
+        page = listing.page(shelves.shelf, sight, query, None, 1000)
         assert page.partial is bool(page.rows)
         assert sum(facets["registry"].values()) == page.filtered == len(page.rows)
-        assert walked(shelves, reach, query, 4) == list(page.rows)
+        assert walked(shelves, sight, query, 4) == list(page.rows)
 
 
 async def test_tags_are_counted_anew_when_an_entry_has_others(shelves: Library) -> None:
@@ -154,8 +154,8 @@ async def test_tags_are_counted_anew_when_an_entry_has_others(shelves: Library) 
     await shelves.put(world, "a")
     world.put(an_entry("com.example/one", block={"tags": ["both", "new"]}))
     await shelves.put(world, "a", delta=True)
-    reach = shelves.reach("a")
-    facets = listing.facets(shelves.shelf, reach.chosen, ListQuery())
+    sight = shelves.sight("a")
+    facets = listing.facets(shelves.shelf, sight.chosen, ListQuery())
     assert facets["tags"] == {"both": 1, "new": 1}
 
 

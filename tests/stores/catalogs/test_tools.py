@@ -19,7 +19,7 @@ from thv import data
 from thv.domain.entry import Entry
 from thv.stores.catalogs import tools
 from thv.stores.catalogs.query import Wish
-from thv.stores.catalogs.scope import Reach
+from thv.stores.catalogs.scope import Sight
 from thv.stores.catalogs.tools import Tool, ToolQuery, ToolSort
 from thv.stores.catalogs.wishes import Wishes, load_vocabulary
 from thv.stores.models.words import words_of
@@ -53,8 +53,8 @@ def an_entry_of(dice: random.Random) -> Entry:
     return an_entry(f"com.example/s{dice.randrange(30)}", block=block)
 
 
-def offers_of(shelves: Library, reach: Reach) -> list[Offer]:
-    by_name = {row.name: row for row in best_of(rows_of(shelves.shelf, reach.seen))}
+def offers_of(shelves: Library, sight: Sight) -> list[Offer]:
+    by_name = {row.name: row for row in best_of(rows_of(shelves.shelf, sight.seen))}
     found = shelves.shelf.ask(
         "SELECT e.name, e.registry, t.name, t.description, t.words FROM tool t JOIN entry e ON e.id = t.item"
     )
@@ -138,9 +138,9 @@ async def test_every_search_and_part_is_what_a_plain_look_says(shelves: Library,
         await shelves.put(world, name, trust=dice.randrange(3))
     for _ in range(40):
         query = some_query(dice)
-        reach = shelves.reach(*dice.sample(NAMES, dice.randrange(1, 4)))
-        offers = offers_of(shelves, reach)
-        page = tools.page(shelves.shelf, reach, query, None, 100)
+        sight = shelves.sight(*dice.sample(NAMES, dice.randrange(1, 4)))
+        offers = offers_of(shelves, sight)
+        page = tools.page(shelves.shelf, sight, query, None, 100)
         wanted = expected(offers, query)
         assert list(page.tools) == wanted, query
         assert (page.filtered, page.total) == (len(wanted), len({each.name for each in offers}))

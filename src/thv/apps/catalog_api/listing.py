@@ -29,7 +29,7 @@ from thv.stores.catalogs import listing
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.listing import width_of
 from thv.stores.catalogs.query import LEVELS, Listed, ListQuery, Page, Wish
-from thv.stores.catalogs.scope import Reach, Scope
+from thv.stores.catalogs.scope import Scope, Sight
 from thv.stores.models import lookup
 from thv.stores.models.query import Form, Sort, Where
 
@@ -42,7 +42,7 @@ async def list_servers(call: Call) -> Answer:
     seen = await catalog.seen(call)
     values = {**call.values, "sort": sort_of(call.values)}
     query = _query(catalog, values)
-    reach = Reach(seen, _within(seen, values))
+    sight = Sight(seen, _within(seen, values))
     form = form_of(call)
     tag = query_tag("C1", form, resolved(values, "cursor", "limit", "format"))
     cursor: Cursor | None = values["cursor"]
@@ -54,8 +54,8 @@ async def list_servers(call: Call) -> Answer:
     def make() -> tuple[Header, bytes]:
         nonlocal rows
         # First, as they count what the page would count again.
-        facets = listing.facets(catalog.shelf, reach.chosen, query) if values["facets"] else None
-        page = listing.page(catalog.shelf, reach, query, after, values["limit"])
+        facets = listing.facets(catalog.shelf, sight.chosen, query) if values["facets"] else None
+        page = listing.page(catalog.shelf, sight, query, after, values["limit"])
         rows = len(page.rows)
         metadata = _metadata(page)
         if facets is not None:
@@ -71,7 +71,7 @@ async def list_servers(call: Call) -> Answer:
             return CATALOG_JSON, listed(b"servers", bodies, metadata)
         return _as_registries_have_it(catalog, page, seen, Form(form), metadata)
 
-    said = () if form == CATALOG else _seals(catalog, reach.chosen)
+    said = () if form == CATALOG else _seals(catalog, sight.chosen)
     answer = answered(call, catalog, seen, make, values=values, said=said)
     return answer.with_headers([linked(*links)], rows=rows)
 

@@ -18,7 +18,7 @@ from thv.apps.registry_api.cursors import query_tag
 from thv.apps.registry_api.pages import PLAIN_JSON, next_url, resolved
 from thv.domain.canonical import JsonObject
 from thv.stores.catalogs import tools
-from thv.stores.catalogs.scope import Reach, Scope
+from thv.stores.catalogs.scope import Scope, Sight
 from thv.stores.catalogs.tools import Offer, ToolPage, ToolQuery, ToolSort, width_of
 
 
@@ -35,7 +35,7 @@ async def list_tools(call: Call) -> Answer:
         sort=ToolSort(sort.removeprefix("-")),
         descending=sort.startswith("-"),
     )
-    reach = Reach(seen, _within(seen, values["registry"], values["trust_level"]))
+    sight = Sight(seen, _within(seen, values["registry"], values["trust_level"]))
     tag = query_tag("C7", resolved(values, "cursor", "limit"))
     cursor: Cursor | None = values["cursor"]
     after = key_in(cursor, tag, width_of(query))
@@ -43,10 +43,10 @@ async def list_tools(call: Call) -> Answer:
     more: list[Header] = []
 
     def make() -> tuple[Header, bytes]:
-        page = tools.page(catalog.shelf, reach, query, after, values["limit"])
+        page = tools.page(catalog.shelf, sight, query, after, values["limit"])
         body = _listed(page)
         if values["facets"]:
-            counts = tools.found_by_category(catalog.shelf, reach.chosen, query)
+            counts = tools.found_by_category(catalog.shelf, sight.chosen, query)
             body["metadata"]["facets"] = {"category": counts}
         if cursor is not None and cursor.content != digest:
             body["metadata"]["changed"] = True

@@ -25,7 +25,7 @@ from thv.stores.catalogs.query import (
     Page,
 )
 from thv.stores.catalogs.rows import SIGNED
-from thv.stores.catalogs.scope import Reach, Scope, Shelf
+from thv.stores.catalogs.scope import Scope, Shelf, Sight
 from thv.stores.catalogs.search import MATCHED, MATCHING, Sought, joined, seek
 from thv.stores.models.query import Own, Sort
 from thv.stores.models.rows import Traits
@@ -66,9 +66,9 @@ class Order(msgspec.Struct, frozen=True):
 _TIES = (Order("s.key"), Order("s.version"), Order("r.title"))
 
 
-def page(shelf: Shelf, reach: Reach, query: ListQuery, after: Key | None, limit: int) -> Page:
+def page(shelf: Shelf, sight: Sight, query: ListQuery, after: Key | None, limit: int) -> Page:
     """One page of what the query finds."""
-    seen, scope = reach.seen, reach.chosen
+    seen, scope = sight.seen, sight.chosen
     asked = _asked(shelf, scope, query)
     order = _order(query, asked.sought)
     filtered = _filtered(shelf, scope, query, asked)

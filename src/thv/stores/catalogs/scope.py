@@ -57,7 +57,7 @@ class Scope(msgspec.Struct, frozen=True):
         return Scope(registries, self.whole and len(registries) == len(self.registries))
 
 
-class Reach(msgspec.Struct, frozen=True):
+class Sight(msgspec.Struct, frozen=True):
     """What a question is about: all that somebody may see, and the part that was chosen of it."""
 
     seen: Scope

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from thv.stores.catalogs.query import Key, Term, Wish
-from thv.stores.catalogs.scope import Reach, Scope, Shelf
+from thv.stores.catalogs.scope import Scope, Shelf, Sight
 from thv.stores.catalogs.search import joined
 from thv.stores.models.where import NOTHING, Condition
 from thv.stores.models.words import words_of
@@ -93,13 +93,13 @@ _COUNTED = (
 )
 
 
-def page(shelf: Shelf, reach: Reach, query: ToolQuery, after: Key | None, limit: int) -> ToolPage:
+def page(shelf: Shelf, sight: Sight, query: ToolQuery, after: Key | None, limit: int) -> ToolPage:
     """One page of the list."""
-    shown, values = joined([*_shown(shelf, reach.chosen, query), _behind(query, after)])
-    source, rank = _counted(shelf, reach.chosen), "0"
+    shown, values = joined([*_shown(shelf, sight.chosen, query), _behind(query, after)])
+    source, rank = _counted(shelf, sight.chosen), "0"
     if query.sort is ToolSort.RELEVANCE and query.wish is not None:
         source, rank = (
-            f"{source} JOIN {_sought(shelf, reach.chosen, query.wish)} USING (name)",
+            f"{source} JOIN {_sought(shelf, sight.chosen, query.wish)} USING (name)",
             "rank",
         )
     rows = shelf.ask(
@@ -107,10 +107,10 @@ def page(shelf: Shelf, reach: Reach, query: ToolQuery, after: Key | None, limit:
         f"ORDER BY {_order(query)} LIMIT ?",
         (*values, limit + 1),
     ).fetchall()
-    tools = tuple(_tool(shelf, reach.chosen, row) for row in rows[:limit])
-    by_category, total = categories(shelf, reach.seen)
+    tools = tuple(_tool(shelf, sight.chosen, row) for row in rows[:limit])
+    by_category, total = categories(shelf, sight.seen)
     following = _key(query, tools[-1]) if len(rows) > limit else None
-    return ToolPage(tools, by_category, total, _filtered(shelf, reach, query), following)
+    return ToolPage(tools, by_category, total, _filtered(shelf, sight, query), following)
 
 
 def categories(shelf: Shelf, scope: Scope) -> tuple[dict[str, int], int]:
@@ -183,14 +183,14 @@ def _tool(shelf: Shelf, scope: Scope, row: tuple[Any, ...]) -> Tool:
     return Tool(name, usage, category, description, _decode(servers), rank)
 
 
-def _filtered(shelf: Shelf, reach: Reach, query: ToolQuery) -> int:
+def _filtered(shelf: Shelf, sight: Sight, query: ToolQuery) -> int:
     key = ("tools", msgspec.structs.replace(query, sort=ToolSort.NAME, descending=False))
-    known: int | None = shelf.remembered(reach.chosen, key)
+    known: int | None = shelf.remembered(sight.chosen, key)
     if known is None:
-        shown, values = joined(_shown(shelf, reach.chosen, query))
-        counted = _counted(shelf, reach.chosen)
+        shown, values = joined(_shown(shelf, sight.chosen, query))
+        counted = _counted(shelf, sight.chosen)
         (known,) = shelf.ask(f"SELECT count(*) FROM {counted} WHERE {shown}", values).fetchone()
-        shelf.remember(reach.chosen, key, known, 300)
+        shelf.remember(sight.chosen, key, known, 300)
     return known
 
 
