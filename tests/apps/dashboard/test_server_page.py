@@ -87,6 +87,8 @@ async def test_each_version_has_its_page(site: CatalogSite, browser: Browser) ->
     [
         ({}, "Nothing is declared"),
         ({"network": {"outbound": {"insecure_allow_all": True}}}, "May reach any host"),
+        ({"network": {"outbound": {"allow_host": ["*"]}}}, "May reach any host"),
+        ({"network": {"mode": "host"}}, "May reach any host"),
         ({"network": {"outbound": {"allow_port": [443]}}}, "May reach any host on port 443 (HTTPS)"),
         ({"network": {"outbound": {"allow_host": ["a.example", "b.example"]}}}, "May reach 2 hosts, and"),
         ({"read": ["/data"]}, "Reads files"),

@@ -19,6 +19,7 @@ from thv.apps.cli.output import Column, breadth, counted, table
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry, Status
 from thv.domain.facts import Facts
+from thv.domain.reach import outbound_of
 from thv.domain.target import Container, NotRunnable, Package, Remote, target_of
 from thv.stores.models.rows import definitions_of
 
@@ -298,12 +299,11 @@ def tools_of(sitter: Sitter) -> list[JsonObject]:
 
 
 def _permission_rows(permissions: JsonObject) -> list[tuple[str, str]]:
-    outbound = object_of(object_of(permissions, "network"), "outbound")
-    ports = outbound.get("allow_port")
+    outbound = outbound_of(permissions)
     rows = [
-        ("Network", "any host" if outbound.get("insecure_allow_all") is True else ""),
-        ("Hosts", ", ".join(texts_of(outbound, "allow_host"))),
-        ("Ports", ", ".join(str(port) for port in ports) if isinstance(ports, list) else ""),
+        ("Network", "any host" if outbound.is_anywhere else ""),
+        ("Hosts", ", ".join(outbound.hosts)),
+        ("Ports", ", ".join(map(str, outbound.ports))),
         ("Reads", ", ".join(texts_of(permissions, "read"))),
         ("Writes", ", ".join(texts_of(permissions, "write"))),
         ("Privileged", "yes" if permissions.get("privileged") is True else ""),

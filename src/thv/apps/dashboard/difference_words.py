@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from thv.domain.lenient import as_object
+from thv.domain.reach import outbound_of
 
 Members: TypeAlias = Mapping[str, Any]
 
@@ -107,7 +108,7 @@ def _reach_of(server: Members) -> Reach:
     hosts, ports = _set(outbound.get("allow_host")), _set(outbound.get("allow_port"))
     return Reach(
         is_declared=bool(permissions) or "url" in server,
-        anywhere=outbound.get("insecure_allow_all") is True or bool(ports and not hosts),
+        anywhere=outbound_of(permissions).is_anywhere,
         hosts=hosts,
         ports=ports,
         read=_set(permissions.get("read")),

@@ -6,13 +6,14 @@ than it should be counts as absent; what has no words of its own is shown as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
 
 from thv.domain.lenient import as_object, as_texts
+from thv.domain.reach import Outbound, Reach, outbound_of, reach_of
 
 Members: TypeAlias = Mapping[str, Any]
 
@@ -37,11 +38,14 @@ class Statement(msgspec.Struct, frozen=True):
 
 def statements(server: Members) -> list[Statement]:
     """Everything that a person should know of where a server reaches, the network first."""
-    declared = as_object(server.get("permissions"))
-    url = server.get("url")
-    if isinstance(url, str):
-        return [_elsewhere(url), *(_declared(declared) if declared else ())]
-    return list(_declared(declared)) if declared else [_NOTHING]
+    declared, url = as_object(server.get("permissions")), server.get("url")
+    match reach_of(declared, is_remote=isinstance(url, str)):
+        case Reach.REMOTE:
+            return [_elsewhere(str(url)), *(_declared(declared) if declared else ())]
+        case Reach.UNDECLARED:
+            return [_NOTHING]
+        case _:
+            return list(_declared(declared))
 
 
 _NOTHING = Statement(
@@ -70,7 +74,7 @@ def _elsewhere(url: str) -> Statement:
 
 def _declared(permissions: Members) -> Iterator[Statement]:
     network = as_object(permissions.get("network"))
-    yield from _outbound(as_object(network.get("outbound")))
+    yield _outbound(outbound_of(permissions))
     yield from _inbound(as_object(network.get("inbound")))
     yield from _files(as_texts(permissions.get("read")), as_texts(permissions.get("write")))
     if permissions.get("privileged") is True:
@@ -91,36 +95,41 @@ def _declared(permissions: Members) -> Iterator[Statement]:
         )
 
 
-def _outbound(outbound: Members) -> Iterator[Statement]:
-    hosts, ports = as_texts(outbound.get("allow_host")), _ports(outbound.get("allow_port"))
+def _outbound(outbound: Outbound) -> Statement:
+    hosts, ports = list(outbound.hosts), _ports(outbound.ports)
     on_ports = f" on {_joined(ports)}" if ports else ""
-    if outbound.get("insecure_allow_all") is True:
-        yield Statement(
-            "warn",
-            "globe",
-            "May reach any host",
-            f"It may connect to everything on the internet and, where it runs, in your network{_declares(ports)}. What it is "
-            "given to work with can be sent anywhere.",
-        )
-    elif hosts:
-        yield _of(
-            hosts,
-            "calm",
-            "globe",
-            f"May reach {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
-            "What it is given to work with can be sent there. A name that begins with a dot stands for every host below it.",
-        )
-    elif ports:
-        yield Statement(
-            "warn",
-            "globe",
-            f"May reach any host{on_ports}",
-            "Ports are limited, hosts are not: what it is given to work with can be sent anywhere.",
-        )
-    else:
-        yield Statement(
-            "good", "ok", "No network", "It declares no host that it connects to, so it needs none."
-        )
+    match outbound.reach:
+        case Reach.ANY_HOST if outbound.is_open:
+            return Statement(
+                "warn",
+                "globe",
+                "May reach any host",
+                "It may connect to everything on the internet and, where it runs, in your network"
+                f"{_declares(ports)}. What it is given to work with can be sent anywhere.",
+            )
+        case Reach.ANY_HOST:
+            return Statement(
+                "warn",
+                "globe",
+                f"May reach any host{on_ports}",
+                "Ports are limited, hosts are not: what it is given to work with can be sent anywhere.",
+            )
+        case Reach.NAMED_HOSTS:
+            return _of(
+                hosts,
+                "calm",
+                "globe",
+                f"May reach {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
+                "What it is given to work with can be sent there. A name that begins with a dot stands for every host "
+                "below it.",
+            )
+        case _:
+            return Statement(
+                "good",
+                "ok",
+                "No network",
+                "It declares no host that it connects to, so it needs none.",
+            )
 
 
 def _declares(ports: list[str]) -> str:
@@ -165,8 +174,7 @@ def _of(items: list[str], tone: str, icon: str, title: str, meaning: str) -> Sta
     return Statement(tone, icon, title, meaning, tuple(items[:_MOST]), max(0, len(items) - _MOST))
 
 
-def _ports(value: Any) -> list[str]:
-    numbers = [each for each in value if type(each) is int] if isinstance(value, list) else []
+def _ports(numbers: Sequence[int]) -> list[str]:
     return [f"port {each}{f' ({_PORTS[each]})' if each in _PORTS else ''}" for each in numbers[:8]]
 
 
