@@ -90,6 +90,7 @@ def test_the_documented_example() -> None:
         "tier": "Community",
         "status": "Active",
         "version": "0.1.3",
+        "reach": "named-hosts",
         "functional_category": "security",
         "air_gapped": {"dependencies": ["api.osv.dev"]},
     }

@@ -14,6 +14,7 @@ import msgspec
 
 from thv.domain.canonical import JsonObject
 from thv.domain.lenient import as_object, as_objects, as_text, as_texts
+from thv.domain.reach import reach_of
 from thv.domain.resources import GROUP
 from thv.formats.images import digest_of
 
@@ -55,6 +56,7 @@ def definition(there: JsonObject, facts: Facts, class_: str) -> JsonObject:
         "tier": tier_of(there),
         "status": "Deprecated" if there.get("status") == "Deprecated" else "Active",
         "version": facts.version,
+        "reach": reach_of(there.get("permissions"), is_remote=facts.kind == REMOTE).value,
     }
     if facts.category:
         made["functional_category"] = facts.category

@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CAT-08")]
         ("mcp_servers?duplicates=some", 400, "INVALID_REQUEST", "duplicates"),
         ("mcp_servers?facets=1", 400, "INVALID_REQUEST", "facets"),
         ("mcp_servers?signed=yes", 400, "INVALID_REQUEST", "signed"),
+        ("mcp_servers?reach=far", 400, "INVALID_REQUEST", "reach"),
         ("mcp_servers?scan=maybe", 400, "INVALID_REQUEST", "scan"),
         ("mcp_servers?labelSelector=tier%20in%20(", 400, "INVALID_REQUEST", "labelSelector"),
         ("servers/nope", 404, "SERVER_NOT_FOUND", "name"),

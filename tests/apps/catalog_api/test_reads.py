@@ -293,6 +293,7 @@ async def test_counts_of_everything(site: CatalogSite) -> None:
     }
     assert found["servers"]["total"] == 3
     assert found["servers"]["by_category"] == {"community": 2, "validated": 1}
+    assert found["servers"]["by_reach"] == {"undeclared": 2, "named-hosts": 1}
     assert found["tools"] == 4
 
 

@@ -105,6 +105,7 @@ async def test_the_documented_response(site: CatalogSite) -> None:
         "tier": "Community",
         "status": "Active",
         "version": "0.1.3",
+        "reach": "named-hosts",
         "functional_category": "security",
         "air_gapped": {"dependencies": ["api.osv.dev"]},
     }
@@ -135,6 +136,9 @@ async def test_the_documented_response(site: CatalogSite) -> None:
         ("status=Deprecated", ["com.example/old"]),
         ("trust_level=tested", ["com.example/fetch"]),
         ("kind=remote", ["com.example/fetch"]),
+        ("reach=named-hosts", ["osv-scanner"]),
+        ("reach=Remote,undeclared&limit=1", ["com.example/fetch"]),
+        ("reach=any-host", []),
         ("labelSelector=team%3Dblue", ["com.example/fetch"]),
         ("labelSelector=registry-namespace%3Ddefault", ["com.example/old", "com.example/plain"]),
         ("labelSelector=registry-name!%3Dcommunity", ["com.example/fetch", "osv-scanner"]),
@@ -222,6 +226,7 @@ async def test_some_members_and_the_values_of_attributes(site: CatalogSite) -> N
     facets = reply.json["metadata"]["facets"]
     assert facets["category"] == {"validated": 1}
     assert facets["registry"] == {"production/curated": 1}
+    assert facets["reach"] == {"named-hosts": 1}
     assert facets["tags"] == {"osv": 1, "scanning": 1, "security": 1, "vulnerability": 1}
     wrong = await client.get("/api/v1/mcp_servers?fields=picture")
     assert (wrong.status, wrong.field) == (400, "fields")

@@ -70,6 +70,7 @@ catalog servers --search "scan for vulnerabilities please"
 catalog servers --tool vulnerability-scan --tag security -o name
 catalog servers --functional-category security -o name
 catalog servers --kind container --transport stdio --sort name -o name
+catalog servers --reach named-hosts --reach undeclared -o name
 catalog servers --trust raw --tier Official -l tier=Official -o name
 catalog servers --all -o name
 catalog servers --limit 1

@@ -11,9 +11,9 @@ import msgspec
 from thv.stores.catalogs.join import Joined
 from thv.stores.catalogs.listing import FACET_LIMIT
 from thv.stores.catalogs.query import CLASSES, ListQuery, Wish
+from thv.stores.catalogs.rows import Shared
 from thv.stores.catalogs.scope import Scope, Shelf
 from thv.stores.models.query import Sort
-from thv.stores.models.rows import Traits
 
 LEVELS = ("trusted", "tested", "raw")
 _PLAIN = ("name", "key", "short", "version", "score", "stars", "pulls", "updated")
@@ -23,7 +23,7 @@ class Row(msgspec.Struct, frozen=True):
     """An entry of the catalog with all that is known of it."""
 
     registry: Joined
-    traits: Traits
+    traits: Shared
     name: str
     key: str
     short: str
@@ -93,6 +93,7 @@ def is_wanted(row: Row, query: ListQuery) -> bool:
     return (
         (not query.classes or CLASSES[row.registry.trust > 0] in query.classes)
         and (not query.trust or row.registry.trust in query.trust)
+        and (not query.reaches or row.traits.reach in query.reaches)
         and (not where.transports or row.traits.transport in where.transports)
         and (not where.statuses or row.traits.status in where.statuses)
         and set(where.tags) <= row.tags
@@ -152,6 +153,7 @@ def facets_of(rows: list[Row]) -> dict[str, dict[str, int]]:
         "transport": [row.traits.transport for row in rows],
         "kind": [row.traits.kind for row in rows],
         "status": ["Deprecated" if row.traits.status == "deprecated" else "Active" for row in rows],
+        "reach": [row.traits.reach for row in rows],
         "tags": [tag for row in rows for tag in row.tags],
     }
     return {name: _most_frequent(each) for name, each in values.items()}

@@ -105,6 +105,7 @@ def _query(catalog: Catalog, values: Mapping[str, Any]) -> ListQuery:
         trust=tuple(LEVELS.index(level) for level in values["trust_level"]),
         signed=values["signed"],
         scans=values["scan"],
+        reaches=values["reach"],
         wish=wish_of(catalog, values["search"]),
         every=values["duplicates"] == "all",
         sort=Sort(sort.removeprefix("-")),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Tool, Trust
+from thv.domain.reach import Reach
 
 
 class RegistrySource(msgspec.Struct, omit_defaults=True):
@@ -157,6 +158,7 @@ class CatalogListedServer(msgspec.Struct, omit_defaults=True):
     tier: str | msgspec.UnsetType = msgspec.UNSET
     status: Literal["Active", "Deprecated"] | msgspec.UnsetType = msgspec.UNSET
     version: str | msgspec.UnsetType = msgspec.UNSET
+    reach: Reach | msgspec.UnsetType = msgspec.UNSET
     functional_category: str | msgspec.UnsetType = msgspec.UNSET
     air_gapped: AirGapped | msgspec.UnsetType = msgspec.UNSET
     registry_info: CatalogRegistryInfo | msgspec.UnsetType = msgspec.UNSET
@@ -223,6 +225,7 @@ class CatalogServer(msgspec.Struct, omit_defaults=True):
     tier: str
     status: Literal["Active", "Deprecated"]
     version: str
+    reach: Reach
     air_gapped: AirGapped
     registry_info: CatalogRegistryInfo
     groups: list[str]
@@ -529,6 +532,7 @@ class ServerStatistics(msgspec.Struct):
     by_tier: dict[str, int]
     by_transport: dict[str, int]
     by_kind: dict[str, int]
+    by_reach: dict[str, int]
 
 
 class SyncStatistics(msgspec.Struct):

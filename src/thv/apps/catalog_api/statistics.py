@@ -45,6 +45,7 @@ async def read_statistics(call: Call) -> Answer:
             "by_tier": traits["tier"],
             "by_transport": traits["transport"],
             "by_kind": traits["kind"],
+            "by_reach": traits["reach"],
         },
         "tools": categories(catalog.shelf, seen)[1],
         "sync_24h": _syncs(visible, now),

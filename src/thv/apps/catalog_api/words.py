@@ -23,6 +23,7 @@ from thv.apps.registry_api.words import (
     row,
 )
 from thv.domain.canonical import JsonObject
+from thv.domain.reach import Reach
 from thv.domain.registry import SourceType, TrustLevel
 from thv.domain.registry_status import HISTORY_LIMIT
 from thv.domain.resources import MCP_SERVER, SERVER_KINDS
@@ -35,7 +36,7 @@ FORMATS = ("catalog", "toolhive", "upstream")
 MEMBERS = (
     "name", "display_name", "description", "category", "provider", "image", "url", "packages", "transport",
     "target_port", "tools", "tags", "metadata", "deployment_config", "tier", "status", "version",
-    "functional_category", "air_gapped", "registry_info",
+    "reach", "functional_category", "air_gapped", "registry_info",
 )  # fmt: skip
 """Of an element of the list of servers."""
 
@@ -100,6 +101,12 @@ SERVERS = (
     list_row("status", one_of("Active", "Deprecated", fold=True), "Status."),
     TRUST_LEVELS,
     list_row("kind", one_of("container", "remote", "package", fold=True), "How a server is run."),
+    list_row(
+        "reach",
+        one_of(*(each.value for each in Reach), fold=True),
+        "Hosts that a server may connect to, as its entry declares. undeclared: it does not say; "
+        "remote: it runs somewhere else, where no declaration limits it.",
+    ),
     row(
         "labelSelector",
         selector(1024, 20),

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from thv.stores.catalogs.query import COMMUNITY, LEVELS, VALIDATED
-from thv.stores.catalogs.rows import Found, Made, made_of
+from thv.stores.catalogs.rows import Found, Made, Shared, made_of
+from thv.stores.catalogs.tables import EVERY_TRAITS
 from thv.stores.models.folder import DATABASE
 from thv.stores.models.query import Form
 from thv.stores.models.rows import TAG, Traits
@@ -129,7 +130,7 @@ class Joiner:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._traits: dict[Traits, int] = {}
+        self._traits: dict[Shared, int] = {}
         self._tags: dict[str, int] = {}
         self._last = 0
 
@@ -245,17 +246,15 @@ class Joiner:
         self._last += count
         return first
 
-    def _traits_of(self, traits: Traits) -> int:
+    def _traits_of(self, traits: Shared) -> int:
         if not self._traits:
-            rows = self._connection.execute(
-                "SELECT id, tier, category, transport, kind, status, trust FROM traits"
-            )
-            self._traits = {Traits(*values): place for place, *values in rows}
+            rows = self._connection.execute(EVERY_TRAITS)
+            self._traits = {Shared(*values): place for place, *values in rows}
         place = self._traits.get(traits)
         if place is None:
             place = self._traits[traits] = len(self._traits) + 1
             values = msgspec.structs.astuple(traits)
-            self._connection.execute("INSERT INTO traits VALUES(?,?,?,?,?,?,?)", (place, *values))
+            self._connection.execute("INSERT INTO traits VALUES(?,?,?,?,?,?,?,?)", (place, *values))
         return place
 
     def _tags_of(self, made: Made) -> str | None:

@@ -7,7 +7,7 @@ needs no state that could be gone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,11 +24,10 @@ from thv.stores.catalogs.query import (
     ListQuery,
     Page,
 )
-from thv.stores.catalogs.rows import SIGNED
+from thv.stores.catalogs.rows import SIGNED, Shared
 from thv.stores.catalogs.scope import Scope, Shelf, Sight
 from thv.stores.catalogs.search import MATCHED, MATCHING, Sought, joined, seek
 from thv.stores.models.query import Own, Sort
-from thv.stores.models.rows import Traits
 from thv.stores.models.where import (
     NOTHING,
     REGISTRY_NAME,
@@ -36,6 +35,7 @@ from thv.stores.models.where import (
     Columns,
     Condition,
     conditions,
+    having,
     plain_label,
 )
 
@@ -156,11 +156,13 @@ def _unordered(query: ListQuery) -> ListQuery:
 def _conditions(shelf: Shelf, scope: Scope, query: ListQuery) -> list[Condition]:
     own, others = _told_by_registries(query.where.labels)
     where = msgspec.structs.replace(query.where, labels=others)
+    traits = shelf.traits()
     return [
         Condition(scope.rows() if query.every else scope.best()),
         *_registry_conditions(scope, query, own),
         *_vouched(query),
-        *conditions(where, _NOBODY, shelf.traits(), _COLUMNS),
+        *_reaching(query, traits),
+        *conditions(where, _NOBODY, traits, _COLUMNS),
     ]
 
 
@@ -170,6 +172,10 @@ def _vouched(query: ListQuery) -> Iterable[Condition]:
         yield Condition(f"s.id {word} (SELECT item FROM fact WHERE fact = ?)", (SIGNED,))
     if query.scans and UNKNOWN not in query.scans:
         yield NOTHING
+
+
+def _reaching(query: ListQuery, traits: Mapping[int, Shared]) -> Iterable[Condition]:
+    return having(traits, lambda each: each.reach in query.reaches) if query.reaches else ()
 
 
 def _told_by_registries(
@@ -369,7 +375,8 @@ def _filtered(shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked) -> in
 # ---------------------------------------------------------------- facets
 
 FACETS = (
-    "category", "trust_level", "registry", "functional_category", "tier", "transport", "kind", "status", "tags",
+    "category", "trust_level", "registry", "functional_category", "tier", "transport", "kind", "status",
+    "reach", "tags",
 )  # fmt: skip
 
 
@@ -422,7 +429,7 @@ def _told_by_registry(joined: Joined) -> dict[str, str]:
     }
 
 
-def _told_by_traits(traits: Traits) -> dict[str, str]:
+def _told_by_traits(traits: Shared) -> dict[str, str]:
     status = "Deprecated" if traits.status == "deprecated" else "Active"
     return {
         "functional_category": traits.category,
@@ -430,6 +437,7 @@ def _told_by_traits(traits: Traits) -> dict[str, str]:
         "transport": traits.transport,
         "kind": traits.kind,
         "status": status,
+        "reach": traits.reach,
     }
 
 

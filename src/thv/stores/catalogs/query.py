@@ -96,6 +96,8 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool | None = None
     scans: tuple[str, ...] = ()
     """Outcomes of scans; nothing was scanned yet, so that all are unknown."""
+    reaches: tuple[str, ...] = ()
+    """How far servers may connect."""
     wish: Wish | None = None
     every: bool = False
     """One row a registry instead of one a name."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from thv.domain.canonical import JsonObject
-from thv.formats.definition import Facts, definition, input_schema, tier_of, tools_of
+from thv.formats.definition import Facts, definition, input_schema, tools_of
 from thv.stores.catalogs.words import parted, spoken
 from thv.stores.models.bodies import MARK
 from thv.stores.models.rows import Traits, score_of
@@ -25,6 +25,12 @@ _MARKED = b'"category":' + MARK + b',"provider":'
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+
+
+class Shared(Traits, frozen=True):
+    """What many entries have in common, with what only the catalog tells of them."""
+
+    reach: str
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +56,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     found: Found
     version: str
     digest: str
-    traits: Traits
+    traits: Shared
     score: int
     body: bytes
     spoken: tuple[str, str, str, str, str, str]
@@ -61,9 +67,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 def made_of(found: Found) -> Made:
     """The rows of an entry."""
     there, info = opened(found.toolhive)
-    traits = msgspec.structs.replace(found.traits, tier=tier_of(there), trust="")
-    facts = facts_of(there, found.official, info, found.name, traits)
+    facts = facts_of(there, found.official, info, found.name, found.traits)
     shown = definition(there, facts, _CLASS)
+    traits = _shared(found.traits, shown)
     tools = tools_of(there)
     host, own = parted(found.key)
     return Made(
@@ -92,6 +98,11 @@ def made_of(found: Found) -> Made:
             for tool, (name, raw) in zip(shown["tools"], tools, strict=True)
         ),
     )
+
+
+def _shared(traits: Traits, shown: JsonObject) -> Shared:
+    told = {"tier": shown["tier"], "trust": "", "reach": shown["reach"]}
+    return Shared(**{**msgspec.structs.asdict(traits), **told})
 
 
 def opened(toolhive: bytes) -> tuple[JsonObject, JsonObject]:

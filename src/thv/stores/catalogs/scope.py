@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 
 from thv.stores.catalogs.join import Joined
+from thv.stores.catalogs.rows import Shared
+from thv.stores.catalogs.tables import EVERY_TRAITS
 from thv.stores.models.cache import Cache
-from thv.stores.models.rows import Traits
 
 _TABLES = 8
 """Tables that are kept for those who asked last."""
@@ -72,7 +73,7 @@ class Shelf:
         self._cache = cache
         self._joined: dict[tuple[str, str], Joined] = {}
         self._digests: dict[tuple[int, ...], str] = {}
-        self._traits: dict[int, Traits] = {}
+        self._traits: dict[int, Shared] = {}
         self._tables: dict[tuple[str, str], str] = {}
         self._count = 0
         self.revision = 0
@@ -108,11 +109,11 @@ class Shelf:
             known = self._digests[ids] = f"sha256:{mixed.hexdigest()}"
         return known
 
-    def traits(self) -> dict[int, Traits]:
+    def traits(self) -> dict[int, Shared]:
         """Every combination of traits."""
         if not self._traits:
-            rows = self.ask("SELECT id, tier, category, transport, kind, status, trust FROM traits")
-            self._traits = {place: Traits(*values) for place, *values in rows}
+            rows = self.ask(EVERY_TRAITS)
+            self._traits = {place: Shared(*values) for place, *values in rows}
         return self._traits
 
     def table(

@@ -29,7 +29,7 @@ CREATE TABLE registry(
     title TEXT NOT NULL GENERATED ALWAYS AS (namespace || '/' || name) STORED, UNIQUE(namespace, name));
 CREATE TABLE traits(
     id INTEGER PRIMARY KEY, tier TEXT NOT NULL, category TEXT NOT NULL, transport TEXT NOT NULL,
-    kind TEXT NOT NULL, status TEXT NOT NULL, trust TEXT NOT NULL);
+    kind TEXT NOT NULL, status TEXT NOT NULL, trust TEXT NOT NULL, reach TEXT NOT NULL);
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY, registry INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,
     short TEXT NOT NULL, rank INTEGER NOT NULL, traits INTEGER NOT NULL, score INTEGER NOT NULL,
@@ -53,6 +53,7 @@ CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);
 CREATE INDEX fact_by_fact ON fact(fact, item);
 CREATE INDEX tool_by_name ON tool(name, item);
 """
+EVERY_TRAITS = "SELECT id, tier, category, transport, kind, status, trust, reach FROM traits"
 _SORTED = "CREATE INDEX entry_by_{0}_{1} ON entry({0} {1}, key, registry, rank, traits)"
 """Names go up in both directions, so that each has an index of its own."""
 

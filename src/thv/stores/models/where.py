@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,6 +30,7 @@ REGISTRY_NAME, REGISTRY_NAMESPACE, SERVER_NAME, TIER, CATEGORY = (
 _HASHED = re.compile(r"-[0-9a-f]{8}$")
 
 TraitsById: TypeAlias = Mapping[int, Traits]
+AnyTraits = TypeVar("AnyTraits", bound=Traits)
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -72,9 +73,12 @@ def plain_label(key: str) -> str:
 
 def _trait_conditions(where: Where, own: Own, traits: TraitsById) -> list[Condition]:
     tests = list(_trait_tests(where, own))
-    if not tests:
-        return []
-    fitting = [place for place, each in traits.items() if all(test(each) for test in tests)]
+    return having(traits, lambda each: all(test(each) for test in tests)) if tests else []
+
+
+def having(traits: Mapping[int, AnyTraits], test: Callable[[AnyTraits], bool]) -> list[Condition]:
+    """What a row fulfils whose traits pass."""
+    fitting = [place for place, each in traits.items() if test(each)]
     if len(fitting) == len(traits):
         return []
     # Numbers of our own making: written out, the planner sees what it has.

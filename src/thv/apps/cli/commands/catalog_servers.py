@@ -17,6 +17,7 @@ from thv.apps.cli.options import option
 from thv.apps.cli.output import Column, Listing, counted, print_list
 from thv.apps.cli.session import Session
 from thv.domain.canonical import JsonObject
+from thv.domain.reach import Reach
 
 _SERVERS = "/api/v1/mcp_servers"
 
@@ -40,6 +41,7 @@ def _listing() -> Listing[JsonObject]:
                 spare=7,
             ),
             Column(title="VERSION", cell=lambda each: text_of(each, "version"), wide=True),
+            Column(title="REACH", cell=lambda each: text_of(each, "reach"), wide=True),
             Column(title="STATUS", cell=lambda each: text_of(each, "status"), wide=True),
             Column(title="ALSO-IN", cell=_elsewhere, wide=True),
             Column(
@@ -72,6 +74,7 @@ def _elsewhere(server: JsonObject) -> str:
         "thv catalog servers production-catalog",
         'thv catalog servers --search "send slack messages"',
         "thv catalog servers --category validated --tag security -o name",
+        "thv catalog servers --reach any-host --reach undeclared",
     ),
     outputs=TABLES,
 )
@@ -93,6 +96,13 @@ def _elsewhere(server: JsonObject) -> str:
     multiple=True,
     type=click.Choice(["container", "remote", "package"]),
     help="How it is run.",
+)
+@option(
+    "--reach",
+    "reaches",
+    multiple=True,
+    type=click.Choice([each.value for each in Reach]),
+    help="Hosts that it may connect to, as its entry declares.",
 )
 @TRUSTS
 @SELECTOR
@@ -134,6 +144,7 @@ def _wanted(filters: Mapping[str, Any]) -> dict[str, str]:
         "tier": filters["tiers"],
         "transport": filters["transports"],
         "kind": filters["kinds"],
+        "reach": filters["reaches"],
         "trust_level": filters["trusts"],
     }
     plain = {
