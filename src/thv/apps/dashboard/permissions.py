@@ -23,6 +23,25 @@ _MOST = 50
 _PORTS = {80: "HTTP", 443: "HTTPS", 22: "SSH", 25: "SMTP", 53: "DNS", 587: "SMTP"}
 
 
+REACHES: Mapping[str, str] = {
+    Reach.ANY_HOST: "any host",
+    Reach.NAMED_HOSTS: "named hosts only",
+    Reach.NONE: "no host",
+    Reach.UNDECLARED: "not declared",
+    Reach.REMOTE: "runs elsewhere",
+}
+"""How far a server may connect, as it is said where there is room for two words."""
+
+ALIKE: Mapping[str, str] = {
+    Reach.ANY_HOST: "All servers that may reach any host",
+    Reach.NAMED_HOSTS: "All servers that may reach named hosts only",
+    Reach.NONE: "All servers that may reach no host",
+    Reach.UNDECLARED: "All servers that do not declare it",
+    Reach.REMOTE: "All servers that run elsewhere",
+}
+"""Those that are like it."""
+
+
 class Statement(msgspec.Struct, frozen=True):
     """One thing that a server may or may not do."""
 

@@ -16,6 +16,7 @@ from thv.apps.dashboard import wording
 from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.forgery import FIELD, form_token
+from thv.apps.dashboard.permissions import REACHES
 from thv.apps.dashboard.selection import anchor
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.message import Answer, Header
@@ -46,7 +47,7 @@ class Renderer:
             finalize=_finalized,
             auto_reload=False,
         )
-        environment.globals.update(asset=assets.url, at=path, query=query_of)
+        environment.globals.update(asset=assets.url, at=path, query=query_of, reaches=REACHES)
         environment.filters.update(
             age=wording.age,
             link=wording.link,

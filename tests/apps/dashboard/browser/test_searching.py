@@ -51,6 +51,8 @@ def test_a_filter_narrows_down_at_once_and_its_chip_takes_it_away(looking: Looki
     page.get_by_role("link", name=re.compile("Tier: Official")).click()
     expect(page).to_have_url(re.compile("/servers$"))
     expect(page.get_by_role("status")).to_have_text(everything)
+    page.get_by_role("checkbox", name=re.compile("any host")).check()
+    expect(page.get_by_role("link", name=re.compile("May reach: any host"))).to_be_visible()
 
 
 def test_nothing_found_says_what_to_do(looking: Looking) -> None:

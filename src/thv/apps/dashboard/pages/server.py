@@ -16,7 +16,7 @@ from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.origins import origins_of
 from thv.apps.dashboard.pages.deployments import DRIFTS
-from thv.apps.dashboard.permissions import statements
+from thv.apps.dashboard.permissions import ALIKE, statements
 from thv.apps.dashboard.subjects import PLACE, Asked, asked_of
 from thv.apps.dashboard.tool_words import tools_of
 from thv.apps.dashboard.visits import Visit
@@ -71,6 +71,7 @@ class Server:
             shown_versions=_SHOWN,
             tools=tools_of(server["tools"]),
             statements=statements(server),
+            alike=ALIKE[server["reach"]],
             packages=as_objects(server.get("packages"))[:_ROWS],
             headers=as_objects(server.get("headers"))[:_ROWS],
             arguments=as_texts(server.get("args"))[:_ROWS],

@@ -12,16 +12,18 @@ import msgspec
 
 from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.permissions import REACHES
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
+from thv.domain.registry import BEST_FIRST
 
 ROWS = 25
 _SHOWN = 12
 """Values of a facet that are shown before one asks for more."""
 _MEMBERS = (
     "display_name,description,transport,tools,tags,metadata,tier,status,version,functional_category,category,"
-    "registry_info,image,url,packages"
+    "registry_info,image,url,packages,reach"
 )
 TITLES = {
     "trust_level": "Trust",
@@ -29,10 +31,16 @@ TITLES = {
     "tier": "Tier",
     "transport": "Transport",
     "kind": "Run as",
+    "reach": "May reach",
     "status": "Status",
     "registry": "Registry",
     "tags": "Tag",
 }
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "trust_level": {level.value: level.value.capitalize() for level in BEST_FIRST},
+    "reach": REACHES,
+}
+"""Values that are said otherwise than they are spelled, by attribute."""
 _FILTERS = (*TITLES, "category", "tools", "namespace", "signed", "labelSelector")
 _DEFAULT = ""
 SORTS = {"name": "Name", "-updated": "Updated", "-stars": "Stars"}
@@ -42,6 +50,7 @@ class Choice(msgspec.Struct, frozen=True):
     """A value of a facet."""
 
     value: str
+    label: str
     count: int
     is_chosen: bool
 
@@ -89,7 +98,7 @@ class Servers:
             servers=found["servers"],
             metadata=metadata,
             facets=facets_of(metadata.get("facets", {}), chosen),
-            chosen=[(name, value) for name, values in chosen.items() for value in values],
+            chosen=list(_chips(chosen)),
             titles=TITLES,
             asked=asked,
             sorts=_sorts(asked),
@@ -118,18 +127,30 @@ def facets_of(
 ) -> list[Facet]:
     """The facets in the order of the page; what was chosen stays, also where nothing has it."""
     return [
-        Facet(name, title, tuple(_choices(counts.get(name, {}), chosen.get(name, []))))
+        Facet(name, title, tuple(_choices(name, counts.get(name, {}), chosen.get(name, []))))
         for name, title in TITLES.items()
         if counts.get(name) or chosen.get(name)
     ]
 
 
-def _choices(counts: Mapping[str, int], chosen: list[str]) -> Iterable[Choice]:
+def _choices(name: str, counts: Mapping[str, int], chosen: list[str]) -> Iterable[Choice]:
     for value, count in counts.items():
-        yield Choice(value, count, value in chosen)
+        yield Choice(value, label_of(name, value), count, value in chosen)
     for value in chosen:
         if value not in counts:
-            yield Choice(value, 0, is_chosen=True)
+            yield Choice(value, label_of(name, value), 0, is_chosen=True)
+
+
+def _chips(chosen: Mapping[str, list[str]]) -> Iterable[tuple[str, str, str]]:
+    """Attribute, value and words of every filter that is set."""
+    for name, values in chosen.items():
+        for value in values:
+            yield name, value, label_of(name, value)
+
+
+def label_of(name: str, value: str) -> str:
+    """How a value of an attribute is said."""
+    return WORDS.get(name, {}).get(value, value)
 
 
 def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
