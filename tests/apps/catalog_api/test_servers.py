@@ -225,7 +225,7 @@ async def test_some_members_and_the_values_of_attributes(site: CatalogSite) -> N
     ]
     facets = reply.json["metadata"]["facets"]
     assert facets["category"] == {"validated": 1}
-    assert facets["registry"] == {"production/curated": 1}
+    assert facets["registry"] == {"production/curated": 1, "staging/team": 1}
     assert facets["reach"] == {"named-hosts": 1}
     assert facets["tags"] == {"osv": 1, "scanning": 1, "security": 1, "vulnerability": 1}
     wrong = await client.get("/api/v1/mcp_servers?fields=picture")

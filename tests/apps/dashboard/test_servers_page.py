@@ -65,3 +65,14 @@ async def test_a_server_leads_to_those_that_are_like_it(
     ):
         page = await browser.open(f"/servers/default/whole/com.example%2F{name}")
         assert page.place(words) == f"/servers?reach={reach}"
+
+
+async def test_a_registry_counts_also_where_a_better_one_answers(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await filled(site)
+    counted = choices(await browser.open("/servers"), "registry")
+    assert counted == {"default/whole": ("default/whole", 3), "default/copy": ("default/copy", 2)}
+    for registry, (_, count) in counted.items():
+        chosen = await browser.open(f"/servers?registry={registry}")
+        assert chosen.html.count('<li class="row"') == count

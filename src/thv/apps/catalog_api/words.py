@@ -126,7 +126,8 @@ SERVERS = (
     row(
         "facets",
         boolean(),
-        "Whether metadata.facets counts the values of attributes over what was found.",
+        "Whether metadata.facets counts the values of attributes over what was found; registry counts what each "
+        "has of it, also where a better one answers.",
         default=False,
     ),
     list_row("fields", one_of(*MEMBERS), "Members of each server to answer; name is always there."),

@@ -27,6 +27,7 @@ from thv.stores.catalogs.query import (
 from thv.stores.catalogs.rows import SIGNED, Shared
 from thv.stores.catalogs.scope import Scope, Shelf, Sight
 from thv.stores.catalogs.search import MATCHED, MATCHING, Sought, joined, seek
+from thv.stores.catalogs.tables import LESSER
 from thv.stores.models.query import Own, Sort
 from thv.stores.models.where import (
     NOTHING,
@@ -137,7 +138,8 @@ def _source(origin: str, found: list[Condition], *values: str) -> tuple[str, tup
 
 
 def _asked(shelf: Shelf, scope: Scope, query: ListQuery) -> _Asked:
-    found = _conditions(shelf, scope, query)
+    which = scope.rows() if query.every else scope.best()
+    found = _conditions(shelf, scope, query, which)
     if query.wish is None or NOTHING in found:
         return _Asked(found, None)
     key = ("sought", _unordered(query))
@@ -153,12 +155,12 @@ def _unordered(query: ListQuery) -> ListQuery:
     return msgspec.structs.replace(query, sort=Sort.NAME, descending=False)
 
 
-def _conditions(shelf: Shelf, scope: Scope, query: ListQuery) -> list[Condition]:
+def _conditions(shelf: Shelf, scope: Scope, query: ListQuery, which: str) -> list[Condition]:
     own, others = _told_by_registries(query.where.labels)
     where = msgspec.structs.replace(query.where, labels=others)
     traits = shelf.traits()
     return [
-        Condition(scope.rows() if query.every else scope.best()),
+        Condition(which),
         *_registry_conditions(scope, query, own),
         *_vouched(query),
         *_reaching(query, traits),
@@ -386,13 +388,15 @@ def facets(shelf: Shelf, scope: Scope, query: ListQuery) -> dict[str, dict[str, 
     known: dict[str, dict[str, int]] | None = shelf.remembered(scope, key)
     if known is None:
         asked = _asked(shelf, scope, query)
-        known, total = _facets(shelf, scope, asked)
+        known, total = _facets(shelf, scope, query, asked)
         shelf.remember(scope, ("filtered", _unordered(query)), total, 400)
         shelf.remember(scope, key, known, 100 * sum(map(len, known.values())) + 1000)
     return known
 
 
-def _facets(shelf: Shelf, scope: Scope, asked: _Asked) -> tuple[dict[str, dict[str, int]], int]:
+def _facets(
+    shelf: Shelf, scope: Scope, query: ListQuery, asked: _Asked
+) -> tuple[dict[str, dict[str, int]], int]:
     """The facets, and of how many rows.
 
     One look at all that is found: registry and traits in one number, tags in theirs. SQLite would sort to group them.
@@ -411,9 +415,21 @@ def _facets(shelf: Shelf, scope: Scope, asked: _Asked) -> tuple[dict[str, dict[s
         said = {**_told_by_registry(registries[registry]), **_told_by_traits(traits[place])}
         for name, value in said.items():
             told.setdefault(name, Counter())[value] += count
+    if counted and not query.every:
+        # A registry counts all that it has of it, as that is what somebody finds who chooses it.
+        told["registry"] += _lesser(shelf, scope, query, asked.sought)
     most = {name: _most_frequent(counter) for name, counter in told.items()}
     most["tags"] = _tags(shelf, _counted(tags))
     return {name: most.get(name, {}) for name in FACETS}, counted.total()
+
+
+def _lesser(shelf: Shelf, scope: Scope, query: ListQuery, sought: Sought | None) -> Counter[str]:
+    """How much of it each registry has for which a better one answers."""
+    found = _conditions(shelf, scope, query, scope.lesser())
+    source, values = _Asked(found, sought, LESSER).source()
+    rows = shelf.ask(f"SELECT s.registry, count(*) {source} GROUP BY s.registry", values)
+    titles = {each.id: each.title for each in scope.registries}
+    return Counter({titles[registry]: count for registry, count in rows})
 
 
 def _counted(numbers: str | None) -> Counter[int]:

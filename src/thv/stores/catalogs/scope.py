@@ -51,6 +51,15 @@ class Scope(msgspec.Struct, frozen=True):
             f"WHERE b.name = s.name AND b.rank < s.rank AND {self.rows('b')}))"
         )
 
+    def lesser(self) -> str:
+        """As SQL: an entry `s` that is seen, as is another one of its name that stands before it."""
+        if self.whole:
+            return "s.rank > 0"
+        return (
+            f"{self.rows()} AND s.rank > 0 AND EXISTS (SELECT 1 FROM entry b "
+            f"WHERE b.name = s.name AND b.rank < s.rank AND {self.rows('b')})"
+        )
+
     def within(self, wanted: Iterable[Joined]) -> Scope:
         """The part of it in which only these registries are."""
         kept = {each.id for each in wanted}

@@ -50,10 +50,13 @@ CREATE VIRTUAL TABLE words USING fts5(
 CREATE UNIQUE INDEX entry_by_registry ON entry(registry, name);
 CREATE INDEX entry_by_name ON entry(name, rank, registry);
 CREATE INDEX entry_by_key ON entry(key, registry, rank, name, traits);
+CREATE INDEX lesser ON entry(registry, traits) WHERE rank > 0;
 CREATE INDEX fact_by_fact ON fact(fact, item);
 CREATE INDEX tool_by_name ON tool(name, item);
 """
 EVERY_TRAITS = "SELECT id, tier, category, transport, kind, status, trust, reach FROM traits"
+LESSER = "lesser"
+"""The index of entries that are not the best of their names; there are few as a rule."""
 _SORTED = "CREATE INDEX entry_by_{0}_{1} ON entry({0} {1}, key, registry, rank, traits)"
 """Names go up in both directions, so that each has an index of its own."""
 
