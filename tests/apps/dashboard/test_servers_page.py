@@ -76,3 +76,13 @@ async def test_a_registry_counts_also_where_a_better_one_answers(
     for registry, (_, count) in counted.items():
         chosen = await browser.open(f"/servers?registry={registry}")
         assert chosen.html.count('<li class="row"') == count
+
+
+async def test_there_are_no_filters_of_nothing(site: CatalogSite, browser: Browser) -> None:
+    await filled(site)
+    nothing = await browser.open("/servers?search=qqqqzzzz")
+    assert "No server fits Use other words" in nothing.text
+    assert "Filters" not in nothing.text
+    filtered = await browser.open("/servers?reach=none")
+    assert "No server fits Take a filter away" in filtered.text
+    assert choices(filtered, "reach") == {"none": ("no host", 0)}

@@ -59,3 +59,4 @@ def test_nothing_found_says_what_to_do(looking: Looking) -> None:
     page = _typed(looking, "qqqqzzzz")
     expect(page.get_by_role("heading", name="No server fits")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("0 of ")
+    expect(page.get_by_role("complementary", name="Filters")).to_have_count(0)
