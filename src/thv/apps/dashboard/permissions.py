@@ -76,6 +76,16 @@ _NOTHING = Statement(
 )
 
 
+NO_FILES = Statement("good", "ok", "No files", "It asks for no path of the machine it runs on.")
+NO_PATH = Statement(
+    "calm",
+    "folder",
+    "No path is declared",
+    "It sees no file of the machine it runs on, unless whoever runs it gives it a path; its arguments may want one.",
+)
+"""Says less than an empty list of paths: many entries leave paths to whoever runs them."""
+
+
 def _elsewhere(url: str) -> Statement:
     try:
         host = urlsplit(url).hostname or url
@@ -95,7 +105,7 @@ def _declared(permissions: Members) -> Iterator[Statement]:
     network = as_object(permissions.get("network"))
     yield _outbound(outbound_of(permissions))
     yield from _inbound(as_object(network.get("inbound")))
-    yield from _files(as_texts(permissions.get("read")), as_texts(permissions.get("write")))
+    yield from _files(permissions)
     if permissions.get("privileged") is True:
         yield Statement(
             "bad",
@@ -167,7 +177,8 @@ def _inbound(inbound: Members) -> Iterator[Statement]:
         )
 
 
-def _files(read: list[str], write: list[str]) -> Iterator[Statement]:
+def _files(permissions: Members) -> Iterator[Statement]:
+    read, write = as_texts(permissions.get("read")), as_texts(permissions.get("write"))
     if write:
         yield _of(
             write,
@@ -186,7 +197,7 @@ def _files(read: list[str], write: list[str]) -> Iterator[Statement]:
             "It sees what is there and changes nothing. With a network, it may send it.",
         )
     if not (read or write):
-        yield Statement("good", "ok", "No files", "It asks for no path of the machine it runs on.")
+        yield NO_FILES if "read" in permissions or "write" in permissions else NO_PATH
 
 
 def _of(items: list[str], tone: str, icon: str, title: str, meaning: str) -> Statement:
