@@ -10,6 +10,7 @@ import pytest
 from tests.apps.catalog_api.catalogs import CatalogSite
 from tests.apps.dashboard.browsing import Browser, Page
 from tests.stores.models.world import an_entry
+from thv.apps.dashboard.pages import servers
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
 
@@ -49,7 +50,7 @@ async def test_which_servers_may_reach_any_host(site: CatalogSite, browser: Brow
     assert "1 of 3 servers" in narrow.text
     assert narrow.place("com.example/open") == "/servers/default/whole/com.example%2Fopen"
     assert narrow.place("May reach: any host") == "/servers"
-    assert narrow.place("This page as JSON") == "/api/v1/mcp_servers?reach=any-host"
+    assert narrow.place("This page as JSON") == "/api/v1/mcp_servers?reach=any-host&sort=-stars"
     both = await browser.open("/servers?reach=any-host&reach=undeclared")
     assert "2 of 3 servers" in both.text
     assert both.place("May reach: not declared") == "/servers?reach=any-host"
@@ -85,4 +86,45 @@ async def test_there_are_no_filters_of_nothing(site: CatalogSite, browser: Brows
     assert "Filters" not in nothing.text
     filtered = await browser.open("/servers?reach=none")
     assert "No server fits Take a filter away" in filtered.text
-    assert choices(filtered, "reach") == {"none": ("no host", 0)}
+    assert choices(filtered, "reach").pop("none") == ("no host", 0)
+    assert set(choices(filtered, "tier")) == set()
+
+
+async def test_a_second_value_can_be_chosen_beside_the_first(
+    site: CatalogSite, browser: Browser
+) -> None:
+    await filled(site)
+    await site.put("more", an_entry("com.example/vague", packages=[]), trustLevel="tested")
+    every = choices(await browser.open("/servers"), "kind")
+    assert every == {"container": ("container", 3), "none": ("not said", 1)}
+    narrow = await browser.open("/servers?kind=none&trust_level=tested")
+    assert "1 of 4 servers" in narrow.text
+    assert choices(narrow, "kind") == {"none": ("not said", 1)}
+    assert choices(narrow, "trust_level") == {"tested": ("Tested", 1)}
+    one = await browser.open("/servers?kind=none")
+    assert choices(one, "kind") == every
+    assert choices(one, "trust_level") == {"tested": ("Tested", 1)}
+    both = await browser.open("/servers?kind=none&kind=container")
+    assert "4 servers" in both.text
+
+
+async def test_what_nobody_searched_begins_with_what_most_people_like(
+    site: CatalogSite, browser: Browser
+) -> None:
+    liked = an_entry("com.example/z", block={"metadata": {"stars": 7}})
+    await site.put("whole", an_entry("com.example/a"), liked)
+    page = await browser.open("/servers")
+    assert page.text.index("com.example/z") < page.text.index("com.example/a")
+    named = await browser.open("/servers?sort=name")
+    assert named.text.index("com.example/a") < named.text.index("com.example/z")
+
+
+async def test_from_a_later_page_one_comes_back_to_the_first(
+    site: CatalogSite, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "ROWS", 2)
+    await filled(site)
+    first = await browser.open("/servers?sort=name")
+    second = await browser.open(first.place("Next"))
+    assert second.place("From the first") == "/servers?sort=name"
+    assert "From the first" not in first.text

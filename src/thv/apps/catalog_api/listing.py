@@ -34,6 +34,8 @@ from thv.stores.models import lookup
 from thv.stores.models.query import Form, Sort, Where
 
 CANONICAL = "/api/v1/mcp_servers"
+_ONE_OF = tuple(name for name in listing.FACETS if name != "tags")
+"""Attributes of which a server has one of the values that are asked for."""
 
 
 async def list_servers(call: Call) -> Answer:
@@ -54,7 +56,7 @@ async def list_servers(call: Call) -> Answer:
     def make() -> tuple[Header, bytes]:
         nonlocal rows
         # First, as they count what the page would count again.
-        facets = listing.facets(catalog.shelf, sight.chosen, query) if values["facets"] else None
+        facets = _facets(catalog, seen, values) if values["facets"] else None
         page = listing.page(catalog.shelf, sight, query, after, values["limit"])
         rows = len(page.rows)
         metadata = _metadata(page)
@@ -85,6 +87,16 @@ def sort_of(values: Mapping[str, Any]) -> str:
         culprit = Culprit(message, "query.sort", sort)
         raise ProblemError(Word.INVALID_REQUEST, f"sort={sort} {message}.", culprits=[culprit])
     return sort
+
+
+def _facets(catalog: Catalog, seen: Scope, values: Mapping[str, Any]) -> JsonObject:
+    """What was found, by attribute; one that is filtered by is counted without that, for whoever wants a second value."""
+
+    def counted(values: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        return listing.facets(catalog.shelf, _within(seen, values), _query(catalog, values))
+
+    wider = {name: {**values, name: ()} for name in _ONE_OF if values[name]}
+    return {**counted(values), **{name: counted(each)[name] for name, each in wider.items()}}
 
 
 def _query(catalog: Catalog, values: Mapping[str, Any]) -> ListQuery:

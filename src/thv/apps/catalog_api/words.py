@@ -100,7 +100,11 @@ SERVERS = (
     list_row("transport", one_of("stdio", "sse", "streamable-http", fold=True), "Transport."),
     list_row("status", one_of("Active", "Deprecated", fold=True), "Status."),
     TRUST_LEVELS,
-    list_row("kind", one_of("container", "remote", "package", fold=True), "How a server is run."),
+    list_row(
+        "kind",
+        one_of("container", "remote", "package", "none", fold=True),
+        "How a server is run; none: its entry does not say.",
+    ),
     list_row(
         "reach",
         one_of(*(each.value for each in Reach), fold=True),
@@ -126,8 +130,8 @@ SERVERS = (
     row(
         "facets",
         boolean(),
-        "Whether metadata.facets counts the values of attributes over what was found; registry counts what each "
-        "has of it, also where a better one answers.",
+        "Whether metadata.facets counts the values of attributes over what was found, each attribute without its own "
+        "filter but tags, which must all be there; registry counts what each has, also where a better one answers.",
         default=False,
     ),
     list_row("fields", one_of(*MEMBERS), "Members of each server to answer; name is always there."),

@@ -94,7 +94,7 @@ def _elsewhere(server: JsonObject) -> str:
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(["container", "remote", "package"]),
+    type=click.Choice(["container", "remote", "package", "none"]),
     help="How it is run.",
 )
 @option(

@@ -39,11 +39,19 @@ TITLES = {
 WORDS: Mapping[str, Mapping[str, str]] = {
     "trust_level": {level.value: level.value.capitalize() for level in BEST_FIRST},
     "reach": REACHES,
+    "kind": {
+        "container": "container",
+        "package": "package",
+        "remote": "remote",
+        "none": "not said",
+    },
 }
 """Values that are said otherwise than they are spelled, by attribute."""
 _FILTERS = (*TITLES, "category", "tools", "namespace", "signed", "labelSelector")
 _DEFAULT = ""
-SORTS = {"name": "Name", "-updated": "Updated", "-stars": "Stars"}
+_POPULAR = "-stars"
+"""The order of what nobody searched: by name, what begins with a digit would be the first that one sees."""
+SORTS = {_POPULAR: "Stars", "name": "Name", "-updated": "Updated"}
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -87,8 +95,9 @@ class Servers:
     async def show(self, visit: Visit) -> Answer:
         """A page of the list with its facets."""
         asked = asked_of(visit)
+        sent = _sent(asked)
         found = await visit.api.get(
-            "/api/v1/mcp_servers", facets=True, limit=ROWS, fields=_MEMBERS, **asked
+            "/api/v1/mcp_servers", facets=True, limit=ROWS, fields=_MEMBERS, **sent
         )
         metadata = found["metadata"]
         chosen = {name: values for name, values in asked.items() if name in _FILTERS}
@@ -103,8 +112,9 @@ class Servers:
             asked=asked,
             sorts=_sorts(asked),
             sort=asked.get("sort", _DEFAULT),
-            twin=f"/api/v1/mcp_servers?{query_of(asked)}",
+            twin=f"/api/v1/mcp_servers?{query_of(sent)}",
             next_page=_next_page(asked, metadata.get("next_cursor")),
+            first_page=address_of("/servers", _uncut(asked)) if "cursor" in asked else "",
             without=lambda name, value: address_without("/servers", asked, name, value),
         )
         return answer.with_headers([(b"hx-push-url", address_of("/servers", asked).encode())])
@@ -117,9 +127,15 @@ def asked_of(visit: Visit) -> dict[str, Any]:
         value = visit.value(name).strip()
         if value:
             asked[name] = value
-    if asked.get("sort") == "relevance" or (asked.get("sort") == "name" and "search" not in asked):
+    if asked.get("sort") in ("relevance", "" if "search" in asked else _POPULAR):
         del asked["sort"]  # what is done unasked
     return asked
+
+
+def _sent(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as the API's list is asked, which sorts by name unasked."""
+    is_open = "search" in asked or "sort" in asked
+    return dict(asked) if is_open else {**asked, "sort": _POPULAR}
 
 
 def facets_of(
@@ -157,16 +173,24 @@ def _sorts(asked: Mapping[str, Any]) -> dict[str, str]:
     """The first one is what is done unasked, so that it is not sent along when a search begins or ends."""
     if "search" in asked:
         return {_DEFAULT: "Best match", **SORTS}
-    return {_DEFAULT: "Name", **{value: label for value, label in SORTS.items() if value != "name"}}
+    return {
+        _DEFAULT: SORTS[_POPULAR],
+        **{value: SORTS[value] for value in SORTS if value != _POPULAR},
+    }
 
 
 def _next_page(asked: Mapping[str, Any], cursor: str | None) -> str:
     return address_of("/servers", {**asked, "cursor": cursor}) if cursor else ""
 
 
+def _uncut(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the list from its beginning."""
+    return {key: values for key, values in asked.items() if key != "cursor"}
+
+
 def address_without(page: str, asked: Mapping[str, Any], name: str, value: str) -> str:
     """The address of a list without one filter."""
-    left = {key: values for key, values in asked.items() if key != "cursor"}
+    left = _uncut(asked)
     if name in left:
         values = left[name] if isinstance(left[name], list) else [left[name]]
         left[name] = [each for each in values if each != value]
