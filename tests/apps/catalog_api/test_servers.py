@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
 from tests.apps.registry_api.places import group
 from tests.stores.models.world import an_entry
+from thv.apps.catalog_api import schemas
+from thv.domain.reach import Reach
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("CAT-01", "CAT-02")]
 
@@ -163,6 +165,10 @@ async def test_each_parameter(site: CatalogSite, query: str, names: list[str]) -
     reply = await client.get(f"/api/v1/mcp_servers?{query}")
     assert reply.status == 200, reply.body
     assert reply.names == names
+
+
+def test_the_shapes_know_every_reach() -> None:
+    assert get_args(schemas.Reach) == tuple(Reach)
 
 
 async def test_both_spellings_are_one(site: CatalogSite) -> None:

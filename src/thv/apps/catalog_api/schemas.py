@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Tool, Trust
-from thv.domain.reach import Reach
+
+Reach = Literal["any-host", "named-hosts", "none", "undeclared", "remote"]
 
 
 class RegistrySource(msgspec.Struct, omit_defaults=True):
