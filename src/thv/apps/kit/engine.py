@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from thv.apps.kit.readers import NamespaceReader
 from thv.clients.git.client import Git
+from thv.clients.git.limits import Limits as GitLimits
 from thv.clients.http.client import HttpClient, HttpSettings
 from thv.clients.http.guard import AllowList
 from thv.clients.http.proxy import Proxy
@@ -45,6 +47,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     selections: Path
     git: Path
 
+    @classmethod
+    def below(cls, root: Path) -> Self:
+        """All of them in one folder."""
+        return cls(mirrors=root / "mirrors", selections=root / "selections", git=root / "git")
+
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources may be opened, and how."""
@@ -63,6 +70,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """The outbound proxy of sources over HTTP and of Git over HTTP."""
     trust: Callable[[], bytes] = bytes
     """Trust roots of every source beside those of the system, PEM; asked before each fetch."""
+    git: GitLimits = GitLimits()
+    """How far one look at a repository may go."""
 
 
 class Engine:
@@ -185,7 +194,7 @@ class Engine:
     def _git(self, reader: NamespaceReader) -> GitAccess:
         self._places.git.mkdir(mode=0o700, parents=True, exist_ok=True)
         return GitAccess(
-            git=Git(scratch=self._places.git),
+            git=Git(scratch=self._places.git, limits=self._reach.git),
             read_secret=reader.secret,
             read_config_map=reader.config_map,
             allow=self._reach.allow(),

@@ -1,6 +1,6 @@
-"""How sources are reached from where a process runs: by which proxy, and whose certificates are trusted.
+"""How sources are reached from where a process runs: whom it may reach, by which proxy, and whose certificates are trusted.
 
-In the flow: settings read the proxy, the wiring hands both to the engine.
+In the flow: settings read the proxy, the wiring hands all of it to the engine.
 """
 
 from __future__ import annotations
@@ -9,12 +9,35 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from thv.apps.kit import variables
 from thv.clients.http.errors import UrlInvalidError
+from thv.clients.http.guard import AllowList
 from thv.clients.http.proxy import Proxy
 from thv.domain.errors import Code, ThvError
 
 log = logging.getLogger(__name__)
+
+
+class Outbound(msgspec.Struct, frozen=True, kw_only=True):
+    """How sources are reached from here, as it is at some moment."""
+
+    allow: tuple[str, ...] = ()
+    """host:port of sources that may be private or speak plain http."""
+    proxy: Proxy | None = None
+    trust: bytes = b""
+    """Certificates that every source is trusted by beside those of the system, PEM."""
+
+
+def allow_list(words: tuple[str, ...]) -> AllowList:
+    """What THV_ALLOW says; raises INVALID."""
+    try:
+        return AllowList.parse(words)
+    except UrlInvalidError as error:
+        raise ThvError(
+            Code.INVALID, error.message, hint="Correct THV_ALLOW: host:port, comma-separated."
+        ) from error
 
 
 def read_proxy(environ: Mapping[str, str]) -> Proxy | None:

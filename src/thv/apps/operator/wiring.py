@@ -18,17 +18,15 @@ from thv.apps.kit.loop import View, pages
 from thv.apps.kit.metrics import Family, Kind, Metrics, Told
 from thv.apps.kit.metrics_process import process_figures
 from thv.apps.kit.metrics_registries import RegistryFigures
-from thv.apps.kit.outbound import Roots
+from thv.apps.kit.outbound import Roots, allow_list
 from thv.apps.kit.readers import readable
 from thv.apps.kit.traces import Tracer
 from thv.apps.kit.traces_syncs import traced
 from thv.apps.operator.events import Events
 from thv.apps.operator.settings import Settings
-from thv.clients.http.errors import UrlInvalidError
-from thv.clients.http.guard import AllowList
 from thv.clients.kube.client import KubeClient
 from thv.domain.canonical import JsonObject
-from thv.domain.errors import Code, ThvError
+from thv.domain.errors import ThvError
 from thv.domain.registry import Registry
 from thv.domain.resources import MCP_REGISTRY, metadata_of
 from thv.formats.taxonomy import load_taxonomy
@@ -62,13 +60,14 @@ class Operator:
         self._figures = RegistryFigures(clock, lambda: self.election.leads)
         self.tracer = Tracer(settings.traces, "registry-operator") if settings.traces else None
         self._store = FencedStore(plain, self.election.require)
+        allow = allow_list(settings.allow)
         chunks = ConfigMapChunks(self._store, limit=settings.chunk_mebibytes << 20)
         self._engine = Engine(
             self._store,
             chunks,
-            _places(settings),
+            Places.below(settings.data),
             Reach(
-                allow=_allow(settings),
+                allow=lambda: allow,
                 denied_hint=DENIED_HINT,
                 reader=f"{namespace}:{settings.service_account}",
                 fetch_backoff=settings.fetch_backoff,
@@ -157,18 +156,3 @@ def _essence(obj: JsonObject) -> JsonObject:
         "spec": {key: spec[key] for key in ("source", "api") if key in spec},
         "status": {},
     }
-
-
-def _places(settings: Settings) -> Places:
-    root = settings.data
-    return Places(mirrors=root / "mirrors", selections=root / "selections", git=root / "git")
-
-
-def _allow(settings: Settings) -> Callable[[], AllowList]:
-    try:
-        given = AllowList.parse(settings.allow)
-    except UrlInvalidError as error:
-        raise ThvError(
-            Code.INVALID, error.message, hint="Correct THV_ALLOW: host:port, comma-separated."
-        ) from error
-    return lambda: given

@@ -221,10 +221,7 @@ def _reading(
     local: Local, settings: Settings, store: ResourceStore, chunks: ChunkStore, folder: Path
 ) -> AnyEngine:
     """An engine that reads sources as ours does, with what somebody else may read."""
-    places = Places(
-        mirrors=folder / "mirrors", selections=folder / "selections", git=folder / "git"
-    )
-    reach = reach_of(local, settings.engine)
+    places, reach = Places.below(folder), reach_of(local, settings.engine)
     return AnyEngine(store, chunks, places, reach, taxonomy=local.taxonomy, clock=local.clock)
 
 
