@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -56,11 +57,15 @@ def open_pages(site: CatalogSite, *more: Endpoint) -> Responder:
 
 
 def guarded_pages(
-    site: CatalogSite, folder: Path, open_reading: OpenReading | None = None
+    site: CatalogSite,
+    folder: Path,
+    open_reading: OpenReading | None = None,
+    *,
+    tries: Collection[str] | None = None,
 ) -> Responder:
     """Pages for those whom an access file knows.
 
-    `open_reading` reads sources for whoever tries one. Tokens: `admin` of everything; `reader` reads everything; `maker` reads `tools` and makes registries in `production`.
+    `open_reading` reads sources for whoever tries one, of the types in `tries`. Tokens: `admin` of everything; `reader` reads everything; `maker` reads `tools` and makes registries in `production`.
     """
     access = Written(
         folder / "tokens.yaml",
@@ -76,7 +81,7 @@ def guarded_pages(
     door = site.door(
         guard, more=(*EXPORT_ROWS, *OFFER_ROWS, *generation), authorization=authorization
     )
-    return with_pages(door, has_sign_in=True)
+    return with_pages(door, has_sign_in=True, tries=tries)
 
 
 def address(namespace: str, name: str) -> str:

@@ -304,6 +304,26 @@ async def test_a_service_that_reads_no_sources_offers_no_trial(
     assert not [each for each in form.buttons if each[0] == "Try it"]
 
 
+async def test_what_cannot_be_tried_says_so_before_anybody_tries(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    await site.put("there", namespace="production")
+    pages = guarded_pages(
+        site, tmp_path, lambda *_: Reading(source_of(server("a/one"))), tries={"url", "registry"}
+    )
+    mia = await signed_in(pages, "maker")
+    page = await mia.open(PLACE)
+    assert 'class="small muted of of-git of-configmap"' in page.html
+    assert '<span class="of of-url of-registry_url of-registry"><button' in page.html
+    git = {**BASE, "type": "git", "repository": "https://git.example.com/a.git"}
+    page = await mia.send(page.form(PLACE), "Next", follow=True, **git)
+    assert "cannot be tried here before there is a registry" in page.text
+    assert not [each for each in page.form(PLACE).buttons if each[0] == "Try it"]
+    page = await mia.send((await mia.open(PLACE)).form(PLACE), "Next", follow=True, **BASE, **URL)
+    assert "cannot be tried" not in page.text
+    assert [each for each in page.form(PLACE).buttons if each[0] == "Try it"]
+
+
 async def test_who_may_make_nothing_is_not_offered_to_try(
     site: CatalogSite, tmp_path: Path
 ) -> None:

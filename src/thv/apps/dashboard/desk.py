@@ -6,7 +6,7 @@ In the flow: around each page's function, so that such a function is about its p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import quote
@@ -66,13 +66,14 @@ class Desk:
         limiter: Limiter,
         take: Take | None = None,
         tries_sources: bool = False,
+        tries: Collection[str] | None = None,
         provider: Provider | None = None,
     ) -> None:
         """`has_sign_in`: whoever is not signed in sees nothing but the page where one does.
 
         `limiter` counts those who try tokens and links; `take` gives the token that a one-time link stands for;
-        `tries_sources`: the API reads sources of registries that are not there yet; `provider` signs people in
-        elsewhere.
+        `tries_sources`: the API reads sources of registries that are not there yet, of these types where `tries` says
+        so; `provider` signs people in elsewhere.
         """
         self._ask = ask
         self.sessions = sessions
@@ -80,6 +81,7 @@ class Desk:
         self.limiter = limiter
         self.take = take
         self.tries_sources = tries_sources
+        self.tries = tries
         self.provider = provider
         self._has_sign_in = has_sign_in
 

@@ -5,7 +5,7 @@ In the flow: a process that serves many registries puts this between its connect
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 
 from thv.apps.dashboard.assets import Assets
 from thv.apps.dashboard.desk import Desk, Take
@@ -36,12 +36,13 @@ def with_pages(
     sessions: Sessions | None = None,
     take: Take | None = None,
     provider: Provider | None = None,
+    tries: Collection[str] | None = None,
 ) -> Responder:
     """The API with pages in front of it.
 
     `has_sign_in` says whether the API asks callers who they are; `hosts` are the names that are ours, None for any;
     `take` gives the token that a one-time link stands for, where there are such links; `provider` signs people in
-    elsewhere, where there is one.
+    elsewhere, where there is one; `tries` are the types of sources that the API tries, where these are not all.
     """
     assets = Assets()
     renderer = Renderer(assets)
@@ -54,6 +55,7 @@ def with_pages(
         limiter=api.limiter or Limiter(Rates()),
         take=take,
         tries_sources=api.has(_TRIAL),
+        tries=tries,
         provider=provider,
     )
     static = Endpoint(

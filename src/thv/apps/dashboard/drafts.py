@@ -121,6 +121,11 @@ def values_of(form: Form) -> dict[str, str]:
     return {**DEFAULTS, **found}
 
 
+def source_type(kind: str) -> str:
+    """The type of the source in the manifest, of a choice in the form."""
+    return "registry" if kind == "registry_url" else kind
+
+
 def missing(values: Values) -> dict[str, str]:
     """What has to be filled in before anything can be said of the rest, by field."""
     kind = values.get("type", "")

@@ -6,6 +6,7 @@ everybody else takes the manifest home.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 from thv.apps.dashboard import drafts
@@ -137,11 +138,19 @@ class NewRegistry:
             me=me,
             may_apply=may_create and step == REVIEW,
             may_try=self._desk.tries_sources and (may_create or bool(me.spaces("create"))),
+            untried=_untried(types, self._desk.tries),
             trial=trial,
             rules=drafts.RULES,
             filters=drafts.filters_of(manifest),
             yaml=drafts.yaml_of(manifest),
         )
+
+
+def _untried(types: Iterable[str], tries: Collection[str] | None) -> list[str]:
+    """The choices whose sources nobody reads before there is a registry."""
+    if tries is None:
+        return []
+    return [each for each in types if drafts.source_type(each) not in tries]
 
 
 def _number(text: str) -> int:
