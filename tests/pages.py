@@ -197,7 +197,7 @@ def _shown(default: ast.expr | None) -> str:
     text = text.strip("'\"")
     return (
         f"`{text}`"
-        if text and text not in ("OPERATOR", "Dns", "PodExtras", "None", "Classes")
+        if text and text not in ("OPERATOR", "TRIED", "Dns", "PodExtras", "None", "Classes")
         else ""
     )
 

@@ -18,11 +18,13 @@ from tests.contracts.cluster import CRDS, a_client, install_kinds
 from tests.control_plane.plane import ControlPlane
 from thv import data
 from thv.apps.catalog_api.generation_cluster import on_cluster
+from thv.apps.catalog_api.pod_settings import TRIED
 from thv.apps.catalog_api.wiring import catalog
 from thv.apps.kit.authorization import Advice, Authorization
 from thv.apps.kit.controllers import run_registries
 from thv.apps.kit.engine import Engine, Places, Reach
 from thv.apps.kit.http.serve import door_of, listening
+from thv.apps.kit.outbound import Outbound
 from thv.apps.kit.reviews import KubeReviews
 from thv.apps.registry_api.settings import Settings
 from thv.clients.http.guard import AllowList
@@ -53,6 +55,8 @@ class Catalog:
         self.plane, self.namespace = plane, namespace
         self._has_operator = has_operator
         self.port = 0
+        self.allow: tuple[str, ...] = ()
+        """Hosts of sources that may be private."""
         self._folder = folder
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
@@ -170,7 +174,14 @@ class Catalog:
             settings=Settings(),
             clock=_now,
             authorization=authorization,
-            generation=on_cluster(access, {}, authorization, clock=_now),
+            generation=on_cluster(
+                access,
+                {},
+                authorization,
+                clock=_now,
+                tried=TRIED,
+                outbound=lambda: Outbound(allow=self.allow),
+            ),
         )
         bound = listening("127.0.0.1", 0)
         bound.listen()

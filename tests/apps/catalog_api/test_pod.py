@@ -160,6 +160,13 @@ async def test_it_serves_each_caller_what_the_cluster_lets_him_list(
         assert (status, made["registry"]["name"]) == (201, "mine")
         assert (await team.store.get(MCP_REGISTRY, team.namespace, "mine"))["spec"]["source"]
 
+        spec = {"source": {"type": "configmap", "configMap": {"name": "unknown"}}}
+        wanted = {"metadata": {"name": "tried"}, "spec": spec}
+        place = f"/api/v1/registries/{team.namespace}/preview"
+        status, found = posted(pod, place, forwarded, wanted)
+        assert (status, found["error"]["code"]) == (200, "SOURCE_NOT_FOUND")
+        assert f"tries a source of type configmap for {team.namespace}/tried" in pod.log.read_text()
+
         world = World(an_entry("com.example/one"), an_entry("com.example/three"))
         await team.point("corp", await team.write(world, "corp"))
         pod.until("the change", lambda: "com.example/three" in pod.get(SERVERS, reader).names)

@@ -41,6 +41,7 @@ def test_the_texts_of_a_class_may_be_told_alone(tmp_path: Path) -> None:
         ("THV_CATALOG_ANONYMOUS_READ", "yes", 'THV_CATALOG_ANONYMOUS_READ is "yes"'),
         ("THV_CATALOG_CLASSES", "/nowhere.json", "cannot read /nowhere.json"),
         ("THV_OFFICIAL_SCOPE", "some", 'THV_OFFICIAL_SCOPE is "some"'),
+        ("THV_TRY_SOURCES", "url,file", 'THV_TRY_SOURCES is "file"'),
     ],
 )
 def test_a_value_that_none_may_have_is_refused(name: str, value: str, said: str) -> None:
@@ -48,6 +49,16 @@ def test_a_value_that_none_may_have_is_refused(name: str, value: str, said: str)
         read_pod_settings({"POD_NAMESPACE": "system", name: value})
     assert said in refused.value.message
     assert refused.value.hint
+
+
+@pytest.mark.requirement("REG-09")
+def test_which_sources_are_tried_is_said_by_type() -> None:
+    def tried(**environ: str) -> set[str]:
+        return {*read_pod_settings({"POD_NAMESPACE": "system", **environ}).try_sources}
+
+    assert tried() == {"configmap", "registry", "url"}
+    assert tried(THV_TRY_SOURCES="url, git") == {"url", "git"}
+    assert tried(THV_TRY_SOURCES="") == set()
 
 
 def test_a_file_with_something_else_is_refused(tmp_path: Path) -> None:

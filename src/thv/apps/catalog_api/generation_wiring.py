@@ -14,7 +14,7 @@ from thv.apps.catalog_api.generation_writers import Acting, OfMachine
 from thv.apps.catalog_api.left_out import LeftOuts, left_out_rows
 from thv.apps.catalog_api.manifest_rows import manifest_rows
 from thv.apps.catalog_api.manifests import Manifests
-from thv.apps.catalog_api.previews import OpenReading, Previews, preview_rows
+from thv.apps.catalog_api.previews import Inside, OpenReading, Previews, preview_rows
 from thv.apps.kit.authorization import Authorization
 from thv.apps.kit.http.endpoints import Endpoint
 
@@ -43,7 +43,11 @@ def on_machine(
     )
     manifests = Manifests(authorization, writers, address=address, read_only=read_only)
     left_outs = LeftOuts(authorization)
-    tried = preview_rows(Previews(authorization, writers, open_reading)) if open_reading else ()
+    tried = (
+        preview_rows(Previews(authorization, writers, Inside(writers, open_reading)))
+        if open_reading
+        else ()
+    )
     return (
         *tried,
         *generation_rows(generations),

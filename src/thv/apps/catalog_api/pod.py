@@ -8,7 +8,7 @@ callers generate is written with their own tokens.
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 
 from thv import data
@@ -28,6 +28,7 @@ from thv.apps.kit.metrics import Metrics
 from thv.apps.kit.metrics_http import HttpFigures, Timed
 from thv.apps.kit.metrics_process import process_figures
 from thv.apps.kit.metrics_updates import UpdateFigures
+from thv.apps.kit.outbound import Outbound, Roots, allow_list
 from thv.apps.kit.reviews import KubeReviews
 from thv.apps.kit.traces import Tracer
 from thv.apps.registry_api.pod_process import now, run_process
@@ -94,7 +95,11 @@ class CatalogPod:
         if settings.dashboard:
             sessions = SharedSessions(self._store, settings.namespace, SESSIONS)
             self.app = with_pages(
-                self._door.app, has_sign_in=True, sessions=sessions, provider=provider
+                self._door.app,
+                has_sign_in=True,
+                sessions=sessions,
+                provider=provider,
+                tries=settings.try_sources,
             )
         self._is_loaded = False
 
@@ -115,7 +120,21 @@ class CatalogPod:
 def _generation(settings: CatalogPodSettings, authorization: Authorization) -> tuple[Endpoint, ...]:
     """What makes registries of chosen servers, each with the token of whoever asks for it."""
     access = find_access(os.environ, kubeconfig=settings.kubeconfig, context=settings.context)
-    return on_cluster(access, os.environ, authorization, clock=now)
+    return on_cluster(
+        access,
+        os.environ,
+        authorization,
+        clock=now,
+        tried=settings.try_sources,
+        outbound=_outbound(settings),
+    )
+
+
+def _outbound(settings: CatalogPodSettings) -> Callable[[], Outbound]:
+    """How sources are reached, asked anew for each; raises INVALID at once for what cannot be."""
+    allow_list(settings.allow)
+    roots = Roots(settings.trust)
+    return lambda: Outbound(allow=settings.allow, proxy=settings.proxy, trust=roots())
 
 
 def _door_settings(settings: CatalogPodSettings) -> DoorSettings:

@@ -15,11 +15,18 @@ from thv.apps.catalog_api.settings import Settings, read_settings
 from thv.apps.kit import variables
 from thv.apps.kit.http.clients import ClientSettings, read_client_settings
 from thv.apps.kit.logs import LogFormat, LogLevel
+from thv.apps.kit.outbound import read_proxy
 from thv.apps.kit.sign_in import SignIn, read_sign_in
 from thv.apps.kit.tls import KeyPair, read_key_pair
 from thv.apps.kit.traces import TraceSettings, read_traces
 from thv.apps.registry_api.aggregate import Scope
+from thv.clients.http.proxy import Proxy
 from thv.domain.errors import Code, ThvError
+from thv.domain.registry import SourceType
+
+TRIED = frozenset({SourceType.CONFIGMAP, SourceType.REGISTRY, SourceType.URL})
+"""Git is left to administrators: it is a program of others beside the sessions of everybody who is signed in."""
+_TRIABLE = TRIED | {SourceType.GIT}
 
 
 class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,17 @@ class CatalogPodSettings(msgspec.Struct, frozen=True, kw_only=True):
     dashboard: bool = True
     """Show pages to people, who sign in with a token. THV_DASHBOARD=false."""
     sign_in: SignIn | None = None  # each of them says what it means
+    try_sources: frozenset[SourceType] = TRIED
+    """Types of sources that are read for whoever may make a registry of them, before there is one: configmap, registry, url,
+    git; without it the first three, none where it is set to nothing. THV_TRY_SOURCES."""
+    allow: tuple[str, ...] = ()
+    """host:port of sources that may be private or speak plain http, as for the operator. THV_ALLOW."""
+    proxy: Proxy | None = None
+    """Outbound proxy of sources as http://host:port, whom sources reach without it as in NO_PROXY, and who we are
+    there. THV_PROXY, THV_NO_PROXY, THV_PROXY_USERNAME, THV_PROXY_PASSWORD."""
+    trust: Path | None = None
+    """File of certificates, PEM, that are trusted for every source beside those of the system; it may be replaced.
+    THV_TRUST."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may read /api/v1; the official API is open to all. THV_CORS_ORIGINS."""
     official_scope: Scope = "trusted"
@@ -95,6 +113,10 @@ def read_pod_settings(environ: Mapping[str, str], **flags: object) -> CatalogPod
         "accept_cluster_audience": variables.flag(environ, "THV_ACCEPT_CLUSTER_AUDIENCE"),
         "dashboard": variables.flag(environ, "THV_DASHBOARD", default=True),
         "sign_in": read_sign_in(environ),
+        "try_sources": _tried(environ),
+        "allow": variables.words(environ, "THV_ALLOW"),
+        "proxy": read_proxy(environ),
+        "trust": variables.file(environ, "THV_TRUST"),
         "cors_origins": variables.words(environ, "THV_CORS_ORIGINS"),
         "official_scope": _scope(environ),
         "registry_order": variables.words(environ, "THV_REGISTRY_ORDER"),
@@ -118,3 +140,15 @@ def _scope(environ: Mapping[str, str]) -> str:
             hint="It can be all, trusted or off.",
         )
     return scope
+
+
+def _tried(environ: Mapping[str, str]) -> frozenset[SourceType]:
+    """Being set to nothing means none."""
+    if "THV_TRY_SOURCES" not in environ:
+        return TRIED
+    words = variables.words(environ, "THV_TRY_SOURCES")
+    known = {kind.value: kind for kind in _TRIABLE}
+    for word in words:
+        if word not in known:
+            raise variables.wrong("THV_TRY_SOURCES", word, f"some of {', '.join(sorted(known))}")
+    return frozenset(known[word] for word in words)

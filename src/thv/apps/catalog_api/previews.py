@@ -6,11 +6,13 @@ Secrets and ConfigMaps are read with the caller's own rights, so that nobody lea
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,23 +20,29 @@ from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.catalog_api.endpoints import api
 from thv.apps.catalog_api.generation_writers import Writers, access_of, require_known
 from thv.apps.catalog_api.manifests import manifest_of, refused
-from thv.apps.kit.authorization import Authorization
+from thv.apps.kit.authorization import Authorization, Known
 from thv.apps.kit.http.endpoints import Call, Endpoint
 from thv.apps.kit.http.message import Answer, json_answer
 from thv.apps.kit.http.problems import ProblemError, Word
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import ThvError
 from thv.domain.permissions import MAKE_REGISTRY
-from thv.domain.registry import load_registry
+from thv.domain.registry import Registry, SourceSpec, SourceType, load_registry
 from thv.stores.chunks.base import ChunkStore
 from thv.stores.resources.base import ResourceStore
 from thv.stores.resources.memory import MemoryStore
 from thv.sync.flow import Tools
 from thv.sync.preview import Limits, Preview, preview
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 2
-"""Sources that one process reads for somebody who waits."""
+"""Sources that one process has read for somebody who waits."""
 LIMITS = Limits()
+ALL = frozenset(SourceType)
+
+Trial: TypeAlias = Callable[[Call, Known, JsonObject, Limits], Awaitable[Preview]]
+"""Reads the source of a manifest for a caller, and keeps nothing of it; raises what a sync would fail with."""
 
 
 class Reading(Protocol):
@@ -50,6 +58,26 @@ OpenReading: TypeAlias = Callable[[ResourceStore, ChunkStore, Path], Reading]
 """Over the objects that a caller may read, with a folder that is thrown away."""
 
 
+class Inside:
+    """Reads sources in this process."""
+
+    def __init__(self, writers: Writers, open_reading: OpenReading) -> None:
+        self._writers = writers
+        self._open = open_reading
+
+    async def __call__(
+        self, call: Call, caller: Known, manifest: JsonObject, limits: Limits
+    ) -> Preview:
+        """Over the store of the caller."""
+        with folder_for_now() as folder:
+            async with self._writers.store(call, caller) as store:
+                reading = self._open(store, catalog_of(call).chunks, folder)
+                try:
+                    return await preview(load_registry(manifest), reading.tools, limits)
+                finally:
+                    await reading.close()
+
+
 class Previews:
     """Answers requests for what a registry would take."""
 
@@ -57,13 +85,16 @@ class Previews:
         self,
         authorization: Authorization | None,
         writers: Writers,
-        open_reading: OpenReading,
+        trial: Trial,
         *,
+        types: frozenset[SourceType] = ALL,
         limits: Limits = LIMITS,
     ) -> None:
+        """`types` are those of the sources that are read here."""
         self._authorization = authorization
         self._writers = writers
-        self._open = open_reading
+        self._trial = trial
+        self._types = types
         self._limits = limits
         self._busy: list[str] = []
 
@@ -77,16 +108,26 @@ class Previews:
         with refused(namespace):
             checked = await MemoryStore().create(manifest, manager="preview", dry_run=True)
         registry = load_registry(checked)
-        with self._turn(caller.identity.user), _folder() as folder:
-            async with self._writers.store(call, caller) as store:
-                reading = self._open(store, catalog_of(call).chunks, folder)
-                try:
-                    found = await preview(registry, reading.tools, self._limits)
-                except ThvError as error:
-                    return json_answer(self._failed(error))
-                finally:
-                    await reading.close()
+        self._check_type(registry.spec.source.type)
+        with self._turn(caller.identity.user):
+            log.info("%r tries %s", caller.identity.user, _told_of(registry))
+            try:
+                found = await self._trial(call, caller, checked, self._limits)
+            except ThvError as error:
+                return json_answer(self._failed(error))
         return json_answer(self._told(found))
+
+    def _check_type(self, kind: SourceType) -> None:
+        """Raises FORBIDDEN for a type that is not read here."""
+        if kind in self._types:
+            return
+        raise ProblemError(
+            Word.FORBIDDEN,
+            f"Sources of type {kind.value} are not tried here.",
+            field="spec.source.type",
+            value=kind.value,
+            hint=_NO_FILES if kind is SourceType.FILE else _UNTRIED,
+        )
 
     @contextmanager
     def _turn(self, user: str) -> Iterator[None]:
@@ -117,10 +158,40 @@ class Previews:
         }
 
 
+_NO_FILES = "No registry of a cluster reads files; use a source of another type."
+_UNTRIED = (
+    "Create the registry, and see what comes of its first sync. Which types are tried is a setting: THV_TRY_SOURCES,"
+    " catalog.trySources of the chart."
+)
+
+
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder_for_now() -> Iterator[Path]:
+    """A folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="thv-preview-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def _told_of(registry: Registry) -> str:
+    """Whose it would be, and whom it asks: of an address the host alone, as the rest may hold secrets."""
+    source = registry.spec.source
+    host = _host_of(_address(source))
+    at = f" at {host}" if host else ""
+    return f"a source of type {source.type.value}{at} for {registry.namespace}/{registry.name}"
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # the trial says what is wrong with it
+        return ""
+
+
+def _address(source: SourceSpec) -> str:
+    if source.git is not None:
+        return source.git.repository
+    web = source.url or source.registry
+    return web.url if web is not None else ""
 
 
 def preview_rows(previews: Previews) -> tuple[Endpoint, ...]:
