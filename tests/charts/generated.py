@@ -123,6 +123,7 @@ _SETTINGS = (
     ("THV_DASHBOARD", "{{ .Values.catalog.dashboard.enabled }}"),
     ("THV_OFFICIAL_SCOPE", "{{ .Values.catalog.officialScope }}"),
     ("THV_REGISTRY_ORDER", '{{ join "," .Values.catalog.registryOrder }}'),
+    ("THV_TRY_SOURCES", '{{ join "," .Values.catalog.trySources }}'),
 )
 _BEFORE_POD = "      enableServiceLinks: false\n"
 _PULLED = """\
@@ -161,63 +162,77 @@ _SIGN_IN = """\
         - name: THV_OIDC_CLIENT_SECRET_FILE
           value: /oidc/client-secret
         {{- end }}
-        {{- if $.Values.trust.configMapName }}
-        - name: THV_TRUST
-          value: /trust/ca.crt
-        {{- end }}
-        {{- with $.Values.proxy }}
-        {{- if .url }}
-        - name: THV_PROXY
-          value: {{ .url | quote }}
-        - name: THV_NO_PROXY
-          value: {{ join "," .noProxy | quote }}
-        {{- with .secretName }}
-        - name: THV_PROXY_USERNAME
-          valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}
-        - name: THV_PROXY_PASSWORD
-          valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
-        {{- end }}
-        {{- end }}
-        {{- end }}
         {{- end }}
         {{- end }}
 """
+_REACHES = "or .Values.catalog.dashboard.oidc.issuer .Values.catalog.trySources"
+"""The process goes out: to an issuer, or to sources."""
+_OUTBOUND = f"""\
+        {{{{- if {_REACHES} }}}}
+        {{{{- if .Values.trust.configMapName }}}}
+        - name: THV_TRUST
+          value: /trust/ca.crt
+        {{{{- end }}}}
+        {{{{- with .Values.proxy }}}}
+        {{{{- if .url }}}}
+        - name: THV_PROXY
+          value: {{{{ .url | quote }}}}
+        - name: THV_NO_PROXY
+          value: {{{{ join "," .noProxy | quote }}}}
+        {{{{- with .secretName }}}}
+        - name: THV_PROXY_USERNAME
+          valueFrom: {{secretKeyRef: {{name: {{{{ . }}}}, key: username}}}}
+        - name: THV_PROXY_PASSWORD
+          valueFrom: {{secretKeyRef: {{name: {{{{ . }}}}, key: password}}}}
+        {{{{- end }}}}
+        {{{{- end }}}}
+        {{{{- end }}}}
+        {{{{- end }}}}
+        {{{{- if and .Values.catalog.trySources .Values.settings.allow }}}}
+        - name: THV_ALLOW
+          value: {{{{ join "," .Values.settings.allow | quote }}}}
+        {{{{- end }}}}
+"""
 _BEFORE_VOLUMES = "      volumes:\n"
-_MOUNTED = """\
-        {{- if .Values.catalog.dashboard.oidc.issuer }}
-        {{- if .Values.catalog.dashboard.oidc.secretName }}
+_MOUNTED = f"""\
+        {{{{- if .Values.catalog.dashboard.oidc.issuer }}}}
+        {{{{- if .Values.catalog.dashboard.oidc.secretName }}}}
         - name: oidc
           mountPath: /oidc
           readOnly: true
-        {{- end }}
-        {{- if .Values.trust.configMapName }}
+        {{{{- end }}}}
+        {{{{- end }}}}
+        {{{{- if {_REACHES} }}}}
+        {{{{- if .Values.trust.configMapName }}}}
         - name: trust
           mountPath: /trust
           readOnly: true
-        {{- end }}
-        {{- end }}
+        {{{{- end }}}}
+        {{{{- end }}}}
 """
 _BEHIND_VOLUMES = "---\napiVersion: v1\nkind: Service\n"
-_VOLUMES = """\
-      {{- if .Values.catalog.dashboard.oidc.issuer }}
-      {{- with .Values.catalog.dashboard.oidc }}
-      {{- if .secretName }}
+_VOLUMES = f"""\
+      {{{{- if .Values.catalog.dashboard.oidc.issuer }}}}
+      {{{{- with .Values.catalog.dashboard.oidc }}}}
+      {{{{- if .secretName }}}}
       - name: oidc
         secret:
-          secretName: {{ .secretName }}
+          secretName: {{{{ .secretName }}}}
           defaultMode: 0440
-          items: [{key: {{ .secretKey | quote }}, path: client-secret}]
-      {{- end }}
-      {{- end }}
-      {{- with .Values.trust }}
-      {{- if .configMapName }}
+          items: [{{key: {{{{ .secretKey | quote }}}}, path: client-secret}}]
+      {{{{- end }}}}
+      {{{{- end }}}}
+      {{{{- end }}}}
+      {{{{- if {_REACHES} }}}}
+      {{{{- with .Values.trust }}}}
+      {{{{- if .configMapName }}}}
       - name: trust
         configMap:
-          name: {{ .configMapName }}
-          items: [{key: {{ .key | quote }}, path: ca.crt}]
-      {{- end }}
-      {{- end }}
-      {{- end }}
+          name: {{{{ .configMapName }}}}
+          items: [{{key: {{{{ .key | quote }}}}, path: ca.crt}}]
+      {{{{- end }}}}
+      {{{{- end }}}}
+      {{{{- end }}}}
 """
 _BEHIND_EGRESS = "    - port: 6443\n      protocol: TCP\n"
 _EGRESS = """\
@@ -231,6 +246,17 @@ _EGRESS = """\
     {{- end }}
 """
 """An issuer at a port of its own, and the proxy that leads there."""
+_BEFORE_SOURCES = """\
+  {{- if without (default list .Values.catalog.trySources) "configmap" }}
+  {{- if .Values.networkPolicy.egress }}
+  {{- toYaml .Values.networkPolicy.egress | nindent 2 }}
+  {{- else }}
+"""
+_BEHIND_SOURCES = """\
+  {{- end }}
+  {{- end }}
+"""
+"""Sources that are tried: whom the operator may reach; a ConfigMap takes no network."""
 
 
 def catalog() -> str:
@@ -240,7 +266,7 @@ def catalog() -> str:
     for place, more in (
         (_BEFORE_POD, _PULLED),
         (_BEFORE_ARGUMENTS, _POLICY),
-        (_BEFORE_PORTS, _SIGN_IN),
+        (_BEFORE_PORTS, f"{_SIGN_IN}{_OUTBOUND}"),
         (_BEFORE_VOLUMES, _MOUNTED),
         (_BEHIND_VOLUMES, _VOLUMES),
     ):
@@ -249,7 +275,7 @@ def catalog() -> str:
         text = f"{head}{more}{found}{rest}"
     head, found, rest = text.rpartition(_BEHIND_EGRESS)
     assert found
-    text = f"{head}{found}{_EGRESS}{rest}"
+    text = f"{head}{found}{_EGRESS}{_BEFORE_SOURCES}{rest}{_BEHIND_SOURCES}"
     return _page(_when(".Values.catalog.enabled", text))
 
 

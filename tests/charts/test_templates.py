@@ -13,10 +13,11 @@ import yaml
 from tests.builders import registry
 from tests.charts.helm import CHART, CHARTS, KINDS_CHART, Helm, Json
 from thv import __version__
-from thv.apps.catalog_api.pod_settings import read_pod_settings
+from thv.apps.catalog_api.pod_settings import TRIED, read_pod_settings
 from thv.apps.kit.sign_in import SignIn
 from thv.apps.operator.settings import read_settings
 from thv.clients.http.proxy import Proxy
+from thv.domain.registry import SourceType
 from thv.formats.crd import registry_crd
 from thv.formats.install import render
 from thv.formats.install_catalog import render_catalog
@@ -436,6 +437,51 @@ def test_the_catalog_comes_when_it_is_asked_for(helm: Helm) -> None:
     pulled = helm.template(*values("catalog.enabled=true", "global.imagePullSecrets={key}"))
     pod = named(pulled, "Deployment", CATALOG)["spec"]["template"]["spec"]
     assert pod["imagePullSecrets"] == [{"name": "key"}]
+
+
+REACHED = (
+    *("catalog.enabled=true", "settings.allow={10.0.0.5:8443}", "trust.configMapName=roots"),
+    *("proxy.url=http://proxy.corp:3128", "proxy.secretName=proxy"),
+)
+
+
+def told(objects: list[Json], name: str) -> dict[str, str]:
+    """What the environment of a process says in words."""
+    (container,) = named(objects, "Deployment", name)["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+@pytest.mark.requirement("REG-09")
+def test_sources_are_tried_as_the_operator_reads_them(helm: Helm) -> None:
+    rule = "networkPolicy.egress[0].to[0].ipBlock.cidr=10.0.0.0/8"
+    for found in (helm.template(*values(*REACHED)), helm.template(*values(*REACHED, rule))):
+        ours = read_pod_settings({**told(found, CATALOG), "POD_NAMESPACE": "system"})
+        theirs = read_settings(told(found, OPERATOR))
+        assert (ours.allow, ours.proxy, ours.trust) == (theirs.allow, theirs.proxy, theirs.trust)
+        assert ours.allow
+        assert ours.try_sources == TRIED
+        pod = named(found, "Deployment", CATALOG)["spec"]["template"]["spec"]
+        assert {"name": "trust", "mountPath": "/trust", "readOnly": True} in pod["containers"][0][
+            "volumeMounts"
+        ]
+        assert "trust" in {each["name"] for each in pod["volumes"]}
+        _, *operators = named(found, "NetworkPolicy")["spec"]["egress"]
+        _, _, *catalogs = named(found, "NetworkPolicy", CATALOG)["spec"]["egress"]
+        assert catalogs == operators != []
+
+
+@pytest.mark.requirement("REG-09")
+def test_the_catalog_reaches_no_source_where_none_is_tried(helm: Helm) -> None:
+    for types, tried in (("[]", set()), ("null", set()), ('["configmap"]', {SourceType.CONFIGMAP})):
+        found = helm.template(*values(*REACHED), "--set-json", f"catalog.trySources={types}")
+        given = told(found, CATALOG)
+        assert read_pod_settings({**given, "POD_NAMESPACE": "system"}).try_sources == tried
+        policy = named(found, "NetworkPolicy", CATALOG)["spec"]
+        assert [list(each) for each in policy["egress"]] == [["ports"], ["ports"]]
+        assert bool(tried) == ("THV_ALLOW" in given) == ("THV_TRUST" in given)
+    done = helm.run("template", "x", str(CHART), *values("catalog.trySources={file}"))
+    assert done.returncode != 0
+    assert "trySources" in done.stderr
 
 
 @pytest.mark.requirement("OPS-01")

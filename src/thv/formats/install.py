@@ -16,7 +16,7 @@ from thv.domain.resources import PREFIX, annotations_of, namespace_of
 from thv.domain.roles import OPERATOR
 from thv.formats.admission import policies
 from thv.formats.crd import registry_crd
-from thv.formats.install_pods import confined, from_pod, pod, port
+from thv.formats.install_pods import confined, from_pod, pod, port, to_sources
 from thv.formats.install_rights import beside_namespaces, everywhere, in_namespace, leading
 
 Scope: TypeAlias = Literal["cluster", "namespace"]
@@ -34,8 +34,6 @@ _NAMESPACES, _SECRETS, _POLICY = (
     "THV_IMAGE_PULL_SECRETS",
     "THV_IMAGE_PULL_POLICY",
 )
-# Where clouds tell a machine its credentials: no source is there.
-_LINK_LOCAL = {"0.0.0.0/0": ["169.254.0.0/16"], "::/0": ["fe80::/10", "fd00:ec2::254/128"]}
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,12 +197,11 @@ def _budget(installation: Installation) -> JsonObject:
 def _network_policy(installation: Installation) -> JsonObject:
     """Who reaches the operator: probes and metrics. Whom it reaches: sources anywhere, but not the machine's own."""
     names = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
-    anywhere = [{"ipBlock": {"cidr": cidr, "except": but}} for cidr, but in _LINK_LOCAL.items()]
     spec = {
         "podSelector": {"matchLabels": dict(_SELECTOR)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"ports": [{"port": PORT, "protocol": "TCP"}]}],
-        "egress": [{"ports": names}, {"to": anywhere}],
+        "egress": [{"ports": names}, to_sources()],
     }
     return _object("networking.k8s.io/v1", "NetworkPolicy", installation, spec=spec)
 

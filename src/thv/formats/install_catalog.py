@@ -12,7 +12,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.roles import CATALOG, CATALOG_ROLE, SESSIONS, SESSIONS_ROLE
 from thv.formats.admission import catalog_policy
 from thv.formats.install import PART_OF, VERSION, Installation
-from thv.formats.install_pods import confined, from_pod, pod, port
+from thv.formats.install_pods import confined, from_pod, pod, port, to_sources
 from thv.formats.roles import (
     account,
     binding,
@@ -24,6 +24,8 @@ from thv.formats.roles import (
 SERVICE = "thv-catalog"
 """In the audience of the tokens of its callers."""
 PORT, OPERATIONS = 8080, 8081
+MEMORY = "512Mi"
+"""For the catalog, and for two processes that try sources, of which each ends at 128 MiB."""
 Settings: TypeAlias = tuple[tuple[str, str], ...]
 _SELECTOR = {"app.kubernetes.io/name": SERVICE}
 _LABELS = {**_SELECTOR, **PART_OF}
@@ -104,7 +106,7 @@ def _container(installation: Installation, settings: Settings) -> JsonObject:
             "ports": [port("http", PORT), port("operations", OPERATIONS)],
             "resources": {
                 "requests": {"cpu": "50m", "memory": "96Mi"},
-                "limits": {"memory": "256Mi"},
+                "limits": {"memory": MEMORY},
             },
         }
     )
@@ -118,7 +120,7 @@ def _service(installation: Installation) -> JsonObject:
 
 
 def _network_policy(installation: Installation) -> JsonObject:
-    """Everybody in the cluster may ask it; it reaches the API server and names, and no source of any registry."""
+    """Everybody in the cluster may ask it; it reaches the API server, names, and sources that somebody tries."""
     tcp = [{"port": port, "protocol": "TCP"} for port in (PORT, OPERATIONS)]
     names = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     servers = [{"port": port, "protocol": "TCP"} for port in (443, 6443)]
@@ -126,6 +128,6 @@ def _network_policy(installation: Installation) -> JsonObject:
         "podSelector": {"matchLabels": dict(_SELECTOR)},
         "policyTypes": ["Ingress", "Egress"],
         "ingress": [{"ports": tcp}],
-        "egress": [{"ports": names}, {"ports": servers}],
+        "egress": [{"ports": names}, {"ports": servers}, to_sources()],
     }
     return _object("networking.k8s.io/v1", "NetworkPolicy", installation, spec=spec)

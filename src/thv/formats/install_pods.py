@@ -29,6 +29,14 @@ MOUNTS: tuple[JsonObject, ...] = (
     {"name": TMP, "mountPath": "/tmp"},  # noqa: S108 # a path of the container
 )
 
+# Where clouds tell a machine its credentials: no source is there.
+_LINK_LOCAL = {"0.0.0.0/0": ["169.254.0.0/16"], "::/0": ["fe80::/10", "fd00:ec2::254/128"]}
+
+
+def to_sources() -> JsonObject:
+    """Of a network policy: whom a pod may reach that reads sources, which are anywhere."""
+    return {"to": [{"ipBlock": {"cidr": cidr, "except": but}} for cidr, but in _LINK_LOCAL.items()]}
+
 
 def pod(account: str, container: JsonObject, pull_secrets: Sequence[str]) -> JsonObject:
     """One container that writes to `/data` and `/tmp` alone, as nobody in particular."""
