@@ -1,7 +1,7 @@
 """C21: the servers that are installed in the namespaces in which the caller may list servers.
 
 In the flow: as R14, over all registries. A server is compared with its registry where the caller sees that one; of any
-other one it is not said whether it is there. C16 and C18 count the same.
+other one it is not said whether it is there. C16 and C18 count the same. Servers that name no registry are a list apart.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from thv.domain.canonical import JsonObject
 from thv.domain.permissions import LIST_SERVERS
 from thv.domain.text import label_value
 
+OF_REGISTRIES, OF_NONE = "registry", "none"
+"""Servers that name a registry, and those that name none."""
 _BREATH = 20
 """Servers that are compared without giving way to others."""
 
@@ -60,24 +62,37 @@ class Deployed(msgspec.Struct, frozen=True):
 
     def described(self, installed: Installed) -> JsonObject:
         """One element of the list."""
+        if not installed.registry:
+            return _of_no_registry(installed)
         told = described_deployment(installed, self.compared(installed))
         return {**told, "registry": self.registry(installed)}
 
 
-async def deployed(call: Call, registries: Iterable[Served]) -> Deployed:
+def _of_no_registry(installed: Installed) -> JsonObject:
+    """There is nothing to compare it with."""
+    nothing = Compared(installed.server, "unknown-entry", counts=False)
+    told = described_deployment(installed, nothing)
+    return {**told, "server_name": installed.server or None, "registry": None, "drift": None}
+
+
+async def deployed(
+    call: Call, registries: Iterable[Served], *, origin: str = OF_REGISTRIES
+) -> Deployed:
     """The servers in the namespaces in which the caller may list them, beside registries that the caller sees."""
     catalog = catalog_of(call)
-    every = tuple(catalog.fleet.every())
+    fleet = catalog.fleet
+    every = tuple(fleet.every() if origin == OF_REGISTRIES else fleet.unclaimed())
     spaces = {installed.namespace for _, installed in every}
     allowed = await catalog.namespaces(call, spaces, LIST_SERVERS)
     return Deployed(
         catalog,
         tuple(row for row in every if row[1].namespace in allowed),
-        {_spelled(served.owner): served for served in registries},
+        {spelled(served.owner): served for served in registries},
     )
 
 
-def _spelled(owner: Key) -> Key:
+def spelled(owner: Key) -> Key:
+    """Namespace and name of a registry, as labels have them."""
     return label_value(owner[0]), label_value(owner[1])
 
 
@@ -85,13 +100,15 @@ async def list_deployments(call: Call) -> Answer:
     """C21: a page of them."""
     catalog = catalog_of(call)
     catalog.fleet.require()
-    seen = await deployed(call, await catalog.visible(call))
+    origin = call.values["origin"]
+    seen = await deployed(call, await catalog.visible(call), origin=origin)
     wanted = [row for row in seen.servers if _is_wanted(seen, row[1], call.values)]
     chosen = selected(wanted, call.values["labelSelector"])
     tag = query_tag("C21", resolved(call.values, "cursor", "limit"))
     bodies, last = page(chosen, _after(call, tag), call.values, seen.described)
     following = cursor_text("", tag, last) if last else ""
-    body, links = enveloped(call, bodies, len(seen.servers), len(chosen), following)
+    more = {"complete": not catalog.fleet.is_cut} if origin == OF_NONE else {}
+    body, links = enveloped(call, bodies, len(seen.servers), len(chosen), following, **more)
     return Answer(200, (JSON, PRIVATE, *links), body, rows=len(bodies))
 
 

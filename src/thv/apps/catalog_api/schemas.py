@@ -5,11 +5,12 @@ In the flow: handlers put bytes together themselves; a test validates every answ
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from thv.apps.registry_api.schemas import Deployment, LoggedChange, Metadata, Tool, Trust
+from thv.apps.registry_api.drift import DriftWord
+from thv.apps.registry_api.schemas import InstalledServer, LoggedChange, Metadata, Tool, Trust
 
 Reach = Literal["any-host", "named-hosts", "none", "undeclared", "remote"]
 
@@ -358,17 +359,67 @@ class CatalogChangeList(msgspec.Struct):
 # ---------------------------------------------------------------- deployments
 
 
-class CatalogDeployment(Deployment, kw_only=True):
-    """A server that is installed, and the registry that it names."""
+class CatalogDeployment(InstalledServer, kw_only=True):
+    """A server that is installed, and the registry that it names; without one there is nothing to compare it with."""
 
-    registry: str
+    registry: str | None
+    server_name: str | None
+    drift: DriftWord | None
+
+
+class DeploymentMetadata(Metadata, kw_only=True, omit_defaults=True):
+    """Counts of a list of installed servers."""
+
+    complete: (
+        Annotated[
+            bool,
+            msgspec.Meta(
+                description="With origin=none: whether all servers that name no registry are known."
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class CatalogDeploymentList(msgspec.Struct):
     """A page of installed servers."""
 
     deployments: list[CatalogDeployment]
-    metadata: Metadata
+    metadata: DeploymentMetadata
+
+
+class AdoptionWish(msgspec.Struct, omit_defaults=True):
+    """Which server of which registry an installed one is."""
+
+    registry: Annotated[str, msgspec.Meta(description="Its name, or namespace/name.")]
+    server: Annotated[str, msgspec.Meta(description="By either of its names.")]
+    move: Annotated[
+        bool, msgspec.Meta(description="Also where it says that it is another one.")
+    ] = False
+    group: Annotated[
+        Literal["toolhive.stacklok.dev", "toolhive.stacklok.io", ""],
+        msgspec.Meta(description="Where both groups have one of this name: whose is meant."),
+    ] = ""
+
+
+class AdoptionCandidate(msgspec.Struct):
+    """An entry that an installed server may be."""
+
+    registry: str
+    server: str
+    version: Annotated[str, msgspec.Meta(description="The latest.")]
+    image: str | None
+    likeness: Annotated[
+        Literal["image", "repository", "name"],
+        msgspec.Meta(description="The same image, another tag of it, or the same name only."),
+    ]
+
+
+class AdoptionCandidates(msgspec.Struct):
+    """An installed server, and what it may be, the best guess first."""
+
+    deployment: CatalogDeployment
+    candidates: list[AdoptionCandidate]
 
 
 # ---------------------------------------------------------------- states
@@ -592,6 +643,8 @@ SHAPES: tuple[type, ...] = (
     CatalogGroupList,
     CatalogChangeList,
     CatalogDeploymentList,
+    AdoptionWish,
+    AdoptionCandidates,
     RegistryState,
     RegistryStateList,
     SyncHistory,

@@ -208,6 +208,12 @@ CHANGES = (
 DEPLOYMENTS = (
     list_row("namespace", text(63), "Namespace of an installed server."),
     REGISTRY_LIST,
+    row(
+        "origin",
+        one_of("registry", "none"),
+        "Servers that name a registry (registry), or those that name none (none), which can be adopted.",
+        default="registry",
+    ),
     LABEL_SELECTOR,
     BY_NAME,
     FEW,

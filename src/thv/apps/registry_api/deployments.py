@@ -106,13 +106,17 @@ def page(
 
 
 def enveloped(
-    call: Call, bodies: Sequence[bytes], total: int, filtered: int, following: str
+    call: Call, bodies: Sequence[bytes], total: int, filtered: int, following: str, **more: bool
 ) -> tuple[bytes, list[Header]]:
-    """The page and the links beside it; `following` is the cursor of the next one, `""` on the last."""
+    """The page and the links beside it; `following` is the cursor of the next one, `""` on the last.
+
+    `more` stands beside the counts.
+    """
     counts: JsonObject = {
         "total_count": total,
         "filtered_count": filtered,
         "count": len(bodies),
+        **more,
     }
     if not following:
         return listed(b"deployments", bodies, counts), []

@@ -1,4 +1,4 @@
-"""The servers that are installed and say from which registry, as they are now.
+"""The servers that are installed, as they are now: those that name a registry, and those that name none.
 
 In the flow: beside the registries of a door, which are compared with them. Of an object nothing is kept but what is told
 of it. Both groups are followed where they are served; a cluster may have neither, or get one later.
@@ -51,6 +51,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _COMPLAINTS = 60.0
 _LONGEST_TEXT = 2048
 _MOST_LABELS = 50
+MOST_UNCLAIMED = 10_000
+"""Servers of no registry that are kept: nobody but whoever adopts one asks for them."""
 GROUPS = tuple(dict.fromkeys(kind.group for kind in SERVER_KINDS))
 
 
@@ -67,14 +69,43 @@ class Place(NamedTuple):
     group: str
 
 
-class Fleet:
-    """The installed servers that name a registry, by name, namespace and group."""
+class _Ranks:
+    """Servers in the order of their places."""
 
-    def __init__(self, groups: tuple[str, ...] = GROUPS) -> None:
-        """`groups` are those of the kinds that hold servers."""
-        self._groups = groups
+    def __init__(self) -> None:
         self._servers: dict[Place, Installed] = {}
         self._order: list[Place] = []
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[tuple[Place, Installed]]:
+        return ((place, self._servers[place]) for place in self._order)
+
+    def find(self, place: Place) -> Installed | None:
+        return self._servers.get(place)
+
+    def put(self, place: Place, installed: Installed) -> None:
+        if place not in self._servers:
+            insort(self._order, place)
+        self._servers[place] = _kept(installed)
+
+    def drop(self, place: Place) -> None:
+        if self._servers.pop(place, None) is not None:
+            del self._order[bisect_left(self._order, place)]
+
+
+class Fleet:
+    """The installed servers, by name, namespace and group."""
+
+    def __init__(
+        self, groups: tuple[str, ...] = GROUPS, *, unclaimed: int = MOST_UNCLAIMED
+    ) -> None:
+        """`groups` are those of the kinds that hold servers; `unclaimed` servers of no registry are kept at most."""
+        self._groups = groups
+        self._claimed, self._unclaimed = _Ranks(), _Ranks()
+        self._most_unclaimed = unclaimed
+        self._kinds: dict[str, Kind] = {}
         self._untold = set(groups)
         self._asked = {group: asyncio.Event() for group in groups}
         self._sparing = Sparing(_COMPLAINTS)
@@ -99,9 +130,27 @@ class Fleet:
                 retry_after=1,
             )
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that are followed, the place that is written to first; none where none is served."""
+        return tuple(kind for kind in SERVER_KINDS if kind in self._kinds.values())
+
     def every(self) -> Iterator[tuple[Place, Installed]]:
-        """All of them, in the order of their places."""
-        return ((place, self._servers[place]) for place in self._order)
+        """Those that name a registry, in the order of their places."""
+        return iter(self._claimed)
+
+    def unclaimed(self) -> Iterator[tuple[Place, Installed]]:
+        """Those that name none, in the same order, as many as are kept."""
+        return iter(self._unclaimed)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more servers of no registry than are kept."""
+        return len(self._unclaimed) >= self._most_unclaimed
+
+    def find(self, place: Place) -> Installed | None:
+        """A server of either sort."""
+        return self._claimed.find(place) or self._unclaimed.find(place)
 
     async def follow(
         self, store: ResourceStore, kinds: ServedKinds, namespace: str | None = None
@@ -124,6 +173,7 @@ class Fleet:
                     self._told_none(group, known)
                     await self._until_asked(group)
                     continue
+                self._kinds[group] = kind
                 view = View(kind=kind, namespace=namespace)
                 listed = partial(self._untold.discard, group)
                 async for obj, gone in observed(store, view, known=known, listed=listed):
@@ -147,6 +197,7 @@ class Fleet:
         for namespace, name in known:
             self.drop(Place(name, namespace, group))
         known.clear()
+        self._kinds.pop(group, None)
         self._untold.discard(group)
 
     def _take(self, group: str, obj: JsonObject, *, gone: bool) -> None:
@@ -157,22 +208,25 @@ class Fleet:
 
     def _taken(self, group: str, obj: JsonObject, *, gone: bool) -> None:
         place = Place(name_of(obj), namespace_of(obj), group)
-        installed = None if gone else installed_of(obj)
-        if installed is not None and installed.registry:
-            self.put(place, installed)
-        else:
+        if gone:
             self.drop(place)
+        else:
+            self.put(place, installed_of(obj))
 
     def put(self, place: Place, installed: Installed) -> None:
         """A server is there, or is another one now."""
-        if place not in self._servers:
-            insort(self._order, place)
-        self._servers[place] = _kept(installed)
+        if installed.registry:
+            self._unclaimed.drop(place)
+            self._claimed.put(place, installed)
+            return
+        self._claimed.drop(place)
+        if self._unclaimed.find(place) or not self.is_cut:
+            self._unclaimed.put(place, installed)
 
     def drop(self, place: Place) -> None:
-        """A server is gone, or says no longer that it came from a registry."""
-        if self._servers.pop(place, None) is not None:
-            del self._order[bisect_left(self._order, place)]
+        """A server is gone."""
+        self._claimed.drop(place)
+        self._unclaimed.drop(place)
 
 
 def claim_of(installed: Installed) -> Key:

@@ -84,7 +84,7 @@ class Pod:
             accept_cluster_audience=settings.accept_cluster_audience,
             ways=server_ways,
         )
-        fleet = Fleet()
+        fleet = Fleet(unclaimed=0)
         self._follow_servers = partial(
             fleet.follow, self._store, partial(served_kinds, client), settings.namespace
         )

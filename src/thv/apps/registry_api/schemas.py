@@ -309,12 +309,11 @@ class ChangeList(msgspec.Struct):
     more: bool
 
 
-class Deployment(msgspec.Struct):
-    """A server that is installed and names the registry; what nobody said is null."""
+class InstalledServer(msgspec.Struct, kw_only=True):
+    """What a server that is installed says of itself; what nobody said is null."""
 
     name: str
     namespace: str
-    server_name: str
     server_version: str | None
     image: str
     transport: str | None
@@ -322,6 +321,12 @@ class Deployment(msgspec.Struct):
     ready: bool
     endpoint_url: str | None
     labels: dict[str, str]
+
+
+class Deployment(InstalledServer, kw_only=True):
+    """One that names the registry."""
+
+    server_name: str
     drift: Annotated[DriftWord, Meta(description="How it stands to what the registry holds now.")]
 
 

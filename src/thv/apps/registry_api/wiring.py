@@ -19,7 +19,7 @@ from thv.apps.kit.http.server import HttpServer, Meter
 from thv.apps.kit.loop import View, observed
 from thv.apps.registry_api.aggregate import Aggregate
 from thv.apps.registry_api.door import Options, Root, many, single
-from thv.apps.registry_api.fleet import Fleet, ServedKinds, kept_here
+from thv.apps.registry_api.fleet import MOST_UNCLAIMED, Fleet, ServedKinds, kept_here
 from thv.apps.registry_api.follow import Follower, Key, Updated
 from thv.apps.registry_api.guard import Guard, owned
 from thv.apps.registry_api.settings import Settings
@@ -133,7 +133,7 @@ def registries(
     snapshots that take the place of others. `anonymous_read` tells callers whom nobody knows of several registries
     together, as far as those are open. `kinds` says in which kinds the store may hold servers that are installed.
     """
-    fleet = Fleet()
+    fleet = Fleet(unclaimed=MOST_UNCLAIMED if only is None else 0)
     follower = Follower(
         chunks,
         models,
