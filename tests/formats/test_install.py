@@ -9,7 +9,7 @@ import pytest
 
 from thv import __version__
 from thv.domain.canonical import JsonObject
-from thv.formats.images import in_registry, is_reference, tag_of, with_tag
+from thv.formats.images import in_registry, is_reference, repository_of, tag_of, with_tag
 from thv.formats.install import Installation, kinds, read_installation, render
 
 pytestmark = pytest.mark.requirement("OPS-04")
@@ -126,3 +126,17 @@ def test_an_image_under_another_tag_stays_where_it_is() -> None:
 @pytest.mark.parametrize("text", ["", "UPPER/Case", "a b", "x:", "x@sha256:12", "https://r.io/x"])
 def test_what_no_runtime_can_pull_is_no_reference(text: str) -> None:
     assert not is_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        ("r.io:5000/acme/x:1", "r.io:5000/acme/x"),
+        (f"ghcr.io/acme/x:1@{DIGEST}", "ghcr.io/acme/x"),
+        ("docker.io/acme/x", "docker.io/acme/x"),
+        ("acme/x:1", "docker.io/acme/x"),
+        ("x", "docker.io/library/x"),
+    ],
+)
+def test_an_image_is_kept_in_one_place_whatever_its_tag(image: str, repository: str) -> None:
+    assert repository_of(image) == repository

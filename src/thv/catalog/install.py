@@ -75,7 +75,7 @@ def installation(
     image, name = _image(entry, facts, there, choices, ground), _name(facts, choices)
     inputs = inputs_of(facts.key, there, choices)
     tools = _tools(facts, choices)
-    labels = _labels(origin, facts)
+    labels = origin_labels(origin, facts)
     config = _tool_config(ground, name, choices.namespace, labels, tools) if tools else None
     spec = _given(
         image=image,
@@ -92,7 +92,7 @@ def installation(
         "name": name,
         "namespace": choices.namespace,
         "labels": labels,
-        "annotations": _annotations(entry, origin, facts),
+        "annotations": origin_annotations(entry, origin, facts),
     }
     return Installation(
         server=_object_of(ground.server, metadata, spec),
@@ -257,7 +257,8 @@ def default_name(key: str) -> str:
     return object_name(key.rpartition("/")[2])[:NAME_LIMIT].rstrip("-")
 
 
-def _labels(origin: Origin, facts: Facts) -> dict[str, str]:
+def origin_labels(origin: Origin, facts: Facts) -> dict[str, str]:
+    """What one selects by who looks for servers of a registry."""
     texts = {
         "registry-name": origin.name,
         "registry-namespace": origin.namespace,
@@ -268,7 +269,7 @@ def _labels(origin: Origin, facts: Facts) -> dict[str, str]:
     return {PREFIX + key: label_value(text) for key, text in texts.items() if text}
 
 
-def _annotations(entry: Entry, origin: Origin, facts: Facts) -> dict[str, str]:
+def origin_annotations(entry: Entry, origin: Origin, facts: Facts) -> dict[str, str]:
     """What is exact or long."""
     return {
         SOURCE: origin.name,

@@ -66,6 +66,11 @@ LIST_SERVERS = Permission(
     verb="list",
     resource=SERVERS,
 )
+ADOPT_SERVER = Permission(
+    act="Adopt an installed server: say which server of which registry it is.",
+    verb="patch",
+    resource=SERVERS,
+)
 EXPORT = _decision("Export a registry by a job.", "export", "get")
 SYNC = _decision("Ask for a sync.", "sync")
 SUBMIT = Permission(act="Submit a server for review.", verb="create", resource=REVIEWS)
@@ -99,7 +104,7 @@ CHANGE_TOOL_CONFIG = Permission(
 )
 
 PERMISSIONS: tuple[Permission, ...] = (
-    READ, LIST, LIST_SERVERS, EXPORT, SYNC, SUBMIT, SIGN, READ_REVIEW, LIST_REVIEWS, REVIEW, PROMOTE, RELEASE, REVOKE,
+    READ, LIST, LIST_SERVERS, ADOPT_SERVER, EXPORT, SYNC, SUBMIT, SIGN, READ_REVIEW, LIST_REVIEWS, REVIEW, PROMOTE, RELEASE, REVOKE,
     BREAK_GLASS, WAIVE, SET_POLICY, AUDIT, MAKE_REGISTRY, CHANGE_REGISTRY, MAKE_CONTENT, CHANGE_CONTENT,
     MAKE_TOOL_CONFIG, CHANGE_TOOL_CONFIG,
 )  # fmt: skip

@@ -12,6 +12,7 @@ _REFERENCE = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
+_DEFAULT_REGISTRY = "docker.io"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -47,6 +48,15 @@ def tag_of(image: str) -> str:
 def with_tag(image: str, tag: str) -> str:
     """The same image under another tag."""
     return f"{_TAG.sub('', image.partition('@')[0])}:{tag}"
+
+
+def repository_of(image: str) -> str:
+    """The image without tag and digest, with the registry that is meant where none is named."""
+    plain = _TAG.sub("", image.partition("@")[0])
+    first, slash, _ = plain.partition("/")
+    if slash and _is_host(first):
+        return plain
+    return f"{_DEFAULT_REGISTRY}/{plain}" if slash else f"{_DEFAULT_REGISTRY}/library/{plain}"
 
 
 def _is_host(part: str) -> bool:

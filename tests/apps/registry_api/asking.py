@@ -75,6 +75,16 @@ class Client:
                 self.asked.add(template)
         return reply
 
+    async def post(self, target: str, body: Any, **headers: str) -> Reply:
+        """With a body of JSON."""
+        content = json.dumps(body).encode()
+        told = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            **headers,
+        }
+        return await self.send("POST", target, told, content)
+
     async def _rules_of(self, target: str) -> Rules:
         parts = target.split("/")
         base = "/".join(parts[:4]) if target.startswith("/r/") and len(parts) > 3 else ""
@@ -84,7 +94,11 @@ class Client:
         return self._rules[base]
 
     async def send(
-        self, method: str, target: str, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
     ) -> Reply:
         """Without a look at the document."""
         path, _, query = target.partition("?")
@@ -109,7 +123,7 @@ class Client:
             sent.append(message)
 
         async def receive() -> Any:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": content, "more_body": False}
 
         await self.app(scope, receive, send)
         start = sent[0]

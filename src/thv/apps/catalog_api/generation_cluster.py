@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from thv.apps.catalog_api.adoption import Adoptions, adoption_rows
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import OfCluster
@@ -56,6 +57,7 @@ def on_cluster(
         *generation_rows(generations),
         *manifest_rows(manifests),
         *left_out_rows(left_outs),
+        *adoption_rows(Adoptions(authorization, writers)),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from thv.apps.catalog_api.adoption import Adoptions, adoption_rows
 from thv.apps.catalog_api.generation import Generations
 from thv.apps.catalog_api.generation_rows import generation_rows
 from thv.apps.catalog_api.generation_writers import Acting, OfMachine
@@ -53,4 +54,5 @@ def on_machine(
         *generation_rows(generations),
         *manifest_rows(manifests),
         *left_out_rows(left_outs),
+        *adoption_rows(Adoptions(authorization, writers, read_only=read_only)),
     )

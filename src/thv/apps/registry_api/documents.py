@@ -183,7 +183,7 @@ _READERS = (401, 403)
 """What may happen where somebody is asked who they are."""
 _WITHOUT_TAG = frozenset({"M1", "M2", "M3", "M4", "M7", "M7-can-i", "M8", "O6", "R13"})
 _STATES = frozenset(
-    {"C10", "C11", "C15", "C16", "C17", "C18", "C19", "C21", "C22", "C26", "C29", "C30"}
+    {"C10", "C11", "C15", "C16", "C17", "C18", "C19", "C21", "C22", "C26", "C29", "C30", "C32"}
 )
 """What the catalog says of registries, and not of what is in them."""
 _MADE = frozenset({"C9", "C12", "C13", "C14", "C28"})
