@@ -82,10 +82,15 @@ def _none_of(keys: tuple[str, ...], said: dict[str, str]) -> JsonObject:
 
 
 def sought(installed: Installed) -> tuple[str, ...]:
-    """What to search the catalog for, the most telling first: words of its image, and of its own name."""
-    texts = (repository_of(installed.image).partition("/")[2], installed.name)
+    """What to search the catalog for, the most telling first: words of its image, and of its names."""
+    texts = (repository_of(installed.image).partition("/")[2], *_names(installed))
     found = (" ".join(_telling(text)) for text in texts)
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _names(installed: Installed) -> tuple[str, ...]:
+    """Its own, and the one that it says it has in a registry."""
+    return installed.name, installed.server
 
 
 def _telling(text: str) -> list[str]:
@@ -99,4 +104,5 @@ def likeness(installed: Installed, offered: Likeness) -> str:
         return "image"
     if offered.image and repository_of(installed.image) == repository_of(offered.image):
         return "repository"
-    return "name" if default_name(offered.key) == installed.name else ""
+    names = {default_name(each) for each in _names(installed) if each}
+    return "name" if default_name(offered.key) in names else ""

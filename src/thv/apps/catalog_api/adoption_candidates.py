@@ -1,7 +1,7 @@
 """What an installed server may be: entries that are like it, the best guess first.
 
 In the flow: before somebody adopts it. The read model has no index of images: what is found by the words of the image and
-of the name is compared, so that a guess costs no more than two searches.
+of the names is compared, so that a guess costs no more than three searches.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def candidates(catalog: Catalog, seen: Scope, installed: Installed) -> list[Json
 
 
 def _looked_at(catalog: Catalog, seen: Scope, installed: Installed) -> Iterator[_Found]:
-    """What both searches find, each entry once."""
+    """What the searches find, each entry once."""
     registries = {each.id: each for each in seen.registries}
     known = set[tuple[int, str]]()
     for text in sought(installed):
