@@ -81,7 +81,7 @@ async def test_nothing_runs_yet(site: CatalogSite, browser: Browser) -> None:
     async with followed(site.fleet, site.resources):
         page = await browser.open("/deployments")
     assert "thv install NAME" in page.text
-    assert "kubectl label mcpserver NAME" in page.text
+    assert "One that was started by other means shows up as well" in page.text
 
 
 def test_each_word_of_the_api_has_words_for_people() -> None:

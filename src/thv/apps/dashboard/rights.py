@@ -5,6 +5,8 @@ In the flow: asked while a page is made. The API decides again when a form is se
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ import msgspec
 from thv.apps.dashboard.visits import Visit
 
 REGISTRIES = "mcpregistries"
+SERVERS = "mcpservers"
 
 
 class Who(msgspec.Struct, frozen=True):
@@ -54,3 +57,12 @@ async def may(visit: Visit, verb: str, resource: str, namespace: str = "", name:
         "/api/v1/me/can-i", verb=verb, resource=resource, namespace=namespace, name=name
     )
     return bool(found["allowed"])
+
+
+async def may_in(visit: Visit, verb: str, resource: str, namespaces: Iterable[str]) -> set[str]:
+    """In which of these namespaces whoever looks may do that; who may in all of them takes one question."""
+    wanted = sorted(set(namespaces))
+    if len(wanted) > 1 and await may(visit, verb, resource):
+        return set(wanted)
+    found = await asyncio.gather(*(may(visit, verb, resource, each) for each in wanted))
+    return {each for each, yes in zip(wanted, found, strict=True) if yes}

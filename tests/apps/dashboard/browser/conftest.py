@@ -5,6 +5,7 @@ Both end with the folder: the browser's loop would be in the way of tests that h
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.apps.dashboard.browser import hostile
 from tests.apps.dashboard.browser.looking import Looking
-from tests.apps.dashboard.browser.places import BROKEN
+from tests.apps.dashboard.browser.places import BROKEN, BY_HAND
 from tests.apps.standalone.process import Process, run
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -40,7 +41,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The samples, and a registry in trouble."""
+    """The samples, a registry in trouble, and a server of no registry."""
     home = tmp_path_factory.mktemp("catalog")
     with Process(home, "dev", "--data", "data", "--port", "0") as process:
         process.until(lambda: "Ctrl-C ends it." in process.said)
@@ -49,6 +50,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
             "--url", "http://127.0.0.1:1/servers.json", "--allow-private-ip", "--allow-http",
         )  # fmt: skip
         assert added.returncode == 0, added.stderr
+        server = hostile.by_hand(BY_HAND, "ghcr.io/github/github-mcp-server:v0.20.0")
+        (home / "server.json").write_text(json.dumps(server))
+        applied = run(home, "--data", "data", "apply", "-f", "server.json")
+        assert applied.returncode == 0, applied.stderr
         process.until(lambda: _fails(process))
         yield process
 

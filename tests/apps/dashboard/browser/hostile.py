@@ -57,16 +57,29 @@ def documents() -> dict[str, bytes]:
 
 
 def registries(folder: Path) -> bytes:
-    """Their manifests, and one whose source is not there."""
+    """Their manifests, one whose source is not there, and a server that somebody started by hand."""
     lost = f"{ATTACKS['image']} {ATTACKS['template']}".replace("/", "")
     paths = {name: f"{name}.json" for name in documents()} | {"lost": f"{lost}.json"}
     return _json(
         {
             "apiVersion": "v1",
             "kind": "List",
-            "items": [_registry(name, folder / path) for name, path in paths.items()],
+            "items": [
+                *(_registry(name, folder / path) for name, path in paths.items()),
+                by_hand("script-container", _container("")["image"]),
+            ],
         }
     )
+
+
+def by_hand(name: str, image: str) -> dict[str, Any]:
+    """A server that names no registry."""
+    return {
+        "apiVersion": "toolhive.stacklok.io/v1alpha1",
+        "kind": "MCPServer",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"image": image},
+    }
 
 
 def _registry(name: str, path: Path) -> dict[str, Any]:

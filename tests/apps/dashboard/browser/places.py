@@ -10,6 +10,9 @@ from typing import NamedTuple
 BROKEN = "warehouse"
 """A registry whose source answers nobody."""
 
+BY_HAND = "issues"
+"""A server that somebody started without a registry."""
+
 
 class Place(NamedTuple):
     """An address, and what is asked of it."""
@@ -52,6 +55,8 @@ PLACES = (
     Place("registry-nowhere", "/registries/{namespace}/{registry}", "/registries/default/none", 404),
     Place("deployments", "/deployments", "/deployments"),
     Place("api-docs", "/api/docs", "/api/docs"),
+    Place("deployments-of-none", "/deployments", "/deployments?origin=none"),
+    Place("adopt", "/deployments/adopt", f"/deployments/adopt?namespace=default&name={BY_HAND}"),
     Place("access", "/settings/access", "/settings/access"),
     Place("generate-nothing", "/generate", "/generate"),
     Place(

@@ -35,7 +35,8 @@ _STATE = """() => {
 }"""
 
 
-def _enter(looking: Looking, guarded: Guarded, page: Page) -> None:
+def enter(looking: Looking, guarded: Guarded, page: Page) -> None:
+    """Signs in."""
     looking.open(page, "/signin")
     page.locator("#token").fill(guarded.token)
     page.get_by_role("button", name="Sign in").click()
@@ -63,7 +64,8 @@ def _places() -> Iterator[str]:
     yield from (
         "/", "/servers", "/servers?sort=-stars", "/servers?tags=hostile&search=x", "/tools", "/tools?search=script",
         "/categories", "/registries", "/registries/default/toolhive", "/registries/default/official",
-        "/registries/default/lost", "/registries/new", "/deployments", "/generate", "/settings/access",
+        "/registries/default/lost", "/registries/new", "/deployments", "/deployments?origin=none",
+        "/deployments/adopt?namespace=default&name=script-container", "/generate", "/settings/access",
     )  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def test_nothing_that_is_written_does_anything(strange: Looking, guarded: Guarde
     chosen = ("script", "attribute", "bidi", "name-with-html")
     selected = tuple(f"default/toolhive/{ATTACKS[name]}" for name in chosen)
     page = strange.page(selected=selected)
-    _enter(strange, guarded, page)
+    enter(strange, guarded, page)
     wrong = {}
     for place in _places():
         answer = page.goto(place)
@@ -124,7 +126,7 @@ ASKED = (
 
 def test_nothing_that_is_asked_does_anything(strange: Looking, guarded: Guarded) -> None:
     page = strange.page()
-    _enter(strange, guarded, page)
+    enter(strange, guarded, page)
     wrong = {}
     for number, address in enumerate(ASKED):
         for name in ("script", "attribute", "bidi", "template")[number % 2 :: 2]:

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.apps.dashboard.browser.conftest import Guarded
-from tests.apps.dashboard.browser.looking import Looking, focused
+from tests.apps.dashboard.browser.looking import Looking, focused, judge
 from tests.apps.dashboard.browser.places import BROKEN
+from tests.apps.dashboard.browser.test_hostile import enter
 from tests.apps.dashboard.browser.test_keyboard import says, tab_to
 
 
@@ -86,3 +87,32 @@ def test_without_scripts_a_filter_is_set_by_a_button_and_a_registry_is_taken_alo
     with page.expect_download() as waited:
         page.get_by_role("button", name="YAML", exact=True).click()
     assert "kind: MCPRegistry" in Path(waited.value.path()).read_text()
+
+
+@pytest.mark.requirement("SRV-02", "GOV-14")
+def test_a_server_that_was_started_by_hand_is_adopted_by_keyboard(
+    strange: Looking, guarded: Guarded
+) -> None:
+    page = strange.page()
+    enter(strange, guarded, page)
+    strange.open(page, "/deployments")
+    tab_to(page, lambda focus: focus.href == "/deployments?origin=none")
+    page.keyboard.press("Enter")
+    tab_to(page, lambda focus: (focus.href or "").startswith("/deployments/adopt?"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Adopt script-container")
+    typed = page.get_by_label("Registry", exact=True)
+    expect(typed).to_be_hidden()
+    page.get_by_label("Another one").check()
+    typed.fill("toolhive")
+    page.get_by_label("Server", exact=True).fill("nowhere")
+    strange.expect_refusal(page, "/deployments/adopt")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Is not in this registry")
+    assert not judge(page)
+    page.get_by_role("radio").first.check()
+    expect(page.get_by_label("Server", exact=True)).to_be_hidden()
+    tab_to(page, says("Adopt"))
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Adopted.")
+    expect(page.locator("main")).to_contain_text("Another image than the registry has")

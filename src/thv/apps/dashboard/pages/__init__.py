@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.pages.access import Access
+from thv.apps.dashboard.pages.adopt import Adopt
 from thv.apps.dashboard.pages.api_docs import ApiDocs
 from thv.apps.dashboard.pages.categories import Categories
 from thv.apps.dashboard.pages.compare import Compare
@@ -40,6 +41,7 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
         NewRegistry,
         OneRegistry,
         Deployments,
+        Adopt,
         Generate,
         Access,
         ApiDocs,
