@@ -7,6 +7,7 @@ labels and annotations goes out. Nothing else of it is ever changed.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import msgspec
 
@@ -28,8 +29,6 @@ LABELS = ("registry-name", "registry-namespace", "server-name", "tier", "categor
 ANNOTATIONS = ("server-name", "server-version", "revision")
 _OF_A_VERSION = frozenset(PREFIX + key for key in ("server-version", "revision"))
 _WORD = re.compile(r"[^\W_]+")
-_SAYS_NOTHING = frozenset({"library", "mcp", "server"})
-"""Words of nearly every image."""
 _MOST_WORDS = 8
 
 
@@ -82,10 +81,10 @@ def _none_of(keys: tuple[str, ...], said: dict[str, str]) -> JsonObject:
 
 
 def sought(installed: Installed) -> tuple[str, ...]:
-    """What to search the catalog for, the most telling first: words of its image, and of its names."""
-    texts = (repository_of(installed.image).partition("/")[2], *_names(installed))
-    found = (" ".join(_telling(text)) for text in texts)
-    return tuple(dict.fromkeys(filter(None, found)))
+    """What to search the catalog for, the most telling first: words of its image, and its names."""
+    image = repository_of(installed.image).partition("/")[2].removeprefix("library/")
+    texts = (_few_words(image), *map(_few_words, _names(installed)))
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def _names(installed: Installed) -> tuple[str, ...]:
@@ -93,9 +92,10 @@ def _names(installed: Installed) -> tuple[str, ...]:
     return installed.name, installed.server
 
 
-def _telling(text: str) -> list[str]:
-    words = list(dict.fromkeys(_WORD.findall(text)))
-    return [word for word in words if word.lower() not in _SAYS_NOTHING][:_MOST_WORDS]
+def _few_words(text: str) -> str:
+    """As much of it as a search takes."""
+    ends = [found.end() for found in islice(_WORD.finditer(text), _MOST_WORDS)]
+    return text[: ends[-1]] if ends else ""
 
 
 def likeness(installed: Installed, offered: Likeness) -> str:

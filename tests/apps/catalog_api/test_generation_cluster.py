@@ -20,6 +20,8 @@ from tests.catalog.generate.selections import Pool, Selection, Wanted
 from tests.control_plane.fixtures import namespace_in
 from tests.control_plane.plane import ControlPlane
 from thv.domain.canonical import JsonObject
+from thv.domain.resources import GROUP, PREFIX
+from thv.domain.roles import DEPLOYER_ROLE
 
 pytestmark = pytest.mark.flows
 
@@ -296,3 +298,83 @@ def test_what_the_cluster_refuses_of_a_manifest_is_said_by_field(catalog: Catalo
         "body.spec.source.git.branch": 'a Git reference must start with a letter, digit or "_" and must not contain spaces or ".."',
         "body.spec.syncPolicy.interval": "spec.syncPolicy.interval must be at least 1m and at most 720h",
     }
+
+
+# ---------------------------------------------------------------- servers that were there before
+
+
+def by_hand(name: str, image: str) -> JsonObject:
+    return {
+        "apiVersion": "toolhive.stacklok.io/v1alpha1",
+        "kind": "MCPServer",
+        "metadata": {"name": name},
+        "spec": {"image": image},
+    }
+
+
+@pytest.mark.requirement("SRV-02", "CAT-09")
+def test_a_server_is_adopted_with_the_callers_own_token_and_keeps_its_spec(
+    catalog: Catalog,
+) -> None:
+    server, entry = next(
+        (name, entry) for name, entry in POOL.toolhive["servers"].items() if "/" not in name
+    )
+    catalog.account("deployer", DEPLOYER_ROLE)
+    catalog.apply(by_hand(server, entry["image"]))
+    before = one(catalog, server)
+    place = f"/api/v1/namespaces/{catalog.namespace}/deployments/{server}"
+    wish = {"registry": "toolhive", "server": server}
+    lister = catalog.own_token("deployer")
+    listed = f"/api/v1/deployments?origin=none&namespace={catalog.namespace}"
+
+    def shown() -> list[str]:
+        reply = catalog.ask("GET", listed, by=lister)
+        return [each["name"] for each in reply.json.get("deployments", ())]
+
+    catalog.until("it is listed", lambda: server in shown())
+    guessed = catalog.ask("GET", f"{place}/candidates", by=lister).json["candidates"]
+    assert (guessed[0]["server"], guessed[0]["likeness"]) == (server, "image")
+    for account in ("reader", "maker"):
+        refused = catalog.ask("POST", f"{place}/adopt", wish, by=catalog.token(account))
+        assert code(refused) == (403, "NAMESPACE_ACCESS_DENIED")
+        assert "patch mcpservers" in refused.json["error"]["message"]
+    own = catalog.ask("POST", f"{place}/adopt", wish, by=lister)
+    assert code(own) == (403, "TOKEN_NOT_FORWARDABLE")
+    assert one(catalog, server) == before
+    adopted = catalog.ask("POST", f"{place}/adopt", wish, by=catalog.token("deployer"))
+    assert adopted.status == 200, adopted.json
+    assert (adopted.json["server_name"], adopted.json["drift"]) == (server, "none")
+    assert server not in shown()
+    after = one(catalog, server)
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    assert after["metadata"]["labels"][f"{PREFIX}registry-name"] == "toolhive"
+    other = {"registry": "official", "server": POOL.official[0]["name"]}
+    taken = catalog.ask("POST", f"{place}/adopt", other, by=catalog.token("deployer"))
+    assert code(taken) == (409, "STATE_CONFLICT")
+    moved = catalog.ask(
+        "POST", f"{place}/adopt", {**other, "move": True}, by=catalog.token("deployer")
+    )
+    assert moved.json["registry"] == f"{catalog.namespace}/official"
+
+
+@pytest.mark.requirement("CAT-09")
+def test_who_may_patch_and_not_get_is_told_so_by_the_cluster(catalog: Catalog) -> None:
+    role = documented_user(catalog.namespace)
+    role["metadata"]["name"] = "patches-only"
+    rule = {"apiGroups": [GROUP], "resources": ["mcpservers"], "verbs": ["patch"]}
+    role["rules"].append(rule)
+    catalog.account("blind")
+    catalog.bind("blind", role)
+    catalog.apply(by_hand("seen-by-nobody", "ghcr.io/example/x"))
+    place = f"/api/v1/namespaces/{catalog.namespace}/deployments/seen-by-nobody/adopt"
+    wish = {"registry": "toolhive", "server": next(iter(POOL.toolhive["servers"]))}
+    refused = catalog.ask("POST", place, wish, by=catalog.token("blind"))
+    assert code(refused) == (403, "NAMESPACE_ACCESS_DENIED")
+    assert "get" in refused.json["error"]["message"]
+
+
+def one(catalog: Catalog, name: str) -> JsonObject:
+    """An MCPServer as an admin sees it."""
+    every = catalog.objects(f"mcpservers.{GROUP}")
+    return next(each for each in every if each["metadata"]["name"] == name)

@@ -422,6 +422,7 @@ async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_la
         assert pod.get(path, reader).json["metadata"]["total_count"] == 0
         assert pod.get(inside, reader).code == "NAMESPACE_ACCESS_DENIED"
         assert pod.get("/api/v1/stats", deployer).json["deployments"]["total"] == 2
+        adopted_by_group(team, pod, image)
         since = pod.get("/api/v1/changes", deployer).json["since"]
         await team.publish(World(an_entry("com.example/two")))
         told = f"/api/v1/changes?since={since}&wait=30"
@@ -433,14 +434,38 @@ async def test_it_tells_of_servers_of_both_groups_also_where_their_kinds_come_la
             assert {each["drift"] for each in found} == {"unknown-entry"}
 
 
+def adopted_by_group(team: Team, pod: CatalogPod, image: str) -> None:
+    """Where both groups have a server of one name, whoever adopts it says which one is meant."""
+    for version in (f"{GROUP}/v1alpha1", f"{OLD_GROUP}/v1beta1"):
+        applied(team.plane, a_server(team, version, image, name="two"))
+    verbs = ("get", "list", "patch")
+    listed = rule(GROUP, "mcpregistries", "get", "list")
+    team.account("adopter")
+    team.allow("adopter", listed, *(rule(g, "mcpservers", *verbs) for g in (GROUP, OLD_GROUP)))
+    token = team.plane.token(team.namespace, "adopter")
+    path = f"/api/v1/namespaces/{team.namespace}/deployments/two/adopt"
+    wish = {"registry": "corp", "server": "com.example/one"}
+    status, told = posted(pod, path, token, wish)
+    assert (status, told["error"]["details"]["field"]) == (400, "group")
+    status, told = posted(pod, path, token, {**wish, "group": OLD_GROUP})
+    assert (status, told["drift"]) == (200, "none"), told
+    for group, registry in ((GROUP, ""), (OLD_GROUP, "corp")):
+        label = r"jsonpath={.metadata.labels.toolhive\.stacklok\.io/registry-name}"
+        shown = team.plane.kubectl(
+            *("-n", team.namespace, "get", f"mcpservers.{group}", "two", "-o", label)
+        )
+        assert shown.stdout == registry, shown.stderr
+        team.plane.kubectl("-n", team.namespace, "delete", f"mcpservers.{group}", "two")
+
+
 def both(found: list[Any]) -> list[Any]:
     return found if len(found) == 2 else []
 
 
-def a_server(team: Team, api_version: str, image: str) -> dict[str, Any]:
+def a_server(team: Team, api_version: str, image: str, name: str = "one") -> dict[str, Any]:
     return {
         "apiVersion": api_version,
         "kind": "MCPServer",
-        "metadata": {"name": "one", "namespace": team.namespace},
+        "metadata": {"name": name, "namespace": team.namespace},
         "spec": {"image": image, "transport": "stdio"},
     }
