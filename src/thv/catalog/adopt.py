@@ -29,6 +29,8 @@ LABELS = ("registry-name", "registry-namespace", "server-name", "tier", "categor
 ANNOTATIONS = ("server-name", "server-version", "revision")
 _OF_A_VERSION = frozenset(PREFIX + key for key in ("server-version", "revision"))
 _WORD = re.compile(r"[^\W_]+")
+_SAYS_NOTHING = frozenset({"library", "mcp", "server"})
+"""Words of the images of nearly every server: entries that have them all are others."""
 _MOST_WORDS = 8
 
 
@@ -82,8 +84,9 @@ def _none_of(keys: tuple[str, ...], said: dict[str, str]) -> JsonObject:
 
 def sought(installed: Installed) -> tuple[str, ...]:
     """What to search the catalog for, the most telling first: words of its image, and its names."""
-    image = repository_of(installed.image).partition("/")[2].removeprefix("library/")
-    texts = (_few_words(image), *map(_few_words, _names(installed)))
+    path = repository_of(installed.image).partition("/")[2]
+    telling = [word for word in _WORD.findall(path) if word.lower() not in _SAYS_NOTHING]
+    texts = (_few_words(" ".join(telling)), *map(_few_words, _names(installed)))
     return tuple(dict.fromkeys(filter(None, texts)))
 
 

@@ -24,6 +24,7 @@ from thv.apps.kit.authorization import Authorization
 from thv.apps.registry_api.fleet import Fleet, Place
 from thv.apps.registry_api.guard import Guard
 from thv.apps.standalone.access import ON_ONE_MACHINE
+from thv.catalog.adopt import sought
 from thv.catalog.installed import installed_of
 from thv.domain.canonical import JsonObject
 from thv.domain.permissions import ways
@@ -320,6 +321,22 @@ async def test_another_tag_and_a_name_are_guesses_too(adopting: Adopting) -> Non
     for name, likeness in (("any", "repository"), ("files", "name")):
         found = (await adopting.look(name)).json["candidates"]
         assert [each["likeness"] for each in found] == [likeness], name
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "texts"),
+    [
+        ("ghcr.io/github/github-mcp-server:v1", "issues", ("github github", "issues")),
+        ("r.io:5000/mcp/server@sha256:ab", "mcp-server-1", ("mcp-server-1",)),
+        ("redis:7", "redis", ("redis",)),
+        ("npx://@acme/x@1.0.0", "x", ("x",)),
+        ("a/" + "-".join("bcdefghijk"), "n", ("a b c d e f g h", "n")),
+    ],
+)
+def test_what_is_searched_for_is_short_and_telling(
+    image: str, name: str, texts: tuple[str, ...]
+) -> None:
+    assert sought(installed_of(an_installed(name, image))) == texts
 
 
 # ---------------------------------------------------------------- kept
