@@ -30,7 +30,7 @@ ANNOTATIONS = ("server-name", "server-version", "revision")
 _OF_A_VERSION = frozenset(PREFIX + key for key in ("server-version", "revision"))
 _WORD = re.compile(r"[^\W_]+")
 _SAYS_NOTHING = frozenset({"library", "mcp", "server"})
-"""Words of the images of nearly every server: entries that have them all are others."""
+"""Words of the images and names of nearly every server."""
 _MOST_WORDS = 8
 
 
@@ -83,22 +83,9 @@ def _none_of(keys: tuple[str, ...], said: dict[str, str]) -> JsonObject:
 
 
 def sought(installed: Installed) -> tuple[str, ...]:
-    """What to search the catalog for, the most telling first: words of its image, and its names."""
-    path = repository_of(installed.image).partition("/")[2]
-    telling = [word for word in _WORD.findall(path) if word.lower() not in _SAYS_NOTHING]
-    texts = (_few_words(" ".join(telling)), *map(_few_words, _names(installed)))
-    return tuple(dict.fromkeys(filter(None, texts)))
-
-
-def _names(installed: Installed) -> tuple[str, ...]:
-    """Its own, and the one that it says it has in a registry."""
-    return installed.name, installed.server
-
-
-def _few_words(text: str) -> str:
-    """As much of it as a search takes."""
-    ends = [found.end() for found in islice(_WORD.finditer(text), _MOST_WORDS)]
-    return text[: ends[-1]] if ends else ""
+    """What to search the catalog for, the most telling first: its names, and the words of its image."""
+    words = " ".join(_telling(_path_of(installed.image)))
+    return tuple(dict.fromkeys(_few_words(each) for each in (*_names(installed), words) if each))
 
 
 def likeness(installed: Installed, offered: Likeness) -> str:
@@ -107,5 +94,29 @@ def likeness(installed: Installed, offered: Likeness) -> str:
         return "image"
     if offered.image and repository_of(installed.image) == repository_of(offered.image):
         return "repository"
-    names = {default_name(each) for each in _names(installed) if each}
+    names = map(default_name, _names(installed))
     return "name" if default_name(offered.key) in names else ""
+
+
+def _names(installed: Installed) -> list[str]:
+    """What it is called that says something: by its image, by itself, and by the registry that it names."""
+    parts = reversed(_path_of(installed.image).split("/"))
+    of_image = next(filter(_telling, parts), "")
+    return [each for each in (of_image, installed.name, installed.server) if _telling(each)]
+
+
+def _path_of(image: str) -> str:
+    """The image without its registry."""
+    return repository_of(image).partition("/")[2]
+
+
+def _telling(text: str) -> list[str]:
+    """Its words, each once, but for those that say nothing."""
+    words = dict.fromkeys(_WORD.findall(text))
+    return [word for word in words if word.lower() not in _SAYS_NOTHING]
+
+
+def _few_words(text: str) -> str:
+    """As much of it as a search takes."""
+    ends = [found.end() for found in islice(_WORD.finditer(text), _MOST_WORDS)]
+    return text[: ends[-1]] if ends else ""

@@ -326,11 +326,16 @@ async def test_another_tag_and_a_name_are_guesses_too(adopting: Adopting) -> Non
 @pytest.mark.parametrize(
     ("image", "name", "texts"),
     [
-        ("ghcr.io/github/github-mcp-server:v1", "issues", ("github github", "issues")),
+        (
+            "ghcr.io/github/github-mcp-server:v1",
+            "issues",
+            ("github-mcp-server", "issues", "github"),
+        ),
         ("r.io:5000/mcp/server@sha256:ab", "mcp-server-1", ("mcp-server-1",)),
+        ("ghcr.io/stackloklabs/osv-mcp/server", "server", ("osv-mcp", "stackloklabs osv")),
         ("redis:7", "redis", ("redis",)),
         ("npx://@acme/x@1.0.0", "x", ("x",)),
-        ("a/" + "-".join("bcdefghijk"), "n", ("a b c d e f g h", "n")),
+        ("a/" + "-".join("bcdefghijk"), "n", ("b-c-d-e-f-g-h-i", "n", "a b c d e f g h")),
     ],
 )
 def test_what_is_searched_for_is_short_and_telling(

@@ -1,7 +1,7 @@
 """What an installed server may be: entries that are like it, the best guess first.
 
 In the flow: before somebody adopts it. The read model has no index of images: what is found by the words of the image and
-of the names is compared, so that a guess costs no more than three searches.
+of the names is compared, so that a guess costs no more than four searches.
 """
 
 from __future__ import annotations
