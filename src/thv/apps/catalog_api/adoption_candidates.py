@@ -17,7 +17,7 @@ from thv.catalog.installed import Installed
 from thv.domain.canonical import JsonObject
 from thv.stores.catalogs import listing
 from thv.stores.catalogs.query import ListQuery
-from thv.stores.catalogs.scope import Reach, Scope
+from thv.stores.catalogs.scope import Scope, Sight
 from thv.stores.models.query import Sort
 
 MOST = 5
@@ -52,7 +52,7 @@ def _looked_at(catalog: Catalog, seen: Scope, installed: Installed) -> Iterator[
     known = set[tuple[int, str]]()
     for text in sought(installed):
         query = ListQuery(wish=catalog.wishes.wish(text), every=True, sort=Sort.RELEVANCE)
-        page = listing.page(catalog.shelf, Reach(seen, seen), query, None, _LOOKED_AT)
+        page = listing.page(catalog.shelf, Sight(seen, seen), query, None, _LOOKED_AT)
         for row in page.rows:
             if (row.registry, row.name) not in known:
                 known.add((row.registry, row.name))

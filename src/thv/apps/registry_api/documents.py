@@ -33,6 +33,7 @@ _PATH_PARAMETERS = {
     "version": "Exact version, with + encoded as %2B, or latest.",
     "group": "Name of a group.",
     "tool": "Name of a tool.",
+    "deployment": "Name of an installed server, an MCPServer.",
     "namespace": "Namespace of a registry.",
     "registry": "Name of a registry.",
 }
