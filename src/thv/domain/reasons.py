@@ -104,7 +104,10 @@ REASONS: tuple[Reason, ...] = (
         "False",
         (
             "Progressing",
-            "The first sync is under way, or the registry is suspended and never had one.",
+            (
+                "The first sync is under way, or waits until the registry that is the source serves something, or the "
+                "registry is suspended and never had one."
+            ),
             "Wait; of a suspended one ask for a sync: `thv registry sync NAME`.",
         ),
         (
@@ -300,7 +303,11 @@ REASONS: tuple[Reason, ...] = (
     *_of(
         "Reconciling",
         "True",
-        ("Progressing", "A long sync runs; the message counts what was read.", "Wait."),
+        (
+            "Progressing",
+            "A long sync runs, or the first one waits for the registry that is the source; the message says which.",
+            "Wait; `thv registry status` of that registry says what it waits for itself.",
+        ),
         (
             "Retrying",
             "What is served is not what the source holds; it is tried again.",

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from thv.domain.conditions import CONDITION_LIMIT, Condition
+from thv.domain.conditions import CONDITION_LIMIT, Condition, condition_of
 from thv.domain.fields import (
     ATOMIC,
     Count,
@@ -47,6 +47,7 @@ class SyncPhase(StrEnum):
     """Where the sync of a registry is."""
 
     IDLE = "Idle"
+    """The first one waits for its source."""
     SYNCING = "Syncing"
     COMPLETE = "Complete"
     FAILED = "Failed"
@@ -473,3 +474,11 @@ class RegistryStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             description="Value of the annotation sync-requested-at that was last obeyed.",
         ),
     ] = ""
+
+    @property
+    def waits_because(self) -> str:
+        """Why its first sync cannot begin yet though nothing failed, `""` where it does not wait."""
+        ready = condition_of(self.conditions, "Ready")
+        goes_on = condition_of(self.conditions, "Reconciling") is not None
+        is_idle = self.sync_status.phase is SyncPhase.IDLE
+        return ready.message if ready is not None and is_idle and goes_on else ""

@@ -44,7 +44,7 @@ class ReferenceSource:
         digest = await self._snapshots.digest(self._registry)
         if not digest:
             raise ThvError(
-                Code.SOURCE_UNREACHABLE,
+                Code.SOURCE_NOT_READY,
                 f'the registry "{self._registry}" has not served anything yet',
                 hint=f"Look at it: thv registry status {self._registry}",
             )

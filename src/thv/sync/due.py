@@ -21,6 +21,7 @@ BACKOFF_LIMIT = timedelta(minutes=15)
 STORE_BACKOFF_LIMIT = timedelta(seconds=8)
 JITTER = 0.05
 FILE_POLL = timedelta(seconds=1)
+SOURCE_POLL = timedelta(seconds=30)
 _REQUESTS = ("sync-requested-at", "sync-trigger", "manual-sync")
 _OF_OUR_STORE = frozenset({Code.STORE_UNAVAILABLE, Code.CONFLICT})
 """Trouble of the place where everything is kept: it passes by itself, and no source is to be spared for it."""
@@ -108,6 +109,17 @@ def look_again(registry: Registry, now: datetime) -> datetime | None:
     """When a source that cannot tell of changes but is cheap to look at is looked at again."""
     watched = registry.spec.source.type is SourceType.FILE and registry.spec.sync_policy.enabled
     return now + FILE_POLL if watched else None
+
+
+def waits_for_source(registry: Registry, error: ThvError) -> bool:
+    """Whether a sync did not fail but came too early: its source has nothing to give yet, and nor has it."""
+    has_served = registry.status.snapshot or registry.status.candidates
+    return error.code is Code.SOURCE_NOT_READY and not has_served
+
+
+def look_for_source(registry: Registry, now: datetime) -> datetime:
+    """When a source that had nothing to give is looked at again, though it tells of its first content itself."""
+    return now + _spread(SOURCE_POLL, registry, 0)
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):

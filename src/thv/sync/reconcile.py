@@ -25,13 +25,23 @@ from thv.sources.base import Glancing
 from thv.stores.resources.base import ResourceStore
 from thv.sync.api import Api, ApiState
 from thv.sync.chunks import ChunkKeeper, named_by
-from thv.sync.due import Due, Later, after_failure, look_again, next_interval, requested, sync_due
+from thv.sync.due import (
+    Due,
+    Later,
+    after_failure,
+    look_again,
+    look_for_source,
+    next_interval,
+    requested,
+    sync_due,
+    waits_for_source,
+)
 from thv.sync.expire import expire
 from thv.sync.fetch import Progress
 from thv.sync.flow import Counts, Outcome, Run, Tools, sync
 from thv.sync.news import Announcer, Silent, drift, news_of
 from thv.sync.record import StatusRecord
-from thv.sync.status import Attempted, failed, served, succeeded, suspended, syncing
+from thv.sync.status import Attempted, failed, served, succeeded, suspended, syncing, waiting
 
 PROGRESS_EVERY = timedelta(seconds=5)
 CHUNK_GRACE = timedelta(minutes=10)
@@ -196,11 +206,12 @@ class RegistryReconciler:
         self._keeper.doubt(visit.registry.uid)
         try:
             outcome = await sync(run, self._tools)
-        except (ThvError, TimeoutError) as error:
+        except (ThvError, TimeoutError) as raised:
             await progress.stop()
-            return await self._failed(
-                visit, due, began, _translated(error, visit.registry), gained=progress.gained
-            )
+            error = _translated(raised, visit.registry)
+            if waits_for_source(visit.registry, error):
+                return await self._waits(visit, due, began, error)
+            return await self._failed(visit, due, began, error, gained=progress.gained)
         await progress.stop()
         return await self._succeeded(visit, due, began, outcome)
 
@@ -231,6 +242,17 @@ class RegistryReconciler:
         ]
         again.append(look_again(registry, attempt.ended))
         return min((moment for moment in again if moment is not None), default=None)
+
+    async def _waits(self, visit: _Visit, due: Due, began: datetime, error: ThvError) -> datetime:
+        """Says once that it waits, however often it looks."""
+        registry = visit.registry
+        attempt = self._attempted(visit, due, began)
+        next_look = look_for_source(registry, attempt.ended)
+        status = waiting(registry, attempt, error, next_look)
+        if _settled(registry.status) != _settled(status):
+            await self._write(visit, status)
+        self._next[registry.uid] = next_look
+        return next_look
 
     async def _failed(
         self, visit: _Visit, due: Due, began: datetime, error: ThvError, *, gained: bool

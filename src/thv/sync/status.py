@@ -47,6 +47,7 @@ _SOURCE: Mapping[Code, ReasonWord] = {
     Code.SOURCE_UNREACHABLE: "SourceUnreachable",
     Code.SOURCE_TIMEOUT: "Timeout",
     Code.SOURCE_NOT_FOUND: "NotFound",
+    Code.SOURCE_NOT_READY: "SourceUnreachable",
     Code.PATH_NOT_FOUND: "PathNotFound",
     Code.AUTHENTICATION_FAILED: "AuthenticationFailed",
     Code.TLS_VERIFICATION_FAILED: "TLSVerificationFailed",
@@ -153,6 +154,39 @@ def failed(registry: Registry, attempt: Attempted, error: ThvError, retry: Retry
     )
     conditions = _bad(registry, status, error, retry, attempt.api)
     return _with_conditions(status, registry, conditions, attempt.ended)
+
+
+def waiting(
+    registry: Registry, attempt: Attempted, error: ThvError, next_look: datetime
+) -> RegistryStatus:
+    """The status of a registry whose source has nothing to give yet: nothing failed, so nothing is kept of the attempt."""
+    old = registry.status
+    sync = msgspec.structs.replace(
+        old.sync_status,
+        phase=SyncPhase.IDLE,
+        last_attempt=render_time(attempt.began),
+        next_sync_time=render_time(next_look),
+        attempt_count=0,
+        trigger=attempt.trigger,
+        error=None,
+        progress=None,
+    )
+    status = msgspec.structs.replace(
+        old,
+        observed_generation=registry.generation,
+        phase=Phase.PENDING,
+        sync_status=sync,
+        last_handled_sync_request=attempt.handled_request or old.last_handled_sync_request,
+        api_status=attempt.api.status if attempt.api else old.api_status,
+    )
+    message = f"it waits: {error.message}"
+    conditions = [
+        *_api(registry, status, attempt.api),
+        _condition(registry, "Ready", "False", "Progressing", message),
+        _condition(registry, "Reconciling", "True", "Progressing", message),
+    ]
+    unknown = ("SourceAvailable", "DataValid", "SyncSucceeded")
+    return _with_conditions(status, registry, conditions, attempt.ended, drop=unknown)
 
 
 def syncing(
@@ -363,10 +397,15 @@ def _condition(
 
 
 def _with_conditions(
-    status: RegistryStatus, registry: Registry, conditions: list[Condition], now: datetime
+    status: RegistryStatus,
+    registry: Registry,
+    conditions: list[Condition],
+    now: datetime,
+    *,
+    drop: tuple[str, ...] = (),
 ) -> RegistryStatus:
-    drop = () if registry.governed else ("PolicySatisfied",)
-    merged = merge_conditions(status.conditions, conditions, now=render_time(now), drop=drop)
+    gone = drop if registry.governed else (*drop, "PolicySatisfied")
+    merged = merge_conditions(status.conditions, conditions, now=render_time(now), drop=gone)
     phase = _phase(status.phase, merged)
     return msgspec.structs.replace(status, conditions=merged, phase=phase)
 

@@ -167,6 +167,21 @@ def test_two_different_failures_exit_with_1(cli: Cli, file: Path) -> None:
     assert cli("registry sync broken gone").code == 1
 
 
+def test_a_registry_over_one_that_serves_nothing_yet_is_left_pending(cli: Cli, file: Path) -> None:
+    cli.ok("registry", "add", "below", "--file", str(file), "--no-sync")
+    shown = cli.ok("registry show below -o json").json
+    source = {"type": "registry", "registry": {"registryRef": {"name": "below"}}}
+    above = {**shown, "metadata": {"name": "above"}, "spec": {"source": source}, "status": {}}
+    cli.ok("apply", "-f", str(cli.file("above.json", json.dumps(above).encode())))
+    ran = cli("registry sync above")
+    assert ran.code == 8
+    assert 'it waits: the registry "below" has not served anything yet' in ran.err
+    assert "thv registry sync below" in ran.err
+    assert cli.ok("registry history above -o json").json["items"] == []
+    cli.ok("registry sync above below")
+    assert cli.ok("search --registry above -o name").out.split() == ["io.example/a", "io.example/b"]
+
+
 def test_a_file_of_the_registry_folder_needs_no_sync(cli: Cli) -> None:
     cli.environ["THV_REGISTRY_DIR"] = str(cli.home / "shelf")
     cli.file("shelf/mine.json", array(server("io.example/a")))

@@ -128,6 +128,8 @@ def test_registries_build_on_each_other_and_share_pods(place: Place) -> None:
     place.wait(READY, "mcpreg/below", "mcpreg/above")
     assert names(place, "below-api") == ["fetch", "osv"]
     assert names(place, "above-api") == ["osv"]
+    history = place.get("mcpreg", "above")["status"]["syncStatus"]["history"]
+    assert [each["outcome"] for each in history] == ["Succeeded"], "it waited, and did not fail"
     assert place.kubectl("get", "deployments", "-o", "name").split() == [
         "deployment.apps/registry-api-shared"
     ]

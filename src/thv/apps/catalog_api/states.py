@@ -107,7 +107,7 @@ def _sync(registry: Registry) -> JsonObject:
     status, sync = registry.status, registry.status.sync_status
     return {
         "phase": (sync.phase or SyncPhase.IDLE).value,
-        "message": sync.error.message if sync.error else "",
+        "message": sync.error.message if sync.error else status.waits_because,
         "last_attempt": sync.last_attempt or None,
         "attempt_count": sync.attempt_count,
         "last_sync_time": sync.last_sync_time or None,
@@ -284,7 +284,7 @@ async def _request(catalog: Catalog, served: Served, order: Order) -> Answer:
         "status_url": f"/api/v1/namespaces/{namespace}/registries/{name}/status",
     }
     after = await _answered(catalog, served, value, order.wait)
-    if after is None:
+    if after is None or after.status.waits_because:
         return json_answer(body, status=202)
     return json_answer({**body, **_outcome(before, after)})
 

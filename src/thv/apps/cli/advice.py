@@ -14,6 +14,7 @@ from thv.apps.cli.registries import Shelf, path_of, place_of
 from thv.domain.errors import Code
 from thv.domain.registry import Registry, SourceType
 from thv.domain.registry_status import SyncError
+from thv.sync.hierarchy import neighbour_of
 
 _REASONS: Mapping[Code, str] = {
     Code.SOURCE_TIMEOUT: "give it more time: set spec.syncPolicy.timeout to 5m",
@@ -60,6 +61,8 @@ def what_to_do(shelf: Shelf, code: Code) -> list[str]:
     lines = [_REASONS[code]] if code in _REASONS else []
     if code is Code.SOURCE_UNREACHABLE:
         lines.append(f"check that {place_of(shelf.registry)} answers")
+    if code is Code.SOURCE_NOT_READY:
+        lines.append(shelf.command("registry", "sync", neighbour_of(shelf.registry)))
     if code in (Code.FORMAT_INVALID, Code.FORMAT_UNSUPPORTED) and _is_file(shelf.registry):
         path = shelf.place.models.parent / path_of(shelf.registry)
         lines.append(shelf.command("registry", "validate", str(path)))

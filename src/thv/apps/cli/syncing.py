@@ -309,11 +309,23 @@ def _left_to_others(session: Session, shelf: Shelf) -> Synced:
 def _result(before: Shelf, after: Shelf, seconds: float) -> Synced:
     old, new = before.registry.status.sync_status, after.registry.status.sync_status
     run = new.history[0] if new.history[:1] != old.history[:1] else None
+    waits = _wait_of(after)
     return Synced(
         shelf=after,
         run=run if run is not None and run.outcome == "Succeeded" else None,
-        error=new.error,
+        error=waits or new.error,
+        pending=waits is not None,
         seconds=seconds,
+    )
+
+
+def _wait_of(shelf: Shelf) -> SyncError | None:
+    """What was asked for was not done, though nothing failed."""
+    because = shelf.registry.status.waits_because
+    return (
+        SyncError(code=Code.SOURCE_NOT_READY.value, message=because, next="wait")
+        if because
+        else None
     )
 
 

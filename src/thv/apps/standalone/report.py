@@ -59,7 +59,8 @@ def _news(obj: JsonObject) -> _News:
         return _News("fail", text, text)
     snapshot = registry.status.snapshot
     if snapshot is None:
-        return _News("wait", "", "")
+        waits = registry.status.waits_because
+        return _News("wait", waits, waits)
     servers = counted(registry.status.server_count, "server")
     return _News("ok", f"{servers}{_changes(registry)}", snapshot.digest)
 

@@ -83,6 +83,7 @@ def _facts(session: Session, shelf: Shelf, now: datetime) -> Facts:
             else f"{shelf.title} in {shelf.namespace}",
         ),
         ("Phase", status.phase.value if status.phase else "Pending"),
+        ("", status.waits_because),
         ("Requested", waits),
         ("Last sync", _last(shelf, now)),
         ("Next sync", _next(shelf, now)),
@@ -111,7 +112,7 @@ def _facts(session: Session, shelf: Shelf, now: datetime) -> Facts:
 
 def _last(shelf: Shelf, now: datetime) -> str:
     sync = shelf.registry.status.sync_status
-    if not sync.last_attempt:
+    if not sync.last_attempt or shelf.registry.status.waits_because:
         return "never"
     trigger = f", {_TRIGGERS.get(sync.trigger.value, sync.trigger.value)}" if sync.trigger else ""
     length = took(sync.duration_milliseconds / 1000)
