@@ -244,7 +244,7 @@ async def test_a_source_is_tried_before_there_is_a_registry(
     page = await mia.send(page.form(PLACE), "Try it", follow=True, **BASE, **URL)
     assert page.title.startswith("New registry: Source")
     assert (
-        "What it would take 3 of 3 entries in the official format; 1 could not be read."
+        "What it would take 3 of 3 versions of servers in the official format; 1 could not be read."
         in page.text
     )
     assert "a/two" in page.text
@@ -292,7 +292,7 @@ async def test_few_sources_are_tried_at_once(site: CatalogSite, tmp_path: Path) 
     second = await mia.send(form, "Try it", follow=True, **BASE, **URL)
     assert (second.status, "Your last source is still being read." in second.text) == (429, True)
     go.set()
-    assert "1 of 1 entry" in (await first).text
+    assert "1 of 1 version of a server" in (await first).text
 
 
 async def test_a_service_that_reads_no_sources_offers_no_trial(

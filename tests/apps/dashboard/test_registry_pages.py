@@ -205,7 +205,7 @@ async def test_trust_and_filter_are_told_in_words(site: CatalogSite, tmp_path: P
     assert "The registry was created." in page.text
     assert "Tested: somebody tried its servers" in page.text
     assert "Only these names: a/* Not these tags: old, broken" in page.text
-    assert "0 entries left out by its filter" in page.text
+    assert "0 versions left out by its filter" in page.text
     assert "What it leaves out" not in page.text
 
 
@@ -216,16 +216,16 @@ async def test_what_is_left_out_is_named_with_the_rule(site: CatalogSite, tmp_pa
     await leave_out(site, "fine", *names)
     browser = await signed_in(guarded_pages(site, tmp_path), "reader")
     home = await browser.open("/registries/tools/fine")
-    assert "62 entries left out by its filter and policy" in home.text
-    first = await browser.open(home.place("entries left out"))
-    assert "62 entries left out, of 61 names" in first.text
+    assert "62 versions left out by its filter and policy" in home.text
+    first = await browser.open(home.place("versions left out"))
+    assert "62 versions left out, of 61 servers" in first.text
     assert "x/n049 1 Not these names" in first.text
     assert "x/n050" not in first.text
     second = await browser.open(first.place("Next"))
     assert "y/<b>odd 2 Not what its policy blocks" in second.text
     assert "Next" not in [words for words, _ in second.links]
     found = await browser.send(second.form("/registries/tools/fine/left-out"), search="N007")
-    assert "1 of 61 names" in found.text
+    assert "1 of 61 servers" in found.text
     nothing = await browser.send(found.form("/registries/tools/fine/left-out"), search="zzz")
     assert "No name fits" in nothing.text
 
@@ -235,7 +235,7 @@ async def test_what_is_left_out_is_named_with_the_rule(site: CatalogSite, tmp_pa
     [
         ((), 0, "It leaves nothing out"),
         ((), 5, "Their names are not known yet"),
-        ((LeftOut("x/one", 1, ("filter.include.tags",)),), 5, "In all, 6 entries are left out"),
+        ((LeftOut("x/one", 1, ("filter.include.tags",)),), 5, "In all, 6 versions are left out"),
     ],
 )
 async def test_a_list_that_is_empty_or_cut_says_so(
@@ -253,7 +253,7 @@ async def test_where_nobody_is_known_names_that_are_left_out_are_for_nobody(
     await put(site, "fine", *FINE)
     await leave_out(site, "fine", LeftOut("x/one", 1, ("filter.include.tags",)))
     page = await browser.open("/registries/tools/fine")
-    assert "1 entry left out" in page.text
+    assert "1 version left out" in page.text
     assert not [place for _, place in page.links if place.endswith("/left-out")]
     refused = await browser.open("/registries/tools/fine/left-out")
     assert (refused.status, "thv registry show fine" in refused.text) == (403, True)
@@ -286,7 +286,7 @@ async def test_what_is_fine_has_no_warning_and_says_how_to_use_it(
     page = await browser.open("/registries/tools/fine")
     assert "What to do:" not in page.text
     assert "For everybody" in page.text
-    assert page.place("servers, show them") == "/servers?registry=tools%2Ffine"
+    assert page.place("show them") == "/servers?registry=tools%2Ffine"
     reader = await signed_in(guarded_pages(site, tmp_path), "reader")
     assert "kind: MCPRegistry" in (await reader.open("/registries/tools/fine")).text
 

@@ -454,6 +454,7 @@ class ServerCounts(msgspec.Struct):
 
     count: int
     added: int
+    versions: int
     changed: int
     removed: int
     filtered: int

@@ -125,6 +125,7 @@ def _servers(registry: Registry) -> JsonObject:
     ratio = conversion.converted / conversion.read if conversion and conversion.read else 1.0
     return {
         "count": status.server_count,
+        "versions": status.version_count,
         "added": last.added if last else 0,
         "changed": last.changed if last else 0,
         "removed": last.removed if last else 0,
