@@ -107,6 +107,56 @@ async def test_those_in_trouble_stand_first(site: CatalogSite, browser: Browser)
     assert page.place("Partner catalog") == "/registries/tools/wrong"
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"type": "registry", "registry": {"registryRef": {"name": "raw"}}}, "registry raw"),
+        ({"type": "configmap", "configMap": {"name": "corp-servers"}}, "ConfigMap corp-servers"),
+        ({"type": "file", "file": {"path": "/srv/secret/registry.json"}}, "file registry.json"),
+        (
+            {"type": "git", "git": {"repository": "https://git.example.com/token/mcp.git?x=1"}},
+            "Git mcp git.example.com",
+        ),
+        ({"type": "git", "git": {"repository": "git@example.com:mcp.git"}}, "Git mcp example.com"),
+        ({"type": "url", "url": {"url": "https://example.com/token/x"}}, "URL example.com"),
+    ],
+)
+async def test_a_source_is_told_by_its_name_and_host_alone(
+    site: CatalogSite, browser: Browser, source: JsonObject, said: str
+) -> None:
+    await put(site, "fine", *FINE, source=source)
+    page = await browser.open("/registries")
+    assert said in page.text
+    assert "token" not in page.text
+    assert "secret" not in page.text
+
+
+async def test_who_may_read_the_manifest_sees_where_exactly_a_source_is(
+    site: CatalogSite, tmp_path: Path
+) -> None:
+    git = {"repository": "https://git.example.com/mcp.git", "tag": "v1", "path": "all.json"}
+    await put(site, "fine", *FINE, source={"type": "git", "git": git})
+    reader = await signed_in(guarded_pages(site, tmp_path), "reader")
+    page = await reader.open("/registries/tools/fine")
+    assert "Git mcp at git.example.com https://git.example.com/mcp.git v1 all.json" in page.text
+
+
+async def test_a_registry_over_another_one_leads_to_it_and_says_that_it_waits(
+    site: CatalogSite, browser: Browser
+) -> None:
+    source = {"type": "registry", "registry": {"registryRef": {"name": "raw"}}}
+    because = 'it waits: the registry "raw" has not served anything yet'
+    waits = [
+        a_condition(kind, status, "Progressing", because)
+        for kind, status in (("Ready", "False"), ("Reconciling", "True"))
+    ]
+    await put(site, "above", *waits, phase="Pending", sync={"phase": "Idle"}, source=source)
+    page = await browser.open("/registries/tools/above")
+    assert page.place("raw") == "/registries/tools/raw"
+    assert 'It waits: the registry "raw" has not served anything yet. Its first sync' in page.text
+    assert "What is wrong" not in page.html
+
+
 async def test_the_list_is_narrowed_down_by_its_form(site: CatalogSite, browser: Browser) -> None:
     await put(site, "fine", *FINE, trustLevel="trusted")
     await put(site, "wrong", *BROKEN, phase="Failed")

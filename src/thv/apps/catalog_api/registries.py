@@ -13,7 +13,7 @@ from thv.apps.catalog_api.catalog import catalog_of
 from thv.apps.kit.http.caching import PRIVATE
 from thv.apps.kit.http.endpoints import Call
 from thv.apps.kit.http.message import JSON, Answer, encode
-from thv.apps.registry_api.served import Served, source_host
+from thv.apps.registry_api.served import Served, source_host, source_name
 from thv.domain.canonical import JsonObject
 from thv.domain.registry import Registry
 from thv.domain.registry_status import CatalogState, Phase, SyncRun
@@ -138,9 +138,10 @@ def seconds_of(run: SyncRun) -> float | None:
 
 
 def _source(registry: Registry) -> JsonObject:
-    """What kind it is and the host, nothing of a path or a query, which may be a secret."""
-    kind, host = registry.spec.source.type.value, source_host(registry)
-    return {"type": kind, "host": host} if host else {"type": kind}
+    """What kind it is, its host and its name, nothing else of a path or a query, which may be a secret."""
+    said = {"host": source_host(registry), "name": source_name(registry)}
+    kind = registry.spec.source.type.value
+    return {"type": kind, **{key: value for key, value in said.items() if value}}
 
 
 def pipeline(state: CatalogState) -> JsonObject:

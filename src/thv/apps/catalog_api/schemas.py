@@ -20,6 +20,7 @@ class RegistrySource(msgspec.Struct, omit_defaults=True):
 
     type: str
     host: str = ""
+    name: str = ""
 
 
 class Pipeline(msgspec.Struct):
@@ -453,8 +454,8 @@ class ServerCounts(msgspec.Struct):
     """What the last sync that changed something did."""
 
     count: int
-    added: int
     versions: int
+    added: int
     changed: int
     removed: int
     filtered: int

@@ -147,6 +147,22 @@ def filters_of(manifest: JsonObject) -> list[tuple[str, str]]:
     ]
 
 
+def address_of(manifest: JsonObject) -> str:
+    """Where exactly its content is, in one line; `""` where the name of its source says all."""
+    source = manifest.get("spec", {}).get("source") or {}
+    match source.get("type"):
+        case "url" | "registry" as kind:
+            return str((source.get(kind) or {}).get("url", ""))
+        case "file":
+            return str((source.get("file") or {}).get("path", ""))
+        case "git":
+            git = source.get("git") or {}
+            at = next((str(git[key]) for key in ("commit", "tag", "branch") if git.get(key)), "")
+            return " ".join(filter(None, (git.get("repository"), at, git.get("path"))))
+        case _:
+            return ""
+
+
 def field_of(culprit: Culprit) -> str:
     """The field that a refusal is about, `""` where it is about none."""
     place = culprit.location.partition(".")[2]

@@ -192,6 +192,31 @@ def source_host(registry: Registry) -> str:
     return _host(text)
 
 
+def source_name(registry: Registry) -> str:
+    """What the content is called where it comes from, `""` where it is only an address.
+
+    A registry, a ConfigMap, a file and a repository have names; nothing else of a path, which may be a secret.
+    """
+    source = registry.spec.source
+    match source.type:
+        case SourceType.REGISTRY:
+            found = source.registry.registry_ref if source.registry else None
+            return found.name if found else ""
+        case SourceType.CONFIGMAP:
+            return source.config_map.name if source.config_map else ""
+        case SourceType.FILE:
+            return _last_part(source.file.path) if source.file else ""
+        case SourceType.GIT:
+            return _last_part(source.git.repository).removesuffix(".git") if source.git else ""
+        case SourceType.URL | SourceType.OCI:
+            return ""
+
+
+def _last_part(path: str) -> str:
+    """Of a path, or of an address without its query."""
+    return re.split("[/:]", re.split("[?#]", path)[0].rstrip("/"))[-1]
+
+
 def _host(text: str) -> str:
     """The host of a URL, or of `user@host:path`; nothing of what stands before it, which may be a password."""
     _, is_url, rest = text.partition("://")

@@ -14,7 +14,7 @@ from thv.apps.dashboard.asking import path, query_of
 from thv.apps.dashboard.charts import chart_of, seconds_of, took
 from thv.apps.dashboard.conditions import Finding, findings, meaning
 from thv.apps.dashboard.desk import Desk, see_other
-from thv.apps.dashboard.drafts import RULES, filters_of, yaml_of
+from thv.apps.dashboard.drafts import RULES, address_of, filters_of, yaml_of
 from thv.apps.dashboard.forms import first
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
@@ -136,6 +136,7 @@ class OneRegistry:
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
             manifest=yaml_of(manifest) if manifest else "",
+            address=address_of(manifest),
             filters=filters_of(manifest),
             may_see_names=bool(manifest),
             because=annotations_of(manifest).get(BECAUSE, ""),
