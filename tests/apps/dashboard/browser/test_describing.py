@@ -28,6 +28,7 @@ def test_the_manifest_follows_what_one_types_and_chooses(looking: Looking) -> No
     expect(repository).to_be_visible()
     expect(page.get_by_label("Address of the document")).to_be_hidden()
     expect(shown).to_contain_text("type: git")
+    expect(page.locator("#wizard .actions .primary")).to_be_in_viewport(ratio=1)
 
 
 def test_from_the_first_step_to_the_review_by_keyboard(looking: Looking) -> None:
