@@ -19,7 +19,7 @@ from thv.domain.canonical import JsonObject
 from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
 from thv.domain.registry_status import Statistics
-from thv.domain.resources import MCP_REGISTRY
+from thv.domain.resources import MCP_REGISTRY, annotations_of
 from thv.stores.chunks.base import Owner
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
@@ -417,6 +417,54 @@ async def test_a_sync_is_asked_for(
     assert "The sync goes on" in page.text
     stored = await site.resources.get(MCP_REGISTRY, "tools", "fine")
     assert "toolhive.stacklok.io/sync-requested-at" in stored["metadata"]["annotations"]
+
+
+async def test_those_that_are_ticked_are_synchronized(
+    site: CatalogSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "PATIENCE", 0)
+    for name in ("one", "two", "three"):
+        await put(site, name, *FINE)
+    admin = await signed_in(guarded_pages(site, tmp_path), "admin")
+    form = (await admin.open("/registries?search=o")).form("/registries/sync")
+    page = await admin.send(form, registry=["tools/one", "tools/two", "tools/gone"])
+    assert page.address.startswith("/registries?search=o&")
+    assert "The sync goes on of: tools/one, tools/two." in page.text
+    assert "gone" not in page.text
+    for name, is_asked in (("one", True), ("two", True), ("three", False)):
+        stored = await site.resources.get(MCP_REGISTRY, "tools", name)
+        asked = "toolhive.stacklok.io/sync-requested-at" in annotations_of(stored)
+        assert asked is is_asked, name
+
+
+async def test_some_are_ticked_and_not_too_many(
+    site: CatalogSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "AT_ONCE", 1)
+    for name in ("one", "two"):
+        await put(site, name, *FINE)
+    admin = await signed_in(guarded_pages(site, tmp_path), "admin")
+    form = (await admin.open("/registries")).form("/registries/sync")
+    none = await admin.send(form)
+    assert (none.status, "Tick the registries first" in none.text) == (400, True)
+    many = await admin.send(form, registry=["tools/one", "tools/two"])
+    assert (many.status, "2 registries were ticked, and at most 1" in many.text) == (400, True)
+    assert ("registry", "tools/two") in many.form("/registries/sync").fields
+
+
+async def test_who_may_not_synchronize_gets_nothing_to_tick(
+    site: CatalogSite, browser: Browser, tmp_path: Path
+) -> None:
+    await put(site, "fine", *FINE)
+    pages = guarded_pages(site, tmp_path)
+    reader = await signed_in(pages, "reader")
+    seen = await reader.open("/registries")
+    for page in (seen, await browser.open("/registries")):
+        assert "Sync selected" not in page.text
+        assert 'type="checkbox"' not in page.html
+    fields = [*seen.form("/signout").fields, ("registry", "tools/fine")]
+    refused = await reader.post("/registries/sync", fields)
+    assert "because you may not have it done: tools/fine." in refused.text
 
 
 async def test_suspended_with_a_reason(site: CatalogSite, tmp_path: Path) -> None:

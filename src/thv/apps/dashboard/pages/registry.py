@@ -92,7 +92,7 @@ class OneRegistry:
             asked = await visit.api.post(f"{_api(visit)}/sync", {"wait": PATIENCE})
         except ProblemError as problem:
             return await self._page(visit, problem)
-        return see_other(f"{_place(visit)}?{query_of({'done': _outcome(asked)})}")
+        return see_other(f"{_place(visit)}?{query_of({'done': outcome(asked)})}")
 
     async def suspend(self, visit: Visit) -> Answer:
         """Leaves it to syncs that somebody asks for."""
@@ -179,7 +179,7 @@ async def _manifest(visit: Visit) -> JsonObject:
     return found
 
 
-def _outcome(asked: dict[str, Any]) -> str:
+def outcome(asked: dict[str, Any]) -> str:
     """What a sync came to, in a word that the page knows."""
     if asked["state"] != "succeeded":
         return "failed" if asked["state"] == "failed" else "queued"
