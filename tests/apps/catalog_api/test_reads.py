@@ -295,6 +295,11 @@ async def test_counts_of_everything(site: CatalogSite) -> None:
     assert found["servers"]["by_category"] == {"community": 2, "validated": 1}
     assert found["servers"]["by_reach"] == {"undeclared": 2, "named-hosts": 1}
     assert found["tools"] == 4
+    one = (await client.get("/api/v1/stats?namespace=production")).json
+    assert (one["registries"]["total"], one["servers"]["total"]) == (1, 1)
+    assert one["servers"]["by_category"] == {"validated": 1}
+    none = (await client.get("/api/v1/stats?namespace=empty")).json
+    assert (none["registries"]["total"], none["servers"]["total"], none["tools"]) == (0, 0, 0)
 
 
 async def test_groups_of_all_registries(site: CatalogSite) -> None:

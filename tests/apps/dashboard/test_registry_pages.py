@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
 from thv.domain.registry_status import Statistics
 from thv.domain.resources import MCP_REGISTRY, annotations_of
+from thv.domain.times import render_time
 from thv.stores.chunks.base import Owner
 
 pytestmark = [pytest.mark.anyio, pytest.mark.requirement("GOV-14")]
@@ -389,6 +391,31 @@ async def test_a_registry_that_is_not_there(browser: Browser) -> None:
     page = await browser.open("/registries/tools/nope")
     assert page.status == 404
     assert 'no registry "nope"' in page.text
+
+
+# ---------------------------------------------------------------- the overview
+
+
+async def test_the_overview_is_of_one_namespace_where_one_is_chosen(
+    site: CatalogSite, browser: Browser
+) -> None:
+    now = render_time(datetime.now(UTC))
+    runs = [a_run("Succeeded", now, now), a_run("Failed", now, now)]
+    await put(site, "fine", *FINE, sync={"history": runs})
+    assert "Namespace" not in (await browser.open("/")).text, "there is one alone"
+    await site.put("other", osv(), namespace="production", trustLevel="trusted")
+    whole = await browser.open("/")
+    assert "1 of 2 registries ready" in whole.text
+    page = await browser.send(whole.form("/"), namespace="tools")
+    assert "1 of 1 registries ready" in page.text
+    assert "1 of 2 syncs went well today" in page.text
+    assert "production/other" not in page.text
+    assert page.place("server") == "/servers?namespace=tools"
+    assert page.place("All 1") == "/registries?namespace=tools"
+    others = await browser.send(whole.form("/"), namespace="production")
+    assert "went well today" not in others.text
+    empty = await browser.open("/?namespace=nowhere")
+    assert "There is no registry in this namespace" in empty.text
 
 
 # ---------------------------------------------------------------- what can be done

@@ -218,6 +218,7 @@ ROWS: tuple[Endpoint, ...] = (
         "/stats",
         statistics.read_statistics,
         "Count what the caller may see",
+        words.STATISTICS,
         answers=("Statistics",),
         known=True,
     ),

@@ -30,9 +30,10 @@ _TOP = 10
 
 
 async def read_statistics(call: Call) -> Answer:
-    """C18: counts of registries, servers, tools, syncs and what is installed."""
-    catalog = catalog_of(call)
-    visible = await catalog.visible(call)
+    """C18: counts of registries, servers, tools, syncs and what is installed, of all namespaces or some."""
+    catalog, wanted = catalog_of(call), call.values["namespace"]
+    seen_at_all = await catalog.visible(call)
+    visible = [each for each in seen_at_all if not wanted or each.owner[0] in wanted]
     seen = catalog.shelf.scope(served.owner for served in visible)
     now = catalog.clock()
     traits = facets(catalog.shelf, seen, ListQuery())

@@ -196,6 +196,7 @@ REGISTRIES = (
         default=0,
     ),
 )
+STATISTICS = (NAMESPACES,)
 CHANGES = (
     row(
         "since",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from thv.apps.dashboard.charts import spark_of
+from thv.apps.dashboard.charts import spark_of, took
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
@@ -30,16 +30,24 @@ class Overview:
         return (self._desk.row("/", self.show),)
 
     async def show(self, visit: Visit) -> Answer:
-        """Counts, and registries with those in trouble first."""
+        """Counts, and registries with those in trouble first; of all namespaces or of one."""
+        namespace = visit.value("namespace")
         listed, counts = await asyncio.gather(
-            visit.api.get("/api/v1/registries", syncs=HISTORY_LIMIT), visit.api.get("/api/v1/stats")
+            visit.api.get("/api/v1/registries", syncs=HISTORY_LIMIT),
+            visit.api.get("/api/v1/stats", namespace=namespace),
         )
-        registries = sorted(listed["registries"], key=by_trouble)
+        namespaces = sorted({each["namespace"] for each in listed["registries"]})
+        wanted = (namespace,) if namespace else namespaces
+        found = (each for each in listed["registries"] if each["namespace"] in wanted)
+        registries = sorted(found, key=by_trouble)
         troubled = [each for each in registries if not each["ready"]]
         return self._desk.renderer.page(
             visit,
             "overview.html",
             counts=counts,
+            longest=took(counts["sync_24h"]["p95_seconds"]),
+            namespace=namespace,
+            namespaces=namespaces,
             registries=with_sparks(registries[: max(MOST, len(troubled[: 4 * MOST]))]),
             total=len(registries),
             troubled=len(troubled),
