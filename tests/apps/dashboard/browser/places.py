@@ -35,6 +35,8 @@ PLACES = (
     Place("servers", "/servers", "/servers"),
     Place("servers-found", "/servers", "/servers?search=postgres&tier=Community"),
     Place("servers-none", "/servers", "/servers?search=qqqq&tier=Official"),
+    Place("server-filter", "/servers/filter", "/servers/filter?search=postgres&tier=Community"),
+    Place("server-filter-none", "/servers/filter", "/servers/filter"),
     Place("server", ONE, "/servers/default/essentials/github"),
     Place("server-remote", ONE, "/servers/default/essentials/linear"),
     Place("server-of-versions", ONE, f"/servers/default/community/{SEVERAL}"),

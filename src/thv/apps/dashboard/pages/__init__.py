@@ -20,6 +20,7 @@ from thv.apps.dashboard.pages.overview import Overview
 from thv.apps.dashboard.pages.registries import Registries
 from thv.apps.dashboard.pages.registry import OneRegistry
 from thv.apps.dashboard.pages.server import Server
+from thv.apps.dashboard.pages.server_filter import ServerFilter
 from thv.apps.dashboard.pages.servers import Servers
 from thv.apps.dashboard.pages.signing_in import SigningIn
 from thv.apps.dashboard.pages.signing_in_elsewhere import SigningInElsewhere
@@ -32,6 +33,7 @@ def rows(desk: Desk) -> tuple[Endpoint, ...]:
     pages = (
         Overview,
         Servers,
+        ServerFilter,
         Server,
         Install,
         Compare,
