@@ -5,11 +5,14 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.builders import server, toolhive_entry
 from thv.catalog.install import Ground, Origin
 from thv.catalog.offer import Offer, offer_of
+from thv.catalog.told import VsCode
+from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.facts import facts_of
 from thv.domain.resources import MCP_SERVER, TOOL_CONFIG
@@ -34,6 +37,23 @@ def offered(entry: Entry) -> Offer:
     return offer_of(entry, facts_of(entry), CATALOG, "production", CLUSTER)
 
 
+def for_client(offer: Offer) -> JsonObject | None:
+    """What stands under `mcpServers`."""
+    return offer.told.client if offer.told else None
+
+
+def for_vscode(entry: Entry) -> VsCode:
+    """What VS Code is told; the command says what the file says."""
+    told = offered(entry).told
+    assert told is not None
+    ((name, started),) = told.vscode.file["servers"].items()
+    program, option, added = shlex.split(told.vscode.command)
+    assert (program, option) == ("code", "--add-mcp")
+    inputs = {key: value for key, value in told.vscode.file.items() if key == "inputs"}
+    assert msgspec.json.decode(added) == {"name": name, **inputs, **started}
+    return told.vscode
+
+
 def lines(offer: Offer) -> list[list[str]]:
     return [shlex.split(each.command) for each in offer.commands]
 
@@ -42,7 +62,7 @@ def test_a_container_without_wishes() -> None:
     made = offered(container())
     install = ["thv", "install", "files@1.0.0", "--registry", "toolhive-system/catalog"]
     assert lines(made)[0] == [*install, "-n", "production"]
-    assert lines(made)[1][:4] == ["thv", "run", "files@1.0.0", "files"]
+    assert lines(made)[1][:4] == ["thv", "run", "files@1.0.0", "my-files"]
     (obj,) = made.objects
     assert check_rules(obj) == []
     assert obj["metadata"]["namespace"] == "production"
@@ -69,7 +89,7 @@ def test_secrets_that_need_not_be_set_are_not_asked_for() -> None:
 
 def test_a_client_starts_what_runs_on_its_machine() -> None:
     made = offered(container(transport="stdio", env_vars=[SECRET]))
-    assert made.client == {
+    assert for_client(made) == {
         "files": {
             "command": "docker",
             "args": ["run", "--rm", "-i", "-e", "TOKEN", "ghcr.io/example/server:1.0.0"],
@@ -90,11 +110,94 @@ def test_a_package_is_for_clients_and_not_for_clusters(kind: str, words: list[st
     assert made.obstacle is not None
     assert "a cluster runs container images" in made.obstacle.message
     assert (made.commands, made.objects) == ((), ())
-    assert made.client == {"x": {"command": words[0], "args": words[1:]}}
+    assert for_client(made) == {"x": {"command": words[0], "args": words[1:]}}
 
 
 def test_a_remote_server_is_called() -> None:
     remote = {"type": "streamable-http", "url": "https://mcp.example.com/mcp"}
     made = offered(entry_of(server("com.example/far", packages=[], remotes=[remote])))
     assert made.obstacle is not None
-    assert made.client == {"far": {"type": "http", "url": "https://mcp.example.com/mcp"}}
+    assert for_client(made) == {"far": {"type": "http", "url": "https://mcp.example.com/mcp"}}
+
+
+# What VS Code is told ----------------------------------------------------------------------------------------
+
+
+def test_vscode_asks_for_what_only_a_user_knows() -> None:
+    token = {**SECRET, "default": "s3cret"}
+    entry = container(transport="stdio", env_vars=[token, HOST, LEVEL], args=["--root", "{folder}"])
+    told = for_vscode(entry)
+    assert told.file == {
+        "inputs": [
+            {
+                "type": "promptString",
+                "id": "files-token",
+                "description": "TOKEN: who",
+                "password": True,
+            },
+            {"type": "promptString", "id": "files-host", "description": "HOST: where"},
+            {"type": "promptString", "id": "files-folder", "description": "folder of files"},
+        ],
+        "servers": {
+            "files": {
+                "type": "stdio",
+                "command": "docker",
+                "args": [
+                    *("run", "--rm", "-i", "-e", "TOKEN", "-e", "HOST", "-e", "LEVEL"),
+                    *("ghcr.io/example/server:1.0.0", "--root", "${input:files-folder}"),
+                ],
+                "env": {
+                    "TOKEN": "${input:files-token}",
+                    "HOST": "${input:files-host}",
+                    "LEVEL": "info",
+                },
+            }
+        },
+    }
+    assert "s3cret" not in str(offered(entry))
+
+
+def test_vscode_asks_for_nothing_where_nothing_is_open() -> None:
+    package = {"registryType": "npm", "identifier": "x", "version": "1.0.0"}
+    packages = [{**package, "transport": {"type": "stdio"}}]
+    told = for_vscode(entry_of(server("com.example/x", packages=packages)))
+    started = {"type": "stdio", "command": "npx", "args": ["-y", "x@1.0.0"]}
+    assert told.file == {"servers": {"x": started}}
+
+
+def test_vscode_asks_for_the_headers_of_a_remote_server() -> None:
+    remote = {
+        "type": "sse",
+        "url": "https://mcp.example.com/sse",
+        "headers": [{"name": "X-Api-Key", "isRequired": True, "isSecret": True, "value": "k"}],
+    }
+    told = for_vscode(entry_of(server("com.example/far", packages=[], remotes=[remote])))
+    assert told.file["servers"]["far"] == {
+        "type": "sse",
+        "url": "https://mcp.example.com/sse",
+        "headers": {"X-Api-Key": "${input:far-x-api-key}"},
+    }
+    assert [each["password"] for each in told.file["inputs"]] == [True]
+
+
+def test_what_a_client_would_replace_is_remarked() -> None:
+    remote = {"type": "sse", "url": "https://evil.example/${env:HOME}"}
+    made = offered(entry_of(server("com.example/far", packages=[], remotes=[remote])))
+    assert "look before you copy" in made.notes[-1]
+
+
+def test_what_is_called_over_http_is_told_once_it_runs() -> None:
+    assert offered(container(transport="streamable-http", target_port=8080)).told is None
+
+
+@pytest.mark.parametrize(
+    ("outbound", "remarked"),
+    [
+        ({"allow_host": ["a.example"]}, True),
+        ({"allow_host": ["a.example"], "insecure_allow_all": True}, False),
+        ({"allow_port": [443]}, False),
+    ],
+)
+def test_a_profile_that_opens_more_is_remarked(outbound: JsonObject, remarked: bool) -> None:
+    made = offered(container(permissions={"network": {"outbound": outbound}}))
+    assert ("it asks for a.example and no other host" in " ".join(made.notes)) is remarked

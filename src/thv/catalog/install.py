@@ -7,13 +7,13 @@ and remarks go out, or an error that names the choice to make.
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any
 
 import msgspec
 
 from thv.catalog.choices import Choice, ChoiceError, Choices
 from thv.catalog.inputs import inputs_of
+from thv.catalog.told import OPEN_ARGUMENT
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry, Status
 from thv.domain.errors import Code, ThvError
@@ -34,8 +34,6 @@ NAME_LIMIT = 53
 """Of a server: the Service in front of it is called mcp-NAME-proxy, which is a label of DNS."""
 OWN_BLOCK = "toolhive.stacklok.io"
 """The key of `custom_metadata` that holds what only this product says of an entry."""
-
-_OPEN_ARGUMENT = re.compile(r"\{[^{}]+\}")
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -176,7 +174,7 @@ def _resources(there: JsonObject) -> JsonObject:
 def open_arguments(there: JsonObject) -> list[str]:
     """The arguments of an entry, if only a user can complete them."""
     arguments = as_texts(there.get("args"))
-    return arguments if any(map(_OPEN_ARGUMENT.fullmatch, arguments)) else []
+    return arguments if any(map(OPEN_ARGUMENT.fullmatch, arguments)) else []
 
 
 def _arguments(key: str, there: JsonObject, choices: Choices) -> list[str]:
@@ -297,10 +295,14 @@ def _remarks(
     if "@" not in image and image_tag(image) in ("", "latest"):
         notes.append(f"the image {image} is not pinned: what it is may change")
     permissions = as_object(there.get("permissions"))
-    hosts = as_texts(_outbound(permissions).get("allow_host"))
-    if hosts and choices.profile is None:
+    outbound = _outbound(permissions)
+    hosts = as_texts(outbound.get("allow_host"))
+    if hosts and choices.profile is None and outbound.get("insecure_allow_all") is not True:
         shown = ", ".join(hosts[:5]) + (", ..." if len(hosts) > 5 else "")
-        notes.append(f'it declares the hosts {shown}; the profile "network" may open more')
+        notes.append(
+            f'it asks for {shown} and no other host; the profile "network" opens every host, and only what the cluster itself '
+            "says of outgoing connections keeps it to these"
+        )
     if permissions.get("privileged") is True:
         notes.append("it asks to be privileged, which no server is")
     paths = [*as_texts(permissions.get("read")), *as_texts(permissions.get("write"))]

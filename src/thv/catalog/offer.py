@@ -13,18 +13,21 @@ import msgspec
 
 from thv.catalog.choices import Choices, FromSecret
 from thv.catalog.inputs import Variable, declared_variables
-from thv.catalog.install import Ground, Origin, default_name, installation, open_arguments
+from thv.catalog.install import (
+    NAME_LIMIT,
+    Ground,
+    Origin,
+    default_name,
+    installation,
+    open_arguments,
+)
+from thv.catalog.told import VALUE, Told, is_open, told_of
 from thv.domain.canonical import JsonObject
 from thv.domain.entry import Entry
 from thv.domain.errors import Code, ThvError
 from thv.domain.facts import Facts
-from thv.domain.lenient import as_texts
-from thv.domain.target import Container, NotRunnable, Package, Remote, Target, target_of
+from thv.domain.target import target_of
 from thv.formats.toolhive import placed_entry
-
-VALUE = "VALUE"
-"""What a user puts something else in the place of."""
-_CLIENT_TRANSPORTS = {"streamable-http": "http", "sse": "sse"}
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -48,8 +51,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     objects: tuple[JsonObject, ...] = ()
     """To apply on a cluster; empty where there is an obstacle."""
     obstacle: Obstacle | None = None
-    client: JsonObject | None = None
-    """As clients have it under `mcpServers`; None where a client cannot be told before it runs."""
+    told: Told | None = None
+    """What clients are told; None where that is known only once it runs."""
     notes: tuple[str, ...] = ()
 
 
@@ -58,19 +61,20 @@ def offer_of(entry: Entry, facts: Facts, origin: Origin, namespace: str, ground:
     there = placed_entry(entry).value
     variables, open_ones = declared_variables(there), open_arguments(there)
     choices = _choices(facts, namespace, variables, open_ones)
-    client = _client(target_of(entry.server), there, variables)
-    told = {default_name(facts.key): client} if client else None
+    told = told_of(default_name(facts.key), target_of(entry.server), there, variables)
+    said = told.notes if told else ()
     try:
         made = installation(entry, facts, origin, choices, ground)
     except ThvError as error:
         if error.code is not Code.INVALID:
             raise
-        return Offer(obstacle=Obstacle(f"{error.message}.", error.hint), client=told)
+        obstacle = Obstacle(f"{error.message}.", error.hint)
+        return Offer(obstacle=obstacle, told=told, notes=said)
     return Offer(
         commands=_commands(facts, entry.version, origin, choices, variables),
         objects=made.objects,
-        client=told,
-        notes=made.notes,
+        told=told,
+        notes=(*made.notes, *said),
     )
 
 
@@ -84,18 +88,14 @@ def _choices(
     name = default_name(facts.key)
     return Choices(
         namespace=namespace,
-        env={each.name: VALUE for each in variables if _is_open(each) and not each.secret},
+        env={each.name: VALUE for each in variables if is_open(each) and not each.secret},
         secrets=tuple(
             FromSecret(name, each.name, each.name)
             for each in variables
-            if _is_open(each) and each.secret
+            if is_open(each) and each.secret
         ),
         args=tuple(arguments),
     )
-
-
-def _is_open(variable: Variable) -> bool:
-    return variable.required and (variable.secret or not variable.default)
 
 
 # Commands ----------------------------------------------------------------------------------------------------
@@ -105,6 +105,7 @@ def _commands(
     facts: Facts, version: str, origin: Origin, choices: Choices, variables: Sequence[Variable]
 ) -> tuple[Command, ...]:
     name, place = default_name(facts.key), ("-n", choices.namespace)
+    own_name = f"my-{name}"[:NAME_LIMIT].rstrip("-")
     server, registry = f"{facts.key}@{version}", f"{origin.namespace}/{origin.name}"
     chosen = (*place, *_env(choices), *_secrets(choices, variables))
     behind = ("--", *choices.args) if choices.args else ()
@@ -115,7 +116,7 @@ def _commands(
         ),
         Command(
             "The same under a name of your own",
-            shlex.join(["thv", "run", server, name, "--registry", registry, *chosen, *behind]),
+            shlex.join(["thv", "run", server, own_name, "--registry", registry, *chosen, *behind]),
         ),
     ]
     if choices.secrets:
@@ -138,43 +139,3 @@ def _secrets(choices: Choices, variables: Iterable[Variable]) -> list[str]:
     if wanted == {each.name for each in variables if each.secret}:
         return ["--secret", name]
     return [word for key in sorted(wanted) for word in ("--secret", f"{name}/{key},target={key}")]
-
-
-# Clients -----------------------------------------------------------------------------------------------------
-
-
-def _client(target: Target, there: JsonObject, variables: Sequence[Variable]) -> JsonObject | None:
-    """What starts or calls it; None where that is known only once it runs."""
-    env = {each.name: VALUE if _is_open(each) else each.default for each in variables}
-    needed = {each.name: env[each.name] for each in variables if each.required}
-    arguments = as_texts(there.get("args"))
-    match target:
-        case Remote():
-            headers = dict.fromkeys(_needed_headers(there), VALUE)
-            called = {"type": _CLIENT_TRANSPORTS[target.transport], "url": target.reference}
-            return {**called, "headers": headers} if headers else called
-        case Package(transport="stdio"):
-            runner, _, what = target.reference.partition("://")
-            before = ["-y"] if runner == "npx" else []
-            return _started(runner, [*before, what, *arguments], needed)
-        case Container(transport="stdio"):
-            passed = [word for name in needed for word in ("-e", name)]
-            words = ["run", "--rm", "-i", *passed, target.reference, *arguments]
-            return _started("docker", words, needed)
-        case Package() | Container() | NotRunnable():
-            return None
-
-
-def _started(command: str, words: list[str], env: JsonObject) -> JsonObject:
-    started: JsonObject = {"command": command, "args": words}
-    return {**started, "env": env} if env else started
-
-
-def _needed_headers(there: JsonObject) -> list[str]:
-    headers = there.get("headers")
-    every = headers if isinstance(headers, list) else []
-    return [
-        each["name"]
-        for each in every
-        if isinstance(each, dict) and each.get("required") and isinstance(each.get("name"), str)
-    ]

@@ -402,6 +402,7 @@ async def test_what_cannot_be_installed_says_why(site: CatalogSite) -> None:
     assert body["manifest"] is None
     assert "a cluster runs container images" in body["obstacle"]["message"]
     assert body["client"]["mcpServers"]["gofetch"]["command"] == "npx"
+    assert body["vscode"]["file"]["servers"]["gofetch"]["command"] == "npx"
     refused = await client.get(path, accept="application/yaml")
     assert (refused.status, refused.code) == (422, "POLICY_REFUSED")
     wrong = await client.get(f"{path}?namespace=Caps")

@@ -53,7 +53,7 @@ async def test_everything_about_a_server(site: CatalogSite, browser: Browser) ->
         "ghcr.io/stackloklabs/osv-mcp/server",
         "LOG_LEVEL Logging level no info",
         "vulnerability-scan",
-        "May reach 1 host, and no other",
+        "Asks for 1 host, and no other",
         "api.osv.dev",
         "Unsigned.",
         "staging/team Tested 0.1.2 differs from here Compare",
@@ -91,7 +91,7 @@ async def test_each_version_has_its_page(site: CatalogSite, browser: Browser) ->
         ({"network": {"outbound": {"allow_host": ["*"]}}}, "May reach any host"),
         ({"network": {"mode": "host"}}, "May reach any host"),
         ({"network": {"outbound": {"allow_port": [443]}}}, "May reach any host on port 443 (HTTPS)"),
-        ({"network": {"outbound": {"allow_host": ["a.example", "b.example"]}}}, "May reach 2 hosts, and"),
+        ({"network": {"outbound": {"allow_host": ["a.example", "b.example"]}}}, "Asks for 2 hosts, and"),
         ({"read": ["/data"]}, "Reads files"),
         ({"write": ["/data"]}, "Writes files"),
         ({"network": {"outbound": {"allow_host": ["x"]}}}, "No path is declared"),
@@ -311,13 +311,18 @@ async def test_how_a_container_is_installed(site: CatalogSite, browser: Browser)
     for words in (
         "thv secret create files --from-file TOKEN=FILE -n default",
         "thv install files@1.0.0 --registry default/main -n default --secret files",
-        "thv run files@1.0.0 files --registry default/main -n default --secret files",
+        "thv run files@1.0.0 my-files --registry default/main -n default --secret files",
+        "make init in its checkout makes it",
         "kind: MCPServer",
         "kubectl apply -f -",
         '"mcpServers": { "files": { "command": "docker"',
+        'code --add-mcp \'{"name":"files","inputs":[{',
+        '"servers": { "files": { "type": "stdio", "command": "docker"',
+        '"TOKEN": "${input:files-token}"',
         "Put your own values in place of",
     ):
         assert words in page.text, words
+    assert {"#thv", "#kubernetes", "#vscode", "#client"} <= {to for _, to in page.links}
     chosen = await browser.send(
         page.form(place), namespace="production", api_version="toolhive.stacklok.dev/v1beta1"
     )
@@ -336,4 +341,14 @@ async def test_what_runs_elsewhere_is_called(site: CatalogSite, browser: Browser
     page = await browser.open("/servers/default/main/com.example%2Ffar/install")
     assert "There is nothing to install on a cluster." in page.text
     assert '"url": "https://mcp.example.com/sse"' in page.text
+    assert "Claude Desktop takes the URL alone" in page.text
     assert "thv install" not in page.text
+
+
+async def test_what_is_called_once_it_runs_says_so(site: CatalogSite, browser: Browser) -> None:
+    http = {"type": "streamable-http", "url": "http://localhost:8080/mcp"}
+    package = {"registryType": "oci", "identifier": "ghcr.io/x/y:1.0.0", "transport": http}
+    await site.put("main", an_entry("com.example/near", packages=[package]))
+    page = await browser.open("/servers/default/main/com.example%2Fnear/install")
+    assert page.place("In a client") == "#client"
+    assert "tells the URL" in page.text

@@ -60,7 +60,8 @@ def _told(call: Call, version: str, made: offers.Offer) -> JsonObject:
         "commands": msgspec.to_builtins(made.commands),
         "manifest": documents(made.objects) if made.objects else None,
         "obstacle": msgspec.to_builtins(made.obstacle),
-        "client": {"mcpServers": made.client} if made.client else None,
+        "client": {"mcpServers": made.told.client} if made.told else None,
+        "vscode": msgspec.to_builtins(made.told.vscode) if made.told else None,
         "notes": made.notes,
     }
 

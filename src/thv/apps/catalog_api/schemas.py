@@ -262,6 +262,13 @@ class InstallObstacle(msgspec.Struct):
     hint: str
 
 
+class InstallVsCode(msgspec.Struct):
+    """What VS Code is told: the file `.vscode/mcp.json`, or a command that adds the same for every folder."""
+
+    file: dict[str, Any]
+    command: str
+
+
 class InstallOffer(msgspec.Struct):
     """How a server is installed."""
 
@@ -271,6 +278,7 @@ class InstallOffer(msgspec.Struct):
     manifest: str | None
     obstacle: InstallObstacle | None
     client: dict[str, Any] | None
+    vscode: InstallVsCode | None
     notes: list[str]
 
 

@@ -148,7 +148,7 @@ def _outbound(outbound: Outbound) -> Statement:
                 hosts,
                 "calm",
                 "globe",
-                f"May reach {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
+                f"Asks for {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}{on_ports}, and no other",
                 "What it is given to work with can be sent there. A name that begins with a dot stands for every host "
                 "below it.",
             )

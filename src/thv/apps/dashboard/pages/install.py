@@ -5,6 +5,8 @@ In the flow: behind the button of a server's page. Nothing is written from here:
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from thv.apps.dashboard.asking import query_of
@@ -45,19 +47,25 @@ class Install:
                 raise
             problem, wrong = error, {error.field: ""}
             found = await visit.api.get(_api(asked), **asked.pinned, **{**given, **wrong})
-        client = found["client"]
+        vscode = found["vscode"]
         return self._desk.renderer.page(
             visit,
             "install.html",
             status=problem.status if problem else 200,
             asked=asked,
             offer=found,
-            client=msgspec.json.format(msgspec.json.encode(client), indent=2).decode(),
+            client=_spelled(found["client"]),
+            vscode=_spelled(vscode and vscode["file"]),
+            is_called="url" in next(iter(vscode["file"]["servers"].values())) if vscode else False,
             given=given,
             problem=problem,
             clusters=CLUSTERS,
             twin=f"{_api(asked)}?{query_of({**asked.pinned, **given})}",
         )
+
+
+def _spelled(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def _api(asked: Asked) -> str:
