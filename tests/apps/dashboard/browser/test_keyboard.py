@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.apps.dashboard.browser.looking import ZOOMED, Focus, Looking, focused
+from tests.apps.dashboard.browser.looking import HEIGHT, ZOOMED, Focus, Looking, focused
 from tests.apps.dashboard.browser.places import SEVERAL
 
 COMPARED = f"/servers/default/community/{SEVERAL}/compare"
@@ -42,6 +42,18 @@ def test_first_of_all_one_can_skip_to_the_content(looking: Looking) -> None:
     tab_to(page, lambda focus: focus.id == "q")
 
 
+def test_the_pages_are_one_row_where_there_is_little_room(looking: Looking) -> None:
+    page = looking.page(width=ZOOMED)
+    looking.open(page, "/generate")
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    every = links.all()
+    assert len({round(box["y"]) for each in every if (box := each.bounding_box())}) == 1
+    expect(links.last).to_be_in_viewport(ratio=1)  # the page that one is on
+    for label in ("Overview", "Generate"):
+        tab_to(page, says(label))
+        expect(page.locator(":focus")).to_be_in_viewport(ratio=1)
+
+
 def test_a_slash_leads_to_the_search(looking: Looking) -> None:
     page = looking.page()
     looking.open(page, "/servers?search=postgres")
@@ -56,11 +68,12 @@ def test_a_slash_leads_to_the_search(looking: Looking) -> None:
 
 
 def test_j_and_k_lead_from_difference_to_difference(looking: Looking) -> None:
-    page = looking.page(width=ZOOMED)
+    page = looking.page()
     looking.open(page, COMPARED)
-    expect(
-        page.get_by_text("Press j for the next difference, k for the one before.")
-    ).to_be_visible()
+    told = page.get_by_text("Press j for the next difference, k for the one before.")
+    expect(told).to_be_visible()
+    page.set_viewport_size({"width": ZOOMED, "height": HEIGHT})
+    expect(told).to_be_hidden()
     rows = page.locator("tbody tr")
     count = rows.count()
     assert count > 1

@@ -82,3 +82,5 @@ narrow.addEventListener("change", () => {
   for (const each of document.querySelectorAll("details[data-open-wide]")) each.open = !narrow.matches;
 });
 prepare(document);
+const nav = document.querySelector(".nav"), here = nav?.querySelector("[aria-current]");
+if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
