@@ -270,7 +270,7 @@ async def test_what_a_newer_version_means_comes_first(site: CatalogSite, browser
     ):
         assert words in head, words
     assert head.index("Network wider") < head.index("Tools added") < head.index("Another image")
-    assert "/permissions/write added none" in fields
+    assert "permissions / write added none" in fields
     assert "ghcr.io/example/files:1.0.0 ghcr.io/example/files:1.1.0" in fields
 
 

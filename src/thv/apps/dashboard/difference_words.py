@@ -18,12 +18,17 @@ Members: TypeAlias = Mapping[str, Any]
 
 _MOST = 30
 _LONGEST = 1200
+_NAME = 128
+"""Characters of what an element of a list is called."""
 _FIRST = (
     "image", "url", "transport", "target_port", "args", "permissions", "provenance", "env_vars", "headers", "tools",
     "tool_definitions",
 )  # fmt: skip
 _LAST = ("metadata", "custom_metadata")
 _TONES = ("bad", "warn", "calm", "good")
+_RUNS, _CALLED, _TOOLS = "something else runs", "it is called differently", "its tools differ"
+_SET_UP, _REACH = "it is set up differently", "what it may reach differs"
+_GISTS = (_RUNS, _CALLED, _TOOLS, _SET_UP, _REACH)
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -34,12 +39,15 @@ class Remark(msgspec.Struct, frozen=True):
     title: str
     items: tuple[str, ...] = ()
     more: int = 0
+    gist: str = ""
+    """What it comes to, as a part of a sentence."""
 
 
 class Change(msgspec.Struct, frozen=True):
     """One place that differs."""
 
     place: str
+    """Its members, and elements of lists by what they are called."""
     kind: str
     """`added`, `removed` or `changed`."""
     old: str
@@ -66,8 +74,14 @@ def verdict(comparison: Members, found: Sequence[Remark]) -> tuple[str, str]:
     if risk == "high" or any(each.tone == "bad" for each in found):
         return "bad", "Look closely: what it may do differs"
     if risk == "medium" or found:
-        return "warn", "Something else runs, or is to be set up"
+        return "warn", _sentence([each.gist for each in found]) or "It is run differently"
     return "calm", "Only what is said about it differs"
+
+
+def _sentence(gists: Iterable[str]) -> str:
+    every = [each for each in _GISTS if each in set(gists)]
+    text = " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+    return text[:1].upper() + text[1:]
 
 
 def remarks(base: Members, head: Members, summary: Members) -> list[Remark]:
@@ -81,11 +95,11 @@ def remarks(base: Members, head: Members, summary: Members) -> list[Remark]:
     return sorted(found, key=lambda each: _TONES.index(each.tone))
 
 
-def changes(every: Sequence[Members], most: int) -> list[Change]:
-    """The places that differ, what runs first and what is merely kept last, no more than so many."""
+def changes(every: Sequence[Members], most: int, *sides: Members) -> list[Change]:
+    """The places that differ, what runs first and what is merely kept last, no more than so many; `sides` name them."""
     return [
         Change(
-            place=each["path"],
+            place=_place(each, sides),
             kind={"add": "added", "remove": "removed"}.get(each["op"], "changed"),
             old="" if each["op"] == "add" else _spelled(each["old"]),
             new="" if each["op"] == "remove" else _spelled(each["new"]),
@@ -97,6 +111,37 @@ def changes(every: Sequence[Members], most: int) -> list[Change]:
 def _weight(change: Members) -> int:
     first = change["path"].split("/")[1] if change["path"] else ""
     return _FIRST.index(first) if first in _FIRST else len(_FIRST) + (first in _LAST)
+
+
+def _place(change: Members, sides: Iterable[Members]) -> str:
+    """Numbers of lists say nothing to a person, and those of the two sides are not the same."""
+    parts = [each.replace("~1", "/").replace("~0", "~") for each in change["path"].split("/")[1:]]
+    value = change["old"] if change["op"] == "remove" else change["new"]
+    for at, part in enumerate(parts):
+        if part.isdecimal():
+            is_last = at == len(parts) - 1
+            there = value if is_last else _element(sides, parts[:at], int(part))
+            parts[at] = _called(there) or f"no. {int(part) + 1}"
+    return " / ".join(parts)
+
+
+def _element(sides: Iterable[Members], parts: Sequence[str], number: int) -> Any:
+    """An element of a list of one side, the later one first; of lists at the top alone, where those with names are."""
+    for side in sides:
+        every = _listed(side, parts[0]) if len(parts) == 1 else []
+        if number < len(every):
+            return every[number]
+    return None
+
+
+def _listed(side: Members, name: str) -> list[Any]:
+    every = as_object(side.get("deployment_config")).get(name, side.get(name))
+    return every if isinstance(every, list) else []
+
+
+def _called(element: Any) -> str:
+    name = element.get("name") if isinstance(element, dict) else element
+    return name if isinstance(name, str) and len(name) <= _NAME else ""
 
 
 # Where it reaches --------------------------------------------------------------------------------------------
@@ -167,22 +212,23 @@ def _tools(summary: Members) -> Iterator[Remark]:
         ),
     ):
         if summary[key]:
-            yield _remark(tone, "tool", title, summary[key])
+            yield _remark(tone, "tool", title, summary[key], _TOOLS)
 
 
 def _variables(old: Members, new: Members) -> Iterator[Remark]:
     added = {name: each for name, each in new.items() if name not in old}
     needed = [name for name, each in added.items() if each.get("required")]
     if needed:
-        yield _remark("warn", "lock", "Variables that must be set now", needed)
+        yield _remark("warn", "lock", "Variables that must be set now", needed, _SET_UP)
     others = sorted(added.keys() - set(needed))
     if others:
-        yield _remark("calm", "lock", "Variables that may be set now", others)
-    if old.keys() - new.keys():
-        yield _remark("calm", "lock", "Variables that are no longer taken", old.keys() - new.keys())
+        yield _remark("calm", "lock", "Variables that may be set now", others, _SET_UP)
+    gone = old.keys() - new.keys()
+    if gone:
+        yield _remark("calm", "lock", "Variables that are no longer taken", gone, _SET_UP)
     both = [name for name in old.keys() & new.keys() if old[name] != new[name]]
     if both:
-        yield _remark("calm", "lock", "Variables told differently", both)
+        yield _remark("calm", "lock", "Variables told differently", both, _SET_UP)
 
 
 def _variables_of(server: Members) -> dict[str, Members]:
@@ -198,18 +244,25 @@ def _run(base: Members, head: Members) -> Iterator[Remark]:
         tone = "warn" if base.get("image") == head.get("image") or new is None else "calm"
         yield _step(tone, "Another digest of the image", old, new)
     if base.get("packages") != head.get("packages"):
-        yield Remark("calm", "download", "Other packages")
-    if base.get("transport") != head.get("transport"):
-        yield _step("warn", "Spoken to differently", base.get("transport"), head.get("transport"))
+        yield Remark("calm", "download", "Other packages", gist=_RUNS)
+    for key, title in (("transport", "Spoken to differently"), ("target_port", "Another port")):
+        if base.get(key) != head.get(key):
+            yield _step("warn", title, base.get(key), head.get(key), _CALLED)
+    for key, title, gist in (
+        ("args", "Started with other arguments", _SET_UP),
+        ("headers", "Takes other headers", _CALLED),
+    ):
+        if base.get(key) != head.get(key):
+            yield Remark("calm", "download", title, gist=gist)
 
 
-def _step(tone: str, title: str, old: Any, new: Any) -> Remark:
-    return Remark(tone, "download", title, (f"{old or 'none'} → {new or 'none'}",))
+def _step(tone: str, title: str, old: Any, new: Any, gist: str = _RUNS) -> Remark:
+    return Remark(tone, "download", title, (f"{old or 'none'} → {new or 'none'}",), gist=gist)
 
 
-def _remark(tone: str, icon: str, title: str, items: Iterable[str]) -> Remark:
+def _remark(tone: str, icon: str, title: str, items: Iterable[str], gist: str = _REACH) -> Remark:
     every = sorted(items)
-    return Remark(tone, icon, title, tuple(every[:_MOST]), max(0, len(every) - _MOST))
+    return Remark(tone, icon, title, tuple(every[:_MOST]), max(0, len(every) - _MOST), gist)
 
 
 def _set(value: Any) -> frozenset[str]:

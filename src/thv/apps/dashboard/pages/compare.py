@@ -68,7 +68,7 @@ class Compare:
             tone=tone,
             verdict=words,
             remarks=said,
-            changes=changes(found["changes"], _CHANGES),
+            changes=changes(found["changes"], _CHANGES, head, base),
             left=max(0, len(found["changes"]) - _CHANGES),
             twin=f"{_diff(asked, sides)}?{query_of(_query(asked, sides))}",
         )
