@@ -48,6 +48,11 @@ async def test_tools_are_found_by_what_they_do(site: CatalogSite, browser: Brows
     assert "4 tools" in page.text
     assert page.place("osv-query") == "/tools/osv-query"
     assert page.html.index("osv-query") < page.html.index("fetch-page")  # two servers offer it
+    assert "2 servers, most often for security: com.example/fetch, osv-scanner" in page.text
+    assert "1 server, for web: com.example/fetch" in page.text
+    named = await browser.open(page.place("com.example/fetch"))
+    assert named.address == "/servers/default/community/com.example%2Ffetch"
+    assert (await browser.open("/server/nothing")).status == 404
     narrow = await browser.send(page.form("/tools"), search="fetch")
     assert "1 of 4 tools" in narrow.text
     assert "Best match" in narrow.text

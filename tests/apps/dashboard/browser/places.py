@@ -41,6 +41,7 @@ PLACES = (
     Place("server-remote", ONE, "/servers/default/essentials/linear"),
     Place("server-of-versions", ONE, f"/servers/default/community/{SEVERAL}"),
     Place("server-nowhere", ONE, "/servers/default/essentials/nothing", 404),
+    Place("server-by-name", "/server/{name}", "/server/nothing", 404),
     Place("compare", f"{ONE}/compare", f"/servers/default/community/{SEVERAL}/compare"),
     Place("install", f"{ONE}/install", "/servers/default/essentials/github/install"),
     Place("install-wrong", f"{ONE}/install", "/servers/default/essentials/github/install?namespace=No%20", 400),

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from thv.apps.dashboard.asking import query_of
-from thv.apps.dashboard.desk import Desk
+from thv.apps.dashboard.asking import path, query_of
+from thv.apps.dashboard.desk import Desk, see_other
 from thv.apps.dashboard.origins import origins_of
 from thv.apps.dashboard.pages.deployments import DRIFTS
 from thv.apps.dashboard.permissions import ALIKE, statements
@@ -47,7 +47,13 @@ class Server:
 
     def rows(self) -> tuple[Endpoint, ...]:
         """Its rows."""
-        return (self._desk.row(PLACE, self.show),)
+        return (self._desk.row(PLACE, self.show), self._desk.row("/server/{name}", self.best))
+
+    async def best(self, visit: Visit) -> Answer:
+        """From a name alone to the page of the registry that answers for it."""
+        server = await visit.api.get(path("/api/v1/servers/{}", visit.names["name"]))
+        info = server["registry_info"]
+        return see_other(path("/servers/{}/{}/{}", info["namespace"], info["name"], server["name"]))
 
     async def show(self, visit: Visit) -> Answer:
         """Everything that the API knows of it."""
