@@ -27,7 +27,7 @@ async def test_rights_are_told_in_words(site: CatalogSite, tmp_path: Path) -> No
     mia = await signed_in(guarded_pages(site, tmp_path), "maker")
     page = await mia.open("/settings/access")
     assert "Name mia" in page.text
-    assert "tools see its registries and what they hold May I" in page.text
+    assert "tools see its registries and what they hold Ask" in page.text
     assert "production see its registries and what they hold, make registries" in page.text
     assert "elsewhere" not in page.text
 
@@ -39,6 +39,8 @@ async def test_may_i(site: CatalogSite, tmp_path: Path) -> None:
     assert "Yes. You may create registries in production." in yes.text
     no = await mia.send(form, verb="delete", resource="mcpregistries", namespace="")
     assert "No. You may not delete registries in every namespace." in no.text
+    many = await mia.send(form, verb="patch", resource="mcpservers", namespace="production")
+    assert "You may not change installed servers in production." in many.text
     wrong = await mia.send(form, verb="create", resource="mcpregistries", namespace="x" * 64)
     assert wrong.status == 400
 

@@ -54,6 +54,7 @@ def _check_owner(dev: Process, home: Path) -> None:
         assert (signed.status, signed.headers["location"]) == (303, "/")
         cookie = signed.headers["set-cookie"].partition(";")[0]
         assert b"Signed in as" in dev.get("/", cookie=cookie).body
+        assert b"a one-time link" in dev.get("/settings/access", cookie=cookie).body
         assert dev.get(path).status == 404
     assert b"Signed in as" not in dev.get("/").body
     sync = "/api/v1/namespaces/default/registries/community/sync"

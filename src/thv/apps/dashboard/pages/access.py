@@ -14,13 +14,29 @@ from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError, Word
 
 _CAN_I = "/api/v1/me/can-i"
-VERBS = ("get", "list", "create", "update", "patch", "delete")
+VERBS = {
+    "get": "read",
+    "list": "list",
+    "create": "create",
+    "update": "replace",
+    "patch": "change",
+    "delete": "delete",
+}
+"""As the API has them, in words."""
 RESOURCES = {
     "mcpregistries": "registries",
     "mcpregistries/sync": "syncs of registries",
     "mcpservers": "installed servers",
     "mcptoolconfigs": "choices of tools",
 }
+
+
+SAYS_WHO = {
+    "token-file": "the access file of this machine",
+    "oidc": "a token of your identity provider",
+    "one-time-link": "a one-time link, which only the owner of this machine can make",
+}
+"""How somebody is known where no cluster says it."""
 
 
 class Access:
@@ -50,6 +66,7 @@ class Access:
             "access.html",
             status=problem.status if problem else 200,
             me=me,
+            says_who=SAYS_WHO.get(me.method, "the cluster, by your token"),
             spaces=[(each["name"], in_words(each["verbs"])) for each in me.namespaces],
             asked=asked,
             allowed=allowed,
