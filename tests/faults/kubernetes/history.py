@@ -5,6 +5,7 @@ Older states are read by listing at an exact resource version, so that every ans
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from tests.faults.kubernetes.wire import Head, Message, answer
 from thv.domain.canonical import JsonObject
 
 EVERY = 0.25
+_VERSION = re.compile(rb'"resourceVersion":"(\d+)"')
 
 
 class History:
@@ -49,6 +51,25 @@ class History:
             self._marks.append((began, self._now()))
 
 
+class Shown:
+    """The newest state that a client was shown by reads and watches.
+
+    A server may begin to lag, but not go back: who was told of an object, and looks, finds it. Its own writes tell a
+    client nothing here, so that it reads what was true before them.
+    """
+
+    def __init__(self) -> None:
+        self._newest = 0
+
+    def see(self, content: bytes) -> None:
+        """Objects, lists or events."""
+        self._newest = max(self._newest, *map(int, _VERSION.findall(content)), 0)
+
+    def limit(self, version: str) -> str:
+        """This version, or what was shown if that is newer; `""` stays what it is: unknown."""
+        return str(max(int(version), self._newest)) if version else ""
+
+
 def present_version(plane: ControlPlane) -> str:
     listed = plane.request("GET", "/api/v1/namespaces?limit=1")
     return str(listed["metadata"]["resourceVersion"])
@@ -63,13 +84,11 @@ def as_list(request: Message, target: Target, version: str) -> Message:
     if target.name:
         path = path.rpartition("/")[0]
         query["fieldSelector"] = f"metadata.name={target.name}"
-    headers = tuple((name, _for_lists(name, value)) for name, value in request.head.headers)
+    headers = tuple((name, _for_lists(value)) for name, value in request.head.headers)
     return Message(Head(f"{method} {path}?{urlencode(query)} {protocol}", headers))
 
 
-def _for_lists(name: str, value: str) -> str:
-    if name.lower() == "accept-encoding":
-        return "identity"
+def _for_lists(value: str) -> str:
     return value.replace("PartialObjectMetadata;", "PartialObjectMetadataList;")
 
 

@@ -31,7 +31,7 @@ import yaml
 
 from tests.control_plane.certificates import Authority
 from tests.faults.kubernetes.faults import NONE, Dice, Faults, Kill, Moment, refusal
-from tests.faults.kubernetes.history import History, as_list, can_lag, from_list
+from tests.faults.kubernetes.history import History, Shown, as_list, can_lag, from_list
 from tests.faults.kubernetes.journal import Journal, Target, Write, target_of
 from tests.faults.kubernetes.watching import disturbed
 from tests.faults.kubernetes.wire import (
@@ -79,7 +79,9 @@ class FaultProxy:
         self._dying: int = 0
         self._fitting = 0
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving = set[asyncio.Task[None] | None]()
         self._history = history
+        self._shown = Shown()
         self._port = 0
 
     # -- what a test says
@@ -180,6 +182,9 @@ class FaultProxy:
     # -- one client
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A client that goes leaves nothing that holds the task, which still waits for what the API server says to a write.
+        task = asyncio.current_task()
+        self._serving.add(task)
         self._open.add(writer)
         upstream = _Upstream(self._upstream.hostname or "", self._upstream.port or 443)
         try:
@@ -195,6 +200,7 @@ class FaultProxy:
             pass
         finally:
             self._open.discard(writer)
+            self._serving.discard(task)
             upstream.close()
             with contextlib.suppress(OSError, RuntimeError):
                 writer.close()
@@ -233,6 +239,7 @@ class FaultProxy:
             raise BrokenError
         if method == "GET":
             reply, last = await self._read(request, target, upstream), False
+            self._shown.see(reply.body)
         else:
             reply = await upstream.ask(request, self._upstream_tls)
             last = self._judge(self.journal.add(method, target, reply))
@@ -259,6 +266,7 @@ class FaultProxy:
             told = disturbed(lines(upstream.reader), lambda: self.faults, self._dice)
             async with contextlib.aclosing(told) as events:
                 async for event in events:
+                    self._shown.see(event)
                     writer.write(piece(event))
                     await writer.drain()
             writer.write(piece(b""))
@@ -271,6 +279,7 @@ class FaultProxy:
     async def _read(self, request: Message, target: Target, upstream: _Upstream) -> Message:
         faults = self.faults
         version = self._history.before(faults.stale) if faults.stale and self._history else ""
+        version = self._shown.limit(version)
         lags = target.resource in (faults.stale_resources or {target.resource})
         if lags and can_lag(target, version):
             listed = await upstream.ask(as_list(request, target, version), self._upstream_tls)

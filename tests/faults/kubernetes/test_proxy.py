@@ -188,6 +188,25 @@ def test_stale_reads_show_what_was_true_so_long_ago(
     assert caller.ask("GET", maps(namespace, "a")).body["data"] == {"k": "new"}
 
 
+@pytest.mark.parametrize("told", ["read", "watch"])
+def test_a_server_that_begins_to_lag_forgets_nothing_that_it_told(
+    proxy: FaultProxy, caller: Caller, namespace: str, told: str
+) -> None:
+    past = proxy._history
+    assert past is not None
+    until(lambda: past.before(0.5) != "")
+    watching = Watching(caller, namespace) if told == "watch" else None
+    caller.ask("POST", maps(namespace), config_map("a"))
+    if watching is None:
+        caller.ask("GET", maps(namespace, "a"))
+    else:
+        until(lambda: watching.said() == ["ADDED a"])
+    proxy.faults = Faults(stale=0.5)
+    assert caller.ask("GET", maps(namespace, "a")).status == 200
+    assert listed(caller, namespace) == ["a"]
+    proxy.faults = NONE
+
+
 def listed(caller: Caller, namespace: str) -> list[str]:
     items = caller.ask("GET", maps(namespace) + "?labelSelector=!x").body["items"]
     found = [item["metadata"]["name"] for item in items]

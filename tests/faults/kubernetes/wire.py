@@ -9,6 +9,8 @@ from http import HTTPStatus
 
 HEAD_LIMIT = 1 << 20
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"}
+_PACKED = "accept-encoding"
+"""Nobody gets what the proxy itself could not read."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Head:
 
     def render(self, *more: tuple[str, str]) -> bytes:
         """With other headers about the body, which the sender of this very message knows."""
-        kept = [(key, value) for key, value in self.headers if key.lower() not in _HOP]
+        kept = [each for each in self.headers if each[0].lower() not in {*_HOP, _PACKED}]
         lines = [self.line, *(f"{key}: {value}" for key, value in (*kept, *more))]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
