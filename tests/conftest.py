@@ -37,14 +37,19 @@ _MOST_SKIPS = "THV_MOST_SKIPS"
 class Ledger:
     """What became of each test, kept where the results of all processes come together."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grouped: bool) -> None:
+        self._grouped = grouped
+        self._alone: set[str] = set()
         self._skipped: set[str] = set()
         self._failed: set[str] = set()
         self._proofs: dict[str, set[str]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        report.nodeid = _without_group(report.nodeid)
+        name = _without_group(report.nodeid)
+        if self._grouped and name == report.nodeid:
+            self._alone.add(name)
+        report.nodeid = name
         if report.outcome == "failed":
             self._failed.add(report.nodeid)
         elif report.outcome == "skipped":
@@ -56,6 +61,9 @@ class Ledger:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A requirement counts as met only if one of its tests really passed in a run of everything."""
+        if self._alone:
+            # Nothing else would tell of it but the time: each process then starts all that takes long.
+            _fail(session, f"{len(self._alone)} tests ran in no group: xdist does not fit pytest")
         if _is_partial(session.config) or session.exitstatus not in (0, 1):
             return
         proved = {name for name, tests in self._proofs.items() if tests - self._failed}
@@ -74,7 +82,7 @@ class Ledger:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # one of several processes of a run
-        config.pluginmanager.register(Ledger())
+        config.pluginmanager.register(Ledger(grouped=_is_grouped(config)))
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -106,6 +114,11 @@ def _shared(item: pytest.Item) -> str | None:
 
 def _group(item: pytest.Item) -> str:
     return _SHARED.get(_shared(item) or "") or item.nodeid.partition("::")[0]
+
+
+def _is_grouped(config: pytest.Config) -> bool:
+    """Whether processes take tests by groups."""
+    return bool(config.getoption("dist") == "loadgroup" and config.getoption("tx"))
 
 
 def _without_group(nodeid: str) -> str:
