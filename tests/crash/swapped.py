@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.crash.orderly import main
 from thv.domain.canonical import JsonObject
 from thv.domain.snapshot import Chunk, ChunkRef
-from thv.main import main
 from thv.stores.chunks.base import Owner, chunk_name
 from thv.stores.chunks.files import FileChunkStore
 from thv.stores.resources.sqlite import SqliteStore

@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 CASES = os.environ.get("THV_CASES", "10")
-THV = (str(Path(sys.executable).with_name("thv")), "registry", "sync", NAME)
+THV = (sys.executable, "-m", "tests.crash.orderly", "registry", "sync", NAME)
 SWAPPED = (sys.executable, "-m", "tests.crash.swapped", "registry", "sync", NAME)
 VOLATILE = ("-shm", "lock")
 """Files that mean nothing once the process is gone."""
