@@ -8,6 +8,8 @@ from __future__ import annotations
 import concurrent.futures
 from concurrent.futures import ThreadPoolExecutor
 
+__all__ = ["main"]
+
 
 class OneThread(ThreadPoolExecutor):
     """What an event loop makes for itself."""
