@@ -25,9 +25,11 @@ def test_settings_are_printed_in_every_format(cli: Cli, output: str) -> None:
 
 
 def _short(cli: Cli, text: str) -> str:
+    """Columns without their widths, one of which is that of the folder of this run."""
     lines = cli.settled(text).splitlines()
     return "".join(
-        "  ".join(part for part in line.split("  ") if part.strip()) + "\n" for line in lines
+        "  ".join(part.strip() for part in line.split("  ") if part.strip()) + "\n"
+        for line in lines
     )
 
 
