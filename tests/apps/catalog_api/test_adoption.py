@@ -205,6 +205,15 @@ async def test_somebody_who_writes_meanwhile_is_not_written_over(
     assert await adopting.object("scan") == others[0]
 
 
+async def test_both_requests_are_in_the_document(adopting: Adopting) -> None:
+    document = (await adopting.client.send("GET", "/openapi.json")).json
+    paths = {path.rpartition("/")[2]: item for path, item in document["paths"].items()}
+    wish = paths["adopt"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert wish == {"$ref": "#/components/schemas/AdoptionWish"}
+    assert "200" in paths["candidates"]["get"]["responses"]
+    assert {"AdoptionWish", "AdoptionCandidates"} <= document["components"]["schemas"].keys()
+
+
 # ---------------------------------------------------------------- refused
 
 

@@ -34,7 +34,7 @@ _PATH_PARAMETERS = {
     "group": "Name of a group.",
     "tool": "Name of a tool.",
     "deployment": "Name of an installed server, an MCPServer.",
-    "namespace": "Namespace of a registry.",
+    "namespace": "Namespace of a registry, or of an installed server.",
     "registry": "Name of a registry.",
 }
 
