@@ -106,6 +106,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_length if hasattr(config, "workerinput") else _speed)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What a group shares ends with the group: a cluster costs while it runs, whether or not anybody uses it."""
+    if nextitem is None or not hasattr(item.config, "workerinput"):
+        return
+    if _shared(item) and _group(item) != _group(nextitem):
+        item.session._setupstate.teardown_exact(None)
+
+
 def _shared(item: pytest.Item) -> str | None:
     """The first of what takes long to start that the test asks for."""
     asked = getattr(item, "fixturenames", ())
