@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.apps.dashboard.browser.looking import HEIGHT, ZOOMED, Focus, Looking, focused
+from tests.apps.dashboard.browser.looking import HEIGHT, ZOOMED, Focus, Looking, focused, overflowing
 from tests.apps.dashboard.browser.places import SEVERAL
 
 COMPARED = f"/servers/default/community/{SEVERAL}/compare"
@@ -43,8 +43,9 @@ def test_first_of_all_one_can_skip_to_the_content(looking: Looking) -> None:
 
 
 def test_the_pages_are_one_row_where_there_is_little_room(looking: Looking) -> None:
-    page = looking.page(width=ZOOMED)
+    page = looking.page(width=ZOOMED, selected=("default/essentials/github",))
     looking.open(page, "/generate")
+    assert not overflowing(page)
     links = page.get_by_role("navigation", name="Main").get_by_role("link")
     every = links.all()
     assert len({round(box["y"]) for each in every if (box := each.bounding_box())}) == 1

@@ -83,4 +83,4 @@ narrow.addEventListener("change", () => {
 });
 prepare(document);
 const nav = document.querySelector(".nav"), here = nav?.querySelector("[aria-current]");
-if (here) nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
+if (here) nav.scrollLeft = here.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
