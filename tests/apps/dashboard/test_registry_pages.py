@@ -16,6 +16,7 @@ from tests.apps.dashboard.conftest import guarded_pages, signed_in
 from tests.builders import manifest
 from thv.apps.dashboard.pages import registries
 from thv.apps.dashboard.pages import registry as registry_page
+from thv.apps.dashboard.rights import Who
 from thv.domain.canonical import JsonObject
 from thv.domain.left_out import LeftOut, pack
 from thv.domain.registry import load_registry
@@ -140,7 +141,7 @@ async def test_who_may_read_the_manifest_sees_where_exactly_a_source_is(
     await put(site, "fine", *FINE, source={"type": "git", "git": git})
     reader = await signed_in(guarded_pages(site, tmp_path), "reader")
     page = await reader.open("/registries/tools/fine")
-    assert "Git mcp at git.example.com https://git.example.com/mcp.git v1 all.json" in page.text
+    assert "Git mcp at git.example.com https://git.example.com/mcp.git · v1 · all.json" in page.text
 
 
 async def test_a_registry_over_another_one_leads_to_it_and_says_that_it_waits(
@@ -391,6 +392,20 @@ async def test_a_registry_that_is_not_there(browser: Browser) -> None:
     page = await browser.open("/registries/tools/nope")
     assert page.status == 404
     assert 'no registry "nope"' in page.text
+
+
+async def test_what_belongs_to_it_is_named_where_there_is_a_cluster(
+    site: CatalogSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(site, "fine", *FINE)
+    reader = await signed_in(guarded_pages(site, tmp_path), "reader")
+    here = await reader.open("/registries/tools/fine")
+    assert "What belongs to it" not in here.text
+    # A cluster's answer to who asks is all that tells the two apart, and no reason to start one.
+    monkeypatch.setattr(Who, "is_machine", False)
+    page = await reader.open("/registries/tools/fine")
+    assert "Deployment fine-api the pods of its API" in page.text
+    assert "thv registry tree fine -n tools" in page.text
 
 
 # ---------------------------------------------------------------- the overview

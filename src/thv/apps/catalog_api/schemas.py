@@ -453,6 +453,7 @@ class SyncState(msgspec.Struct):
     attempt_count: int
     last_sync_time: str | None
     content_hash: str | None
+    chunks: int
     revision: str | None
     next_due: str | None
     last_handled_request: str | None

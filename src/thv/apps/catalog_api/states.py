@@ -26,6 +26,7 @@ from thv.domain.registry import Registry
 from thv.domain.registry_status import Phase, SyncPhase, SyncRun
 from thv.domain.resources import MCP_REGISTRY, PREFIX
 from thv.domain.times import render_time
+from thv.sync.chunks import named_by
 
 REQUEST = f"{PREFIX}sync-requested-at"
 MANAGER = "thv-catalog"
@@ -112,6 +113,7 @@ def _sync(registry: Registry) -> JsonObject:
         "attempt_count": sync.attempt_count,
         "last_sync_time": sync.last_sync_time or None,
         "content_hash": status.snapshot.digest if status.snapshot else None,
+        "chunks": len(named_by(status)),
         "revision": sync.revision or None,
         "next_due": sync.next_sync_time or None,
         "last_handled_request": status.last_handled_sync_request or None,

@@ -158,7 +158,7 @@ def address_of(manifest: JsonObject) -> str:
         case "git":
             git = source.get("git") or {}
             at = next((str(git[key]) for key in ("commit", "tag", "branch") if git.get(key)), "")
-            return " ".join(filter(None, (git.get("repository"), at, git.get("path"))))
+            return " · ".join(filter(None, (git.get("repository"), at, git.get("path"))))
         case _:
             return ""
 

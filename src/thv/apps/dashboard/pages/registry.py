@@ -16,6 +16,7 @@ from thv.apps.dashboard.conditions import Finding, findings, meaning
 from thv.apps.dashboard.desk import Desk, see_other
 from thv.apps.dashboard.drafts import RULES, address_of, filters_of, yaml_of
 from thv.apps.dashboard.forms import first
+from thv.apps.dashboard.objects import command_of, owned_by
 from thv.apps.dashboard.rights import REGISTRIES, may, who
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
@@ -120,6 +121,8 @@ class OneRegistry:
         )
         syncs = [{**each, "took": took(seconds_of(each))} for each in history["syncs"]]
         chart = chart_of(syncs)
+        is_there = bool(manifest) and not rights.is_machine
+        objects = owned_by(manifest, state["sync"]["chunks"]) if is_there else []
         found = findings(registry["name"], state["conditions"])
         return self._desk.renderer.page(
             visit,
@@ -136,6 +139,8 @@ class OneRegistry:
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
             manifest=yaml_of(manifest) if manifest else "",
+            objects=objects,
+            objects_command=command_of(manifest, objects) if objects else "",
             address=address_of(manifest),
             filters=filters_of(manifest),
             may_see_names=bool(manifest),
