@@ -57,7 +57,7 @@ async def test_everything_about_a_server(site: CatalogSite, browser: Browser) ->
         "api.osv.dev",
         "Unsigned.",
         "staging/team Tested 0.1.2 differs from here Compare",
-        "production/curated shown here Answers Trusted 0.1.3 this page",
+        "production/curated shown here Used unless one is named Trusted 0.1.3 this page",
     ):
         assert words in page.text, words
     assert page.place("This page as JSON") == (
@@ -75,7 +75,7 @@ async def test_each_version_has_its_page(site: CatalogSite, browser: Browser) ->
     page = await browser.open(OSV)
     older = await browser.send(page.form(OSV), version="0.1.2")
     assert "This is not the latest version." in older.text
-    assert "shown here Answers Trusted 0.1.2" in older.text
+    assert "shown here Used unless one is named Trusted 0.1.2" in older.text
     assert "Content" not in older.text, "there is nothing to compare with"
     assert "vulnerability-scan" not in older.text.partition("Permissions")[0]
     missing = await browser.open(f"{OSV}?version=9.9.9")

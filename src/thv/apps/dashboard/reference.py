@@ -18,7 +18,7 @@ _CHOICES = 12
 """Values that are listed; there is a sentence for what each means elsewhere."""
 _SECTIONS: tuple[tuple[str, frozenset[str]], ...] = (
     ("Servers and tools", frozenset({"mcp_servers", "servers", "categories", "tools", "groups", "changes", "stats"})),
-    ("Registries", frozenset({"registries", "namespaces"})),
+    ("Registries", frozenset({"registries"})),
     ("What runs", frozenset({"deployments"})),
     ("Who asks", frozenset({"me", ".well-known"})),
     ("The official MCP registry API", frozenset({"v0", "v0.1"})),
@@ -103,8 +103,10 @@ def shapes_of(document: Json) -> list[Shape]:
 
 
 def _section(path: str) -> str:
-    first = path.removeprefix("/api/v1/").lstrip("/").split("/")[0]
-    return next((title for title, firsts in _SECTIONS if first in firsts), _ELSE)
+    """What the first word of the path that says anything is about; a namespace is only where."""
+    words = path.split("/")
+    titles = (title for word in words for title, known in _SECTIONS if word in known)
+    return next(titles, _ELSE)
 
 
 def _operations(document: Json) -> Iterator[Operation]:

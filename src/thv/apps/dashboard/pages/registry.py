@@ -23,6 +23,7 @@ from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError
 from thv.domain.canonical import JsonObject
+from thv.domain.lenient import as_object, as_text
 from thv.domain.registry_status import HISTORY_LIMIT
 from thv.domain.resources import annotations_of
 from thv.domain.suspension import BECAUSE
@@ -135,6 +136,7 @@ class OneRegistry:
             chart=chart,
             longest=took(chart.longest),
             findings=found,
+            interval=_interval(manifest),
             standing=_standing(registry, found),
             conditions=[{**each, "meaning": meaning(each)} for each in state["conditions"]],
             rights=rights,
@@ -150,6 +152,12 @@ class OneRegistry:
             reason=first(visit.form, "reason"),
             twin=f"{api}/status",
         )
+
+
+def _interval(manifest: JsonObject) -> str:
+    """How often it is synchronized, `""` for whom the manifest is not."""
+    policy = as_object(as_object(manifest.get("spec")).get("syncPolicy"))
+    return as_text(policy.get("interval"))
 
 
 def _api(visit: Visit) -> str:
