@@ -69,5 +69,6 @@ async def test_from_the_list_to_a_registry(site: CatalogSite, tmp_path: Path) ->
 async def test_a_view_of_everything_and_one_that_is_refused(browser: Browser) -> None:
     assert "No filter is set" in (await browser.open("/servers/filter")).text
     assert (await browser.open("/servers/filter?transport=pigeon")).status == 400
-    words = await browser.open("/servers/filter?search=osv")
+    words = await browser.open("/servers/filter?search=osv&trust_level=trusted")
+    assert "Trust Trusted It is a property of a registry." in words.text
     assert "Nothing of this view can be said by a filter" in words.text

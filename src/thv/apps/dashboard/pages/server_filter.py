@@ -8,7 +8,7 @@ from __future__ import annotations
 from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.drafts import yaml_of
-from thv.apps.dashboard.pages.servers import TITLES, address_of, asked_of
+from thv.apps.dashboard.pages.servers import TITLES, WORDS, address_of, asked_of
 from thv.apps.dashboard.snippets import snippet_of
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
@@ -45,6 +45,7 @@ class ServerFilter:
             asked=narrowed,
             found=found["metadata"]["filtered_count"],
             titles={**TITLES, "search": "Words"},
+            words=WORDS,
             back=address_of("/servers", asked),
             twin=f"/api/v1/mcp_servers?{query_of(asked)}",
         )
