@@ -59,6 +59,11 @@ def repository_of(image: str) -> str:
     return f"{_DEFAULT_REGISTRY}/{plain}" if slash else f"{_DEFAULT_REGISTRY}/library/{plain}"
 
 
+def pinned(image: str, digest: str) -> str:
+    """What brings exactly this image: a pull takes a tag or a digest, and most tools refuse both together."""
+    return f"{_TAG.sub('', image)}@{digest}" if digest else image
+
+
 def _is_host(part: str) -> bool:
     """As container runtimes tell a registry from the first word of a path."""
     return "." in part or ":" in part or part == "localhost"

@@ -180,6 +180,11 @@ def test_generating_again_shows_what_is_different(kept: Cli, tmp_path: Path) -> 
     again = kept.ok(*words, "--server", "osv-scanner")
     check_golden("catalog_generate_again", again.err.replace(str(tmp_path), ""))
     assert (tmp_path / "out" / "mine.images.txt").read_text() == "ghcr.io/stackloklabs/osv-mcp/server:0.1.3\n"  # fmt: skip
+    copies = tmp_path / "out" / "mine.images-to-copy.txt"
+    kept.ok(*words, "--server", "osv-scanner", "--image-registry", "mirror.corp/mcp")
+    assert copies.read_text() == "ghcr.io/stackloklabs/osv-mcp/server:0.1.3 mirror.corp/mcp/stackloklabs/osv-mcp/server:0.1.3\n"  # fmt: skip
+    kept.ok(*words, "--server", "osv-scanner")
+    assert not copies.exists()
 
 
 @pytest.mark.parametrize(
@@ -223,7 +228,10 @@ class _Stranger(BaseHTTPRequestHandler):
         answer = {
             "registry": {"name": "../../evil"},
             "manifests": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}],
-            "images": [{"image": "ghcr.io/a/b:1"}, {"image": "a\nevil.example/x registry.corp/y"}],
+            "images": [
+                {"image": "ghcr.io/a/b:1", "source": "x\nevil.example/x registry.corp/y"},
+                {"image": "a\nevil.example/x registry.corp/y", "source": "ghcr.io/a/b:1"},
+            ],
             "warnings": [],
         }
         self.send_response(200)

@@ -107,6 +107,8 @@ class NamedImage(msgspec.Struct, omit_defaults=True):
     server: str
     image: str
     digest: str | msgspec.UnsetType = msgspec.UNSET
+    source: str | msgspec.UnsetType = msgspec.UNSET
+    """Where it has to be copied from, where `image_registry` moved it."""
 
 
 class GenerationWarning(msgspec.Struct):

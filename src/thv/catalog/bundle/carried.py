@@ -15,7 +15,7 @@ from thv.domain.canonical import JsonObject, digest_of
 from thv.domain.entry import GROUPS_META, Entry
 from thv.domain.target import Container, target_of
 from thv.domain.text import object_name, toolhive_key
-from thv.formats.images import is_reference
+from thv.formats.images import is_reference, pinned
 from thv.formats.toolhive import Placed, as_version, entry_of_toolhive, placed_entry
 
 
@@ -54,13 +54,7 @@ def image_of(entry: Entry, image_registry: str = "") -> Image | None:
     plain = str(value["image"]).partition("@")[0]
     digest = image_digest(value)
     moved = mirrored(plain, image_registry) if image_registry else plain
-    return Image(f"{_untagged(plain)}@{digest}" if digest else plain, moved)
-
-
-def _untagged(image: str) -> str:
-    """A pull takes a tag or a digest, and most tools refuse both together."""
-    folder, slash, name = image.rpartition("/")
-    return f"{folder}{slash}{name.partition(':')[0]}"
+    return Image(pinned(plain, digest), moved)
 
 
 def carried(entry: Entry, *, image_registry: str = "", page: str = "") -> Entry:

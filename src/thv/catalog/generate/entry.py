@@ -20,8 +20,8 @@ from thv.domain.errors import Code, FieldError, InvalidError
 from thv.domain.facts import Facts, facts_of
 from thv.domain.lenient import as_object
 from thv.domain.resources import GROUP
-from thv.domain.target import Container, NotRunnable, target_of
-from thv.formats.images import digest_of, in_registry, is_reference
+from thv.domain.target import Container, NotRunnable, Package, Remote, target_of
+from thv.formats.images import digest_of, in_registry, is_reference, pinned
 from thv.formats.toolhive import Placed, as_version, placed_entry
 
 OWN = GROUP
@@ -42,6 +42,10 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """The entry of the document."""
     shown: dict[str, str]
     """The tools that are shown: real name to the name that is shown, in the order of the entry."""
+    source: str = ""
+    """Where its image has to be copied from to be where the entry says, `""` where nothing has to be copied."""
+    beyond: str = ""
+    """What of it lies outside, so that it does nothing in a network without a way out; `""` for nothing."""
     warnings: tuple[FieldError, ...] = ()
 
     @property
@@ -102,6 +106,8 @@ def chosen_entry(
         section=placed.section,
         value=value,
         shown=shown,
+        source=_copied_from(placed.value, choice, entry.server, image_registry),
+        beyond=_beyond(entry.server),
     )
     return msgspec.structs.replace(chosen, warnings=tuple(_warnings(chosen)))
 
@@ -142,6 +148,16 @@ def _with_image(
         if image_registry:
             image = mirrored(image, image_registry)
     return with_own({**value, "image": image}, image_digest=digest)
+
+
+def _copied_from(value: JsonObject, choice: Choice, server: JsonObject, image_registry: str) -> str:
+    """An image that somebody named is where it is named: it may be another one than that of the entry."""
+    if choice.custom_image or not image_registry or not isinstance(target_of(server), Container):
+        return ""
+    image = str(value["image"]).partition("@")[0]
+    if mirrored(image, image_registry) == image:
+        return ""
+    return pinned(image, choice.custom_image_digest or image_digest(value))
 
 
 def mirrored(image: str, registry: str) -> str:
@@ -289,6 +305,20 @@ def with_own(value: JsonObject, **members: Any) -> JsonObject:
 
 
 # ---------------------------------------------------------------- what is worth saying
+
+
+_PLACES = {"npx": "npm", "uvx": "PyPI"}
+
+
+def _beyond(server: JsonObject) -> str:
+    match target_of(server):
+        case Remote(reference=url):
+            return f"is run by somebody else, at {url}"
+        case Package(reference=reference):
+            runner = reference.partition("://")[0]
+            return f"is fetched from {_PLACES[runner]} when it is run"
+        case _:
+            return ""
 
 
 def _warnings(chosen: Chosen) -> Iterator[FieldError]:

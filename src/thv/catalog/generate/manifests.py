@@ -43,6 +43,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     tool_configs: tuple[JsonObject, ...]
     registry: JsonObject
     images: tuple[JsonObject, ...]
+    beyond: tuple[FieldError, ...]
+    """What of it lies outside: a network without a way out does without these servers."""
     warnings: tuple[FieldError, ...]
 
     @property
@@ -62,13 +64,20 @@ def generate(
     _check_together(request, chosen)
     content = _content(chosen)
     config_map = _config_map(request, content, chosen)
+    beyond = tuple(_unreachable(each) for each in chosen if each.beyond)
     return Generation(
         request=request,
         config_map=config_map,
         tool_configs=tuple(_tool_config(request, each) for each in chosen if each.has_tool_config),
         registry=_registry(request, config_map, digest_of(content), chosen),
         images=tuple(_image(each) for each in chosen if each.image),
-        warnings=(*_large(config_map), *(each for one in chosen for each in one.warnings)),
+        beyond=beyond,
+        # Whoever mirrors images has a network without a way out; to others it is nothing to be warned of.
+        warnings=(
+            *_large(config_map),
+            *(each for one in chosen for each in one.warnings),
+            *(beyond if image_registry else ()),
+        ),
     )
 
 
@@ -270,5 +279,11 @@ def _generated_from(chosen: Sequence[Chosen]) -> str:
 
 
 def _image(chosen: Chosen) -> JsonObject:
-    image = {"server": chosen.key, "image": chosen.image}
-    return {**image, "digest": chosen.image_digest} if chosen.image_digest else image
+    said = {"digest": chosen.image_digest, "source": chosen.source}
+    known = {member: value for member, value in said.items() if value}
+    return {"server": chosen.key, "image": chosen.image, **known}
+
+
+def _unreachable(chosen: Chosen) -> FieldError:
+    message = f"{chosen.beyond}: it does not work in a network without a way out"
+    return FieldError(place_of(chosen.index, "name"), message, chosen.key)

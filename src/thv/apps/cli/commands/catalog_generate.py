@@ -27,7 +27,7 @@ from thv.apps.cli.options import option
 from thv.apps.cli.output import counted, json_of, yaml_of
 from thv.apps.cli.session import Session
 from thv.apps.cli.writing import STDOUT, require_writable, unwritable, write_file, write_out
-from thv.catalog.generate.files import documents
+from thv.catalog.generate.files import COPIES, documents
 from thv.domain.canonical import JsonObject
 from thv.domain.errors import Code
 from thv.domain.text import object_name
@@ -195,7 +195,7 @@ def _write(
     manifests: Sequence[JsonObject],
     images: Sequence[JsonObject],
 ) -> None:
-    """Writes one file of the registry and one of its images; says what is different from what was there."""
+    """Writes files of the registry, its images and what to copy; says what is different from what was there."""
     target = folder / f"{name}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -206,6 +206,11 @@ def _write(
     )
     write_file(target, [documents(manifests).encode()])
     write_file(folder / f"{name}.images.txt", [_image_list(images)])
+    copies = folder / f"{name}.{COPIES}"
+    if lines := _copy_list(images):
+        write_file(copies, [lines])
+    else:
+        copies.unlink(missing_ok=True)
     _show(session, difference(before, manifests), is_new=not before)
     session.console.step("ok", f"wrote {target}, {counted(len(images), 'image')} beside it")
     session.console.data(f"{target}\n")
@@ -217,6 +222,13 @@ def _image_list(images: Iterable[JsonObject]) -> bytes:
     parts = ((text_of(each, "image"), text_of(each, "digest")) for each in images)
     lines = {f"{image}@{digest}" if digest else image for image, digest in parts}
     return "".join(f"{line}\n" for line in sorted(filter(is_reference, lines))).encode()
+
+
+def _copy_list(images: Iterable[JsonObject]) -> bytes:
+    """Where each image that a mirror lacks is pulled from, and where it is run from."""
+    pairs = {(text_of(each, "source"), text_of(each, "image")) for each in images}
+    known = sorted(pair for pair in pairs if all(map(is_reference, pair)))
+    return "".join(f"{source} {image}\n" for source, image in known).encode()
 
 
 def _show(session: Session, found: Iterable[Difference], *, is_new: bool) -> None:
