@@ -68,11 +68,11 @@ def test_what_lies_outside_is_named_to_whoever_carries_the_rest() -> None:
     assert [(each.path, each.message) for each in made.warnings] == [
         (
             "servers[0].name",
-            "is run by somebody else, at https://mcp.example.com/mcp: it does not work in a network without a way out",
+            "is run by somebody else, at https://mcp.example.com/mcp, and does not work in a network without a way out",
         ),
         (
             "servers[1].name",
-            "is fetched from npm when it is run: it does not work in a network without a way out",
+            "is fetched from npm when it is run, and does not work in a network without a way out",
         ),
     ]
     text = files(made)["README.md"]

@@ -149,8 +149,8 @@ kubectl apply --server-side -f manifests/
 kubectl wait mcpregistry/{request.registry_name} -n {request.namespace} --for=condition=Ready
 ```
 
-Its API is then at `http://{request.registry_name}-api.{request.namespace}.svc:8080`. Its trust level is raw, whatever that
-of the registries is that its servers are from, until somebody who may decides otherwise:
+Its API is then at `http://{request.registry_name}-api.{request.namespace}.svc:8080`. Its trust level is raw, also
+where its servers come from a trusted registry, until whoever may change policies raises it:
 
 ```
 kubectl patch mcpregistry {request.registry_name} -n {request.namespace} --type merge -p '{{"spec":{{"trustLevel":"tested"}}}}'

@@ -285,5 +285,5 @@ def _image(chosen: Chosen) -> JsonObject:
 
 
 def _unreachable(chosen: Chosen) -> FieldError:
-    message = f"{chosen.beyond}: it does not work in a network without a way out"
+    message = f"{chosen.beyond}, and does not work in a network without a way out"
     return FieldError(place_of(chosen.index, "name"), message, chosen.key)
