@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from tests.apps.catalog_api.catalogs import CatalogSite, osv
@@ -14,12 +15,14 @@ from tests.apps.dashboard.browsing import Browser, Page
 from tests.apps.dashboard.conftest import guarded_pages, signed_in
 from thv.apps.dashboard.pages import generate
 from thv.apps.dashboard.selection import anchor
+from thv.domain.pending import MANAGED_BY, MANAGER
 from thv.domain.resources import MCP_REGISTRY, TOOL_CONFIG
 
 pytestmark = pytest.mark.anyio
 
 KEY = "tools/main/osv-scanner"
 FIELD = f"{anchor(KEY)}."
+WISHES = "__Host-thv_wishes"
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +133,98 @@ async def test_what_is_gone_is_named_and_left_out(filled: CatalogSite, browser: 
     assert "kind: MCPRegistry" in page.html
 
 
+async def test_a_server_is_added_by_what_it_is_called(
+    filled: CatalogSite, browser: Browser
+) -> None:
+    for wanted in ("OSV-Scanner", "vulnerabilities"):
+        browser.cookies.pop("thv_selection", None)
+        form = (await browser.open("/generate")).form("/generate/add")
+        added = await browser.send(form, wanted=wanted, follow=False)
+        assert added.headers["location"] == "/generate#add"
+        page = await browser.open("/generate")
+        assert ("server", KEY) in page.form("/generate/render").fields
+
+
+async def test_several_that_may_be_meant_are_chosen_from(
+    filled: CatalogSite, browser: Browser
+) -> None:
+    form = (await browser.open("/generate")).form("/generate/add")
+    added = await browser.send(form, wanted="qqqq & more", follow=False)
+    assert added.headers["location"] == "/servers?search=qqqq+%26+more"
+    assert "thv_selection" not in browser.cookies
+
+
+def test_a_name_is_meant_before_what_is_found_first() -> None:
+    info = {"namespace": "a", "name": "b"}
+    found = [
+        {"name": "io.example/maps", "display_name": "Maps and roads", "registry_info": info},
+        {"name": "io.example/roads", "display_name": "Other", "registry_info": info},
+    ]
+    assert generate.meant("roads", found) == "a/b/io.example/roads"
+    assert generate.meant("Maps And Roads", found) == "a/b/io.example/maps"
+    assert generate.meant("road", found) == ""
+    assert generate.meant("road", found[:1]) == "a/b/io.example/maps"
+
+
+# ---------------------------------------------------------------- what was typed
+
+
+async def test_what_was_typed_is_there_again(filled: CatalogSite, browser: Browser) -> None:
+    await selecting(browser)
+    await pressed(
+        browser,
+        "preview",
+        registry_name="mine & <yours>",
+        namespace="team-a",
+        image_registry="mirror.corp:5000/mcp",
+        enforce_tools="true",
+        _tools=["osv-query"],
+        _cpu="200m",
+        **{"_name:osv-query": "ask", "_env:LOG_LEVEL": "private"},
+    )
+    assert "private" not in browser.cookies[WISHES]
+    fields = (await the_form(browser)).form("/generate/render").fields
+    kept = dict(fields)
+    assert (kept["registry_name"], kept["namespace"]) == ("mine & <yours>", "team-a")
+    assert (kept["image_registry"], kept["enforce_tools"]) == ("mirror.corp:5000/mcp", "true")
+    assert [value for name, value in fields if name == FIELD + "tools"] == ["osv-query"]
+    assert (kept[FIELD + "cpu"], kept[FIELD + "name:osv-query"]) == ("200m", "ask")
+    assert kept[FIELD + "env:LOG_LEVEL"] == ""
+    page = await pressed(browser, "Zip", registry_name="other", namespace="team-a")
+    assert page.headers["content-type"] == "application/zip"
+    kept = dict((await the_form(browser)).form("/generate/render").fields)
+    assert kept["registry_name"] == "other"
+
+
+async def test_of_more_than_fits_the_registry_is_kept(
+    filled: CatalogSite, browser: Browser
+) -> None:
+    await selecting(browser)
+    await pressed(browser, "preview", registry_name="mine", _custom_image="x" * 2000)
+    assert browser.cookies[WISHES] == "registry_name=mine"
+    await pressed(browser, "preview", registry_name="x" * 2000)
+    assert WISHES not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "&&==%00",
+        "server=a/b/c&csrf_token=x&drop=y&as=zip",
+        f"{FIELD}env:LOG_LEVEL=x&{FIELD}without=nothing&{FIELD}name:nothing=y&.=z",
+        "&".join(f"a{number}=b" for number in range(300)),
+    ],
+)
+async def test_what_nobody_typed_fills_in_nothing(
+    filled: CatalogSite, browser: Browser, value: str
+) -> None:
+    await selecting(browser)
+    before = (await the_form(browser)).form("/generate/render")
+    browser.cookies[WISHES] = value
+    after = (await the_form(browser)).form("/generate/render")
+    assert after.fields[1:] == before.fields[1:], "all but the word against forgery"
+
+
 # ---------------------------------------------------------------- what it comes to
 
 
@@ -195,7 +290,13 @@ async def test_a_script_is_answered_with_what_it_comes_to(
     )
     assert page.status == 200
     assert "<form" not in page.html
+    assert "<button" not in page.html, "what is about to be pressed is not replaced"
     assert "Name: must start with a letter" in page.text
+    assert f'data-wrong="{anchor("registry_name")}"' in page.html
+    assert "preview" not in page.ids, "what was good stays"
+    good = await browser.post("/generate/render", form.fields, hx_request="true")
+    assert {"outcome", "preview"} <= good.ids
+    assert "kind: MCPRegistry" in good.html
 
 
 async def test_what_is_wrong_stands_at_its_field_beside_what_was_typed(
@@ -217,6 +318,7 @@ async def test_what_is_wrong_stands_at_its_field_beside_what_was_typed(
     assert values[FIELD + "cpu"] == "much <b>"
     for name in ("registry_name", FIELD + "cpu", FIELD + "custom_image_digest"):
         assert f"{anchor(name)}-wrong" in page.ids
+    del browser.cookies[WISHES]
     fewer = await pressed(browser, "preview", **{"_name:osv-query": "security-analysis"})
     assert f"{anchor(FIELD + 'name:osv-query')}-wrong" in fewer.ids
 
@@ -242,6 +344,18 @@ async def test_a_server_goes_and_what_was_typed_stays(
     assert "Generate 1 selected" in page.text
 
 
+@pytest.mark.requirement("CAT-10")
+async def test_images_are_shown_with_where_they_are_copied_from(
+    filled: CatalogSite, browser: Browser
+) -> None:
+    await selecting(browser)
+    page = await pressed(browser, "preview", image_registry="mirror.corp/mcp")
+    image = "stackloklabs/osv-mcp/server"
+    assert f"Copy ghcr.io/{image} to mirror.corp/mcp/{image}" in page.text
+    assert "images-to-copy.txt" in page.text
+    assert "images-to-copy.txt" not in (await pressed(browser, "preview", image_registry="")).text
+
+
 async def test_files_to_take_along(filled: CatalogSite, browser: Browser) -> None:
     await selecting(browser)
     page = await pressed(browser, "Zip", registry_name="mine")
@@ -265,7 +379,7 @@ async def test_whoever_may_creates_it_and_looks_at_it(filled: CatalogSite, tmp_p
     made = await mia.send(form, follow=False, **{FIELD + "tools": "osv-query"})
     assert made.status == 303, made.text
     assert made.headers["location"] == "/registries/production/mine?done=made"
-    assert "thv_selection" not in mia.cookies
+    assert not {"thv_selection", WISHES} & {*mia.cookies}
     assert await filled.resources.get(MCP_REGISTRY, "production", "mine")
     config = await filled.resources.get(TOOL_CONFIG, "production", "mine-osv-scanner")
     assert config["spec"]["toolsFilter"] == ["osv-query"]
@@ -278,7 +392,7 @@ async def test_whoever_may_creates_it_and_looks_at_it(filled: CatalogSite, tmp_p
 async def test_whoever_may_not_is_told_and_takes_files(filled: CatalogSite, tmp_path: Path) -> None:
     rob = await selecting(await signed_in(guarded_pages(filled, tmp_path), "reader"))
     page = await the_form(rob)
-    assert "Create the registry" not in page.text
+    assert "data-create hidden" in page.html
     assert "You may not create it here" in page.text
     assert "Zip with image list" in page.text
     refused = await pressed(rob, "", "/generate/create", namespace="production")
@@ -300,3 +414,18 @@ async def test_no_more_servers_are_asked_for_than_one_registry_may_have(
     page = await browser.open("/generate", cookie=f"thv_selection={'.'.join(many)}")
     assert "a/b/199" in page.html
     assert "a/b/200" not in page.html
+
+
+async def test_nobody_suspended_what_was_made_of_selected_servers(
+    site: CatalogSite, browser: Browser
+) -> None:
+    place = await site.put("mine", osv(), namespace="tools", syncPolicy={"enabled": False})
+    registry = place.served.registry
+    page = await browser.open("/registries/tools/mine")
+    assert "Suspended: it is synchronized only when" in page.text
+    labels = {MANAGED_BY: MANAGER}
+    place.served.describe(msgspec.structs.replace(registry, labels=labels))
+    page = await browser.open("/registries/tools/mine")
+    assert "Suspended" not in page.text
+    assert "Synced on request" in page.text
+    assert "from selected servers" in page.text

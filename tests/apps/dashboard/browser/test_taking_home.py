@@ -83,7 +83,7 @@ def test_without_scripts_a_filter_is_set_by_a_button_and_a_registry_is_taken_alo
     looking.open(page, "/generate")
     page.get_by_label("Namespace", exact=True).fill("team-a")
     page.get_by_role("button", name="Update the preview").click()
-    expect(page.locator("#outcome")).to_contain_text("kind: MCPRegistry")
+    expect(page.locator("#preview")).to_contain_text("kind: MCPRegistry")
     with page.expect_download() as waited:
         page.get_by_role("button", name="YAML", exact=True).click()
     assert "kind: MCPRegistry" in Path(waited.value.path()).read_text()

@@ -7,14 +7,24 @@ makes is what the API creates with the rights of whoever is signed in.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from thv.apps.dashboard.asking import path, query_of
-from thv.apps.dashboard.desk import Desk, cookie, on_port, see_other
+from thv.apps.dashboard.desk import (
+    Desk,
+    cookie,
+    cookies_of,
+    is_secure,
+    on_port,
+    see_other,
+)
 from thv.apps.dashboard.forms import Form, first
 from thv.apps.dashboard.places import own_path
+from thv.apps.dashboard.remembered import COOKIE as WISHES
+from thv.apps.dashboard.remembered import recalled, remembered
 from thv.apps.dashboard.rights import who
 from thv.apps.dashboard.selection import (
     COOKIE,
@@ -42,6 +52,8 @@ from thv.apps.kit.http.problems import ProblemError, Word
 
 WAIT = 3
 """Seconds in which a new registry may become ready before it is shown."""
+_LOOKED_THROUGH = 25
+"""Servers among which the one is looked for that somebody names."""
 _FILES = {"yaml": "application/yaml", "zip": "application/zip"}
 _NOT_YOURS = (
     Word.NAMESPACE_ACCESS_DENIED,
@@ -84,6 +96,8 @@ class Generate:
 
     async def add(self, visit: Visit) -> Answer:
         """Puts servers aside, and goes on where one was."""
+        if wanted := first(visit.form, "wanted"):
+            return await self._add_wanted(visit, wanted)
         added = [each for each in visit.form.get("server", []) if is_server(each)]
         if not added:
             raise ProblemError(
@@ -91,16 +105,21 @@ class Generate:
                 "No server was named.",
                 hint="Press Select at a server of the list.",
             )
-        kept = tuple(dict.fromkeys((*visit.selection, *added)))
-        try:
-            header = _kept(visit, kept)
-        except FullError as error:
-            raise _full(visit) from error
+        kept, header = _with(visit, added)
         if visit.is_fragment:
             chosen = msgspec.structs.replace(visit, selection=kept)
             page = self._desk.renderer.page(chosen, "chosen.html", server=added[-1])
             return page.with_headers([header])
         return see_other(f"{own_path(first(visit.form, 'next'))}#{anchor(added[-1])}", header)
+
+    async def _add_wanted(self, visit: Visit, wanted: str) -> Answer:
+        """Puts the one server aside that is meant; where there are several, they are chosen from."""
+        found = await visit.api.get("/api/v1/mcp_servers", search=wanted, limit=_LOOKED_THROUGH)
+        key = meant(wanted, found["servers"])
+        if not key:
+            return see_other(f"/servers?{query_of({'search': wanted})}")
+        _, header = _with(visit, [key])
+        return see_other("/generate#add", header)
 
     async def remove(self, visit: Visit) -> Answer:
         """Puts servers back."""
@@ -111,14 +130,13 @@ class Generate:
     # ------------------------------------------------------------ the form
 
     async def show(self, visit: Visit) -> Answer:
-        """The form as nobody changed it yet, and what it comes to."""
+        """The form as it was left, and what it comes to."""
         if not visit.selection:
             return self._desk.renderer.page(visit, "generate_empty.html")
         servers, spaces = await asyncio.gather(
             self._servers(visit, visit.selection), _namespaces(visit)
         )
-        namespace = spaces[0] if spaces and "default" not in spaces else "default"
-        form = first_form(servers, namespace)
+        form = recalled(_wishes(visit), _unchanged(servers, spaces), _usable(servers))
         return self._page(visit, form, servers, await self._made(visit, form, servers), spaces)
 
     async def render(self, visit: Visit) -> Answer:
@@ -137,7 +155,8 @@ class Generate:
         kind = first(form, "as")
         if kind in _FILES:
             try:
-                return await _file(visit, form, servers, kind)
+                file = await _file(visit, form, servers, kind)
+                return file.with_headers(_noted(visit, form, servers, spaces))
             except ProblemError as problem:
                 return self._page(visit, form, servers, Made(problem=problem), spaces)
         made = await self._made(visit, form, servers)
@@ -158,22 +177,25 @@ class Generate:
         place = path(
             "/registries/{}/{}", created["registry"]["namespace"], created["registry"]["name"]
         )
-        return see_other(f"{place}?{query_of({'done': 'made'})}", _kept(visit, ()))
+        done = f"{place}?{query_of({'done': 'made'})}"
+        return see_other(done, _kept(visit, ()), *_note(visit, ""))
 
     def _page(
         self, visit: Visit, form: Form, servers: list[Server], made: Made, spaces: list[str]
     ) -> Answer:
         """The form with what was typed, and everything that was said of it."""
         problem = made.problem
+        usable = _usable(servers)
         # While somebody looks or types, what is not right yet is no request that failed.
         is_sent = visit.request.method == "POST" and not visit.is_fragment
-        errors: Errors = errors_of(problem, _usable(servers)) if problem else {}
-        return self._desk.renderer.page(
+        errors: Errors = errors_of(problem, usable) if problem else {}
+        page = self._desk.renderer.page(
             visit,
             "generate.html",
             status=problem.status if problem and is_sent else 200,
             form=form,
             servers=servers,
+            usable=usable,
             made=made,
             errors=errors,
             label_of=lambda name: label_of(name, servers),
@@ -182,6 +204,8 @@ class Generate:
             is_wrong=lambda *starts: any(name.startswith(starts) for name in errors),
             has=lambda name, value: value in form.get(name, []),
         )
+        is_typed = visit.request.method == "POST"
+        return page.with_headers(_noted(visit, form, servers, spaces)) if is_typed else page
 
     async def _servers(self, visit: Visit, keys: tuple[str, ...]) -> list[Server]:
         return list(await asyncio.gather(*(_server(visit, key) for key in keys)))
@@ -284,10 +308,62 @@ def _keys(form: Form) -> tuple[str, ...]:
     return keys
 
 
+def meant(wanted: str, servers: Sequence[Mapping[str, Any]]) -> str:
+    """The first server that is called so, else the only one that was found, else `""`."""
+    named = [each for each in servers if wanted.casefold() in _names(each)]
+    if not named and len(servers) != 1:
+        return ""
+    server = (named or servers)[0]
+    registry = server["registry_info"]
+    return f"{registry['namespace']}/{registry['name']}/{server['name']}"
+
+
+def _names(server: Mapping[str, Any]) -> set[str]:
+    name = server["name"].casefold()
+    return {name, name.rpartition("/")[2], server["display_name"].casefold()}
+
+
+def _with(visit: Visit, added: list[str]) -> tuple[tuple[str, ...], Header]:
+    """The selection with these servers, and what has the browser keep it; raises ProblemError for too many."""
+    kept = tuple(dict.fromkeys((*visit.selection, *added)))
+    try:
+        return kept, _kept(visit, kept)
+    except FullError as error:
+        raise _full(visit) from error
+
+
 def _kept(visit: Visit, selection: tuple[str, ...]) -> Header:
     """The browser keeps it; raises FullError."""
     name, seconds = on_port(visit.request, COOKIE), SECONDS if selection else 0
     return cookie(visit.request, name, written(selection), seconds=seconds)
+
+
+def _unchanged(servers: list[Server], spaces: list[str]) -> Form:
+    """The form as nobody changed it yet."""
+    namespace = spaces[0] if spaces and "default" not in spaces else "default"
+    return first_form(servers, namespace)
+
+
+def _wishes_name(visit: Visit) -> str:
+    """No other site below the same domain may put words into a form that somebody is about to send."""
+    is_strict = is_secure(visit.request)
+    return f"__Host-{WISHES}" if is_strict else on_port(visit.request, WISHES)
+
+
+def _wishes(visit: Visit) -> str:
+    """What the browser kept of the form."""
+    return first(cookies_of(visit.request), _wishes_name(visit))
+
+
+def _noted(visit: Visit, form: Form, servers: list[Server], spaces: list[str]) -> list[Header]:
+    """The browser keeps what was typed."""
+    return _note(visit, remembered(form, _unchanged(servers, spaces), _usable(servers)))
+
+
+def _note(visit: Visit, text: str) -> list[Header]:
+    if text == _wishes(visit):
+        return []
+    return [cookie(visit.request, _wishes_name(visit), text, seconds=SECONDS if text else 0)]
 
 
 def _full(visit: Visit) -> ProblemError:

@@ -6,6 +6,7 @@ const isDark = () => root.dataset.theme
   ? root.dataset.theme === "dark"
   : matchMedia("(prefers-color-scheme: dark)").matches;
 
+const hovers = matchMedia("(hover: hover) and (pointer: fine)");
 const narrow = matchMedia("(max-width: 60rem)");
 const left = new Map();
 let focused = "";
@@ -63,20 +64,94 @@ document.addEventListener("keydown", event => {
     const menu = document.querySelector("details.menu[open]");
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   }
+  pointer = "";
   const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+  // A slash leads to the search also where one is there already, before anything is typed.
+  if (event.key === "/" && event.target.matches?.("[data-search-key]") && !event.target.value) event.preventDefault();
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
   event.preventDefault();
   keys[event.key]();
 });
 
+// Nothing is replaced while the pointer is down: the click that follows would meet something else, or nothing.
+let pointer = "";
+let isPressed = false;
+const waiting = [];
+document.addEventListener("pointerdown", event => {
+  pointer = event.pointerType;
+  isPressed = event.button === 0;
+}, true);
+for (const name of ["pointerup", "pointercancel"]) {
+  document.addEventListener(name, () => setTimeout(() => {
+    isPressed = false;
+    for (const each of waiting.splice(0)) htmx.swap(each);
+  }), true);
+}
+
+// What is typed into a search is searched for at once: that the field is left is nothing to search for again, and would
+// replace what one is about to press.
+document.addEventListener("change", event => {
+  if (event.target.id === "q") event.stopPropagation();
+}, true);
+
+// Fields stay while what is beside them is replaced: what is wrong is said at them too, as long as it is.
+function describe(field, id, isWrong) {
+  const ids = (field.getAttribute("aria-describedby") ?? "").split(" ").filter(each => each && each !== id);
+  if (isWrong) ids.push(id);
+  if (ids.length) field.setAttribute("aria-describedby", ids.join(" ")); else field.removeAttribute("aria-describedby");
+  if (isWrong) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
+}
+
+function mark(form) {
+  for (const each of form.querySelectorAll(".wrong")) {
+    const field = document.getElementById(each.id.replace("-wrong", ""));
+    if (field?.matches("input")) describe(field, each.id, false);
+    each.remove();
+  }
+  for (const said of form.querySelectorAll("[data-wrong]")) {
+    const field = document.getElementById(said.dataset.wrong);
+    if (!field) continue;
+    const text = said.textContent, told = document.createElement("p");
+    told.id = `${field.id}-wrong`;
+    told.className = "wrong small";
+    told.textContent = text[0].toUpperCase() + text.slice(1);
+    (field.closest(".field") ?? field.parentElement).append(told);
+    if (field.matches("input")) describe(field, told.id, true);
+    const part = field.closest("details");
+    if (part) part.open = true;
+  }
+}
+
+function showOutcome(form) {
+  const { may } = document.getElementById("outcome").dataset;
+  const create = form.querySelector("[data-create]");
+  if (create && may) create.hidden = may === "no";
+  mark(form);
+}
+
+// Whoever points goes on with the next search; whoever does not stays where they were.
+function goOnFrom(pick) {
+  const search = pointer === "mouse" && document.querySelector("[data-search-key]");
+  (search || pick.querySelector("a"))?.focus({ preventScroll: true });
+  if (search) search.select();
+}
+
 // What is put in place of something leaves open what was open, and the focus where it was.
-document.addEventListener("htmx:before:swap", () => {
+document.addEventListener("htmx:before:swap", event => {
+  if (isPressed) {
+    event.preventDefault();
+    waiting.push(event.detail.ctx);
+    return;
+  }
   for (const each of document.querySelectorAll("details[id]")) left.set(each.id, each.open);
   focused = document.activeElement?.id;
 });
 document.addEventListener("htmx:after:swap", event => {
   prepare(event.target ?? document);
-  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+  if (event.target?.id === "generate") showOutcome(event.target);
+  if (document.activeElement !== document.body) return;
+  if (event.target?.matches?.(".pick")) goOnFrom(event.target);
+  else if (focused) document.getElementById(focused)?.focus();
 });
 narrow.addEventListener("change", () => {
   for (const each of document.querySelectorAll("details[data-open-wide]")) each.open = !narrow.matches;
@@ -84,3 +159,4 @@ narrow.addEventListener("change", () => {
 prepare(document);
 const nav = document.querySelector(".nav"), here = nav?.querySelector("[aria-current]");
 if (here) nav.scrollLeft = here.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
+if (hovers.matches) document.querySelector("[data-search-first]")?.focus({ preventScroll: true });
