@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.apps.dashboard.browser.looking import HEIGHT, ZOOMED, Focus, Looking, focused, overflowing
+from tests.apps.dashboard.browser.looking import (
+    HEIGHT,
+    ZOOMED,
+    Focus,
+    Looking,
+    focused,
+    overflowing,
+)
 from tests.apps.dashboard.browser.places import SEVERAL
 
 COMPARED = f"/servers/default/community/{SEVERAL}/compare"
