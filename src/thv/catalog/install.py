@@ -19,6 +19,7 @@ from thv.domain.entry import Entry, Status
 from thv.domain.errors import Code, ThvError
 from thv.domain.facts import Facts
 from thv.domain.lenient import as_object, as_texts
+from thv.domain.reach import Reach, outbound_of
 from thv.domain.resources import PREFIX, Kind
 from thv.domain.selectors import dns_label_problem
 from thv.domain.target import Container, NotRunnable, Package, Remote, image_tag, target_of
@@ -295,9 +296,9 @@ def _remarks(
     if "@" not in image and image_tag(image) in ("", "latest"):
         notes.append(f"the image {image} is not pinned: what it is may change")
     permissions = as_object(there.get("permissions"))
-    outbound = _outbound(permissions)
-    hosts = as_texts(outbound.get("allow_host"))
-    if hosts and choices.profile is None and outbound.get("insecure_allow_all") is not True:
+    outbound = outbound_of(permissions)
+    if outbound.reach is Reach.NAMED_HOSTS and choices.profile is None:
+        hosts = outbound.hosts
         shown = ", ".join(hosts[:5]) + (", ..." if len(hosts) > 5 else "")
         notes.append(
             f'it asks for {shown} and no other host; the profile "network" opens every host, and only what the cluster itself '
