@@ -373,7 +373,7 @@ async def test_how_a_server_is_installed(site: CatalogSite) -> None:
     reply = await client.get(f"{path}?namespace=team")
     body = reply.json
     assert list(body) == [
-        "name", "version", "commands", "manifest", "obstacle", "client", "notes"
+        "name", "version", "commands", "manifest", "obstacle", "client", "vscode", "notes"
     ]  # fmt: skip
     assert (body["name"], body["version"]) == ("osv-scanner", "0.1.3")
     assert body["commands"][0] == {
