@@ -53,7 +53,9 @@ def away(kept: Cli) -> Iterator[Cli]:
     with Process(kept.home, *argv, THV_DATA=str(kept.data)) as process:
         for path in ("default/official", "production/production-catalog"):
             process.until_served(f"/r/{path}/api/v1/info")
-        process.until(lambda: json.loads(process.get("/api/v1/mcp_servers").body)["servers"][5:])
+        process.until(
+            lambda: json.loads(process.get("/api/v1/mcp_servers").body).get("servers", ())[5:]
+        )
         yield replace(kept, environ={"THV_SERVER": f"http://127.0.0.1:{process.port}"})
 
 
