@@ -30,6 +30,7 @@ JOURNEYS = (
 PAGES = [page for journey in JOURNEYS for page in journey]
 WHYS = {
     "needs a container runtime",
+    "needs a registry of images",
     "needs a service mesh",
     "needs an identity provider",
     "needs the network outside",

@@ -100,6 +100,7 @@ async def test_a_repository_is_read_where_somebody_lets_it_be(host: GitHost) -> 
         ("/bomb.json", f'{{"servers": [{{"server": {{"name": "a/b", "x": [{_DICTS}]}}}}]}}'),
         ("/bomb.yaml", f"servers: [{_DICTS}]"),
     ],
+    ids=("json", "yaml"),
 )
 async def test_a_source_that_takes_too_much_ends_its_own_process(
     web: Documents, path: str, content: str
