@@ -186,8 +186,17 @@ def test_what_a_client_would_replace_is_remarked() -> None:
     assert "look before you copy" in made.notes[-1]
 
 
-def test_what_is_called_over_http_is_told_once_it_runs() -> None:
-    assert offered(container(transport="streamable-http", target_port=8080)).told is None
+@pytest.mark.parametrize(
+    ("transport", "kind", "path"), [("streamable-http", "http", "mcp"), ("sse", "sse", "sse")]
+)
+def test_what_is_called_over_http_has_a_port_that_is_told_once_it_runs(
+    transport: str, kind: str, path: str
+) -> None:
+    told = offered(container(transport=transport, target_port=8080)).told
+    assert told is not None
+    (called,) = told.vscode.file["servers"].values()
+    assert called == {"type": kind, "url": f"http://127.0.0.1:PORT/{path}"}
+    assert list(told.client.values()) == [called]
 
 
 @pytest.mark.parametrize(

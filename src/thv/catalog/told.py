@@ -21,6 +21,9 @@ from thv.domain.target import Container, NotRunnable, Package, Remote, Target
 
 VALUE = "VALUE"
 """What a user puts something else in the place of."""
+PORT = "PORT"
+"""What stands for the port that is known once a container runs."""
+_PATHS = {"streamable-http": "/mcp", "sse": "/sse"}
 OPEN_ARGUMENT = re.compile(r"\{[^{}]+\}")
 """An argument that a user writes in place of this one."""
 _TRANSPORTS = {"streamable-http": "http", "sse": "sse"}
@@ -118,7 +121,10 @@ def _server(
             passed = [word for name in env for word in ("-e", name)]
             words = ["run", "--rm", "-i", *passed, target.reference, *_arguments(there, fill)]
             return _started("docker", words, env)
-        case Package() | Container() | NotRunnable():
+        case Container():
+            place = f"http://127.0.0.1:{PORT}{_PATHS[target.transport]}"
+            return {"type": _TRANSPORTS[target.transport], "url": place}
+        case Package() | NotRunnable():
             return None
 
 

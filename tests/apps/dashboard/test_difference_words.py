@@ -55,3 +55,17 @@ def test_elements_of_lists_are_called_by_name(path: str, op: str, value: Any, pl
     change = {"path": path, "op": op, "old": value, "new": value}
     (found,) = changes([change], 10, a_server("KEY"), a_server("KEY", "OLD"))
     assert found.place == place
+
+
+def test_variables_are_compared_by_name_where_their_places_differ() -> None:
+    every: list[dict[str, Any]] = [
+        {"path": "/env_vars/0/name", "op": "replace", "old": "B", "new": "A"},
+        {"path": "/env_vars/1", "op": "add", "old": None, "new": {"name": "B"}},
+        {"path": "/image", "op": "replace", "old": "x", "new": "y"},
+    ]
+    found = changes(every, 10, a_server("A", "B"), a_server("B", "C"))
+    assert [(each.place, each.kind) for each in found] == [
+        ("image", "changed"),
+        ("env_vars / A", "added"),
+        ("env_vars / C", "removed"),
+    ]

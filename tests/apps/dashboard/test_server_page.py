@@ -312,7 +312,7 @@ async def test_how_a_container_is_installed(site: CatalogSite, browser: Browser)
         "thv secret create files --from-file TOKEN=FILE -n default",
         "thv install files@1.0.0 --registry default/main -n default --secret files",
         "thv run files@1.0.0 my-files --registry default/main -n default --secret files",
-        "make init in its checkout makes it",
+        "whoever runs the catalog has it",
         "kind: MCPServer",
         "kubectl apply -f -",
         '"mcpServers": { "files": { "command": "docker"',
@@ -350,5 +350,6 @@ async def test_what_is_called_once_it_runs_says_so(site: CatalogSite, browser: B
     package = {"registryType": "oci", "identifier": "ghcr.io/x/y:1.0.0", "transport": http}
     await site.put("main", an_entry("com.example/near", packages=[package]))
     page = await browser.open("/servers/default/main/com.example%2Fnear/install")
-    assert page.place("In a client") == "#client"
-    assert "tells the URL" in page.text
+    assert page.place("In VS Code") == "#vscode"
+    assert '"near": { "type": "http", "url": "http://127.0.0.1:PORT/mcp" }' in page.text
+    assert "tells its URL; put the port in place of PORT" in page.text

@@ -53,7 +53,7 @@ async def test_from_the_list_to_a_registry(site: CatalogSite, tmp_path: Path) ->
     await site.put("one", osv(), namespace="tools")
     admin = await signed_in(guarded_pages(site, tmp_path), "admin")
     listed = await admin.open("/servers?functional_category=security&transport=stdio&search=osv")
-    page = await admin.open(listed.place("Save as a filter"))
+    page = await admin.open(listed.place("Use as the filter of a registry"))
     shown = page.html.partition("<code>")[2].partition("</code>")[0]
     include = {"categories": ["security"], "transports": ["stdio"]}
     assert yaml.safe_load(shown) == {"spec": {"filter": {"include": include}}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thv.apps.dashboard.wording import hidden_in, visible
+from thv.apps.dashboard.wording import hidden_in, passages, visible
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,14 @@ def test_pictures_are_left_as_they_are(text: str) -> None:
 
 def test_what_is_put_behind_a_picture_is_shown() -> None:
     assert visible("📦\ufe0f\ufe0f\ufe0e") == "📦\ufe0f⟨U+FE0F⟩⟨U+FE0E⟩"
+
+
+def test_headings_of_a_text_stand_apart() -> None:
+    text = "# One\n\nsaid\nin lines\n\n## Two\nat once\n\n#tag\n\n\n"
+    assert passages(text) == [
+        (True, "One"),
+        (False, "said\nin lines"),
+        (True, "Two"),
+        (False, "at once"),
+        (False, "#tag"),
+    ]

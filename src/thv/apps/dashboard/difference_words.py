@@ -29,6 +29,7 @@ _TONES = ("bad", "warn", "calm", "good")
 _RUNS, _CALLED, _TOOLS = "something else runs", "it is called differently", "its tools differ"
 _SET_UP, _REACH = "it is set up differently", "what it may reach differs"
 _GISTS = (_RUNS, _CALLED, _TOOLS, _SET_UP, _REACH)
+_VARIABLES = "/env_vars/"
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -95,8 +96,9 @@ def remarks(base: Members, head: Members, summary: Members) -> list[Remark]:
     return sorted(found, key=lambda each: _TONES.index(each.tone))
 
 
-def changes(every: Sequence[Members], most: int, *sides: Members) -> list[Change]:
-    """The places that differ, what runs first and what is merely kept last, no more than so many; `sides` name them."""
+def changes(every: Sequence[Members], most: int, head: Members, base: Members) -> list[Change]:
+    """The places that differ, what runs first and what is merely kept last, no more than so many."""
+    sides = (head, base)
     return [
         Change(
             place=_place(each, sides),
@@ -104,8 +106,26 @@ def changes(every: Sequence[Members], most: int, *sides: Members) -> list[Change
             old="" if each["op"] == "add" else _spelled(each["old"]),
             new="" if each["op"] == "remove" else _spelled(each["new"]),
         )
-        for each in sorted(every, key=_weight)[:most]
+        for each in sorted(_matched(every, head, base), key=_weight)[:most]
     ]
+
+
+def _matched(every: Sequence[Members], head: Members, base: Members) -> Sequence[Members]:
+    """Variables by name where their places do not fit: one more before others is not another variable at each place."""
+    old, new = _variables_of(base), _variables_of(head)
+    if all(before == after for before, after in zip(old, new, strict=False)):
+        return every
+    others = [each for each in every if not each["path"].startswith(_VARIABLES)]
+    differing = (name for name in sorted({*old, *new}) if old.get(name) != new.get(name))
+    return [*others, *(_variable_change(name, old, new) for name in differing)]
+
+
+def _variable_change(
+    name: str, old: Mapping[str, Members], new: Mapping[str, Members]
+) -> dict[str, Any]:
+    op = "add" if name not in old else "remove" if name not in new else "replace"
+    path = f"{_VARIABLES}{name.replace('~', '~0').replace('/', '~1')}"
+    return {"path": path, "op": op, "old": old.get(name), "new": new.get(name)}
 
 
 def _weight(change: Members) -> int:

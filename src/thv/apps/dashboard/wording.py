@@ -124,6 +124,18 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def passages(text: str) -> list[tuple[bool, str]]:
+    """Headings and paragraphs of a text in Markdown, each with whether it is a heading; all else stays as it was written."""
+    found: list[tuple[bool, str]] = []
+    for block in text.split("\n\n"):
+        first, _, rest = block.strip().partition("\n")
+        mark, _, words = first.partition(" ")
+        is_heading = bool(words) and not mark.strip("#") and mark != ""
+        found += [(True, words.strip())] if is_heading else []
+        found += [(False, left)] if (left := rest if is_heading else block).strip() else []
+    return found
+
+
 def pieces(text: str) -> list[tuple[str, bool]]:
     """Parts of a text in which backticks set apart what is typed, each with whether it is that."""
     parts = text.split("`")

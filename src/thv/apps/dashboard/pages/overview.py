@@ -8,15 +8,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from thv.apps.dashboard.asking import path
 from thv.apps.dashboard.charts import spark_of, took
+from thv.apps.dashboard.conditions import findings
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
+from thv.apps.kit.http.problems import ProblemError
 from thv.domain.registry_status import HISTORY_LIMIT
 
 MOST = 12
 """Registries in trouble, and registries that are fine, that are shown here."""
+EXPLAINED = 6
+"""Registries in trouble of which is said why."""
 
 
 class Overview:
@@ -41,6 +46,7 @@ class Overview:
         found = (each for each in listed["registries"] if each["namespace"] in wanted)
         registries = sorted(found, key=by_trouble)
         troubled = [each for each in registries if not each["ready"]]
+        causes = await asyncio.gather(*(_cause(visit, each) for each in troubled[:EXPLAINED]))
         return self._desk.renderer.page(
             visit,
             "overview.html",
@@ -48,10 +54,28 @@ class Overview:
             longest=took(counts["sync_24h"]["p95_seconds"]),
             namespace=namespace,
             namespaces=namespaces,
+            causes={_key(each): why for each, why in zip(troubled, causes, strict=False)},
             registries=with_sparks(registries[: max(MOST, len(troubled[: 4 * MOST]))]),
             total=len(registries),
             troubled=len(troubled),
         )
+
+
+def _key(registry: dict[str, Any]) -> str:
+    return f"{registry['namespace']}/{registry['name']}"
+
+
+async def _cause(visit: Visit, registry: dict[str, Any]) -> str:
+    """Why it is in trouble, `""` where it waits for nothing but time, or nobody says."""
+    place = path(
+        "/api/v1/namespaces/{}/registries/{}/status", registry["namespace"], registry["name"]
+    )
+    try:
+        state = await visit.api.get(place)
+    except ProblemError:
+        return ""
+    found = findings(registry["name"], state["conditions"])
+    return next((each.message or each.meaning for each in found), "")
 
 
 def with_sparks(registries: list[dict[str, Any]]) -> list[dict[str, Any]]:

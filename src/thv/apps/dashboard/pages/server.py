@@ -20,11 +20,11 @@ from thv.apps.dashboard.permissions import ALIKE, statements
 from thv.apps.dashboard.subjects import PLACE, Asked, asked_of
 from thv.apps.dashboard.tool_words import tools_of
 from thv.apps.dashboard.visits import Visit
-from thv.apps.dashboard.wording import hidden_places
+from thv.apps.dashboard.wording import hidden_places, passages
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
 from thv.apps.kit.http.problems import ProblemError
-from thv.domain.lenient import as_object, as_objects, as_texts
+from thv.domain.lenient import as_object, as_objects, as_text, as_texts
 from thv.domain.text import label_value
 
 _VERSIONS = 200
@@ -34,7 +34,7 @@ _DEPLOYMENTS = 50
 _ROWS = 100
 """Packages, headers and arguments that are shown."""
 _RAW = 12 * 1024
-"""Characters of a raw form that are shown."""
+"""Characters of a raw form, and of what a publisher says, that are shown."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -67,6 +67,7 @@ class Server:
             _deployments(visit, asked),
         )
         said = _said(versions["versions"], server["version"])
+        content = _content(toolhive)
         return self._desk.renderer.page(
             visit,
             "server.html",
@@ -82,7 +83,8 @@ class Server:
             headers=as_objects(server.get("headers"))[:_ROWS],
             arguments=as_texts(server.get("args"))[:_ROWS],
             signed=as_object(server.get("provenance")),
-            hidden=hidden_places(_content(toolhive)),
+            overview=passages(as_text(content.get("overview"))[:_RAW]),
+            hidden=hidden_places(content),
             origins=await origins_of(visit, asked, server, best),
             deployments=deployments,
             drifts=DRIFTS,

@@ -13,6 +13,7 @@ import msgspec
 from thv.apps.dashboard.asking import query_of
 from thv.apps.dashboard.desk import Desk
 from thv.apps.dashboard.permissions import REACHES
+from thv.apps.dashboard.snippets import snippet_of
 from thv.apps.dashboard.visits import Visit
 from thv.apps.kit.http.endpoints import Endpoint
 from thv.apps.kit.http.message import Answer
@@ -109,6 +110,7 @@ class Servers:
             facets=facets_of(metadata.get("facets", {}), chosen),
             chosen=list(_chips(chosen)),
             titles=TITLES,
+            is_filter=snippet_of(chosen).filter is not None,
             asked=asked,
             sorts=_sorts(asked),
             sort=asked.get("sort", _DEFAULT),

@@ -136,6 +136,14 @@ function goOnFrom(pick) {
   if (search) search.select();
 }
 
+// What was wrong with a field is no more once it is another.
+document.addEventListener("input", event => {
+  const field = event.target, told = field.id && document.getElementById(`${field.id}-wrong`);
+  if (!told || field.closest("#generate")) return;
+  describe(field, told.id, false);
+  told.remove();
+});
+
 // What is put in place of something leaves open what was open, and the focus where it was.
 document.addEventListener("htmx:before:swap", event => {
   if (isPressed) {
