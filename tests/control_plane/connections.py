@@ -27,6 +27,8 @@ class Connections:
             task = asyncio.get_running_loop().create_task(serve(reader, writer))
             self._open.add(task)
             task.add_done_callback(self._open.discard)
+            # A task that is cancelled before its first step closes nothing by itself.
+            task.add_done_callback(lambda _: writer.close())
 
         return accept
 
