@@ -381,7 +381,8 @@ async def test_how_a_server_is_installed(site: CatalogSite) -> None:
         "command": "thv install osv-scanner@0.1.3 --registry production/curated -n team",
     }
     assert "toolhive.stacklok.io/category: security" in body["manifest"]
-    assert (body["obstacle"], body["client"]) == (None, None)
+    called = {"type": "http", "url": "http://127.0.0.1:PORT/mcp"}
+    assert (body["obstacle"], body["client"]) == (None, {"mcpServers": {"osv-scanner": called}})
     older = (await client.get(f"{path}?registry=default/community")).json
     assert (
         "osv-scanner@0.1.0 --registry default/community -n default"

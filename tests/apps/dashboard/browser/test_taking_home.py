@@ -98,6 +98,7 @@ def test_a_server_that_was_started_by_hand_is_adopted_by_keyboard(
     strange.open(page, "/deployments")
     tab_to(page, lambda focus: focus.href == "/deployments?origin=none")
     page.keyboard.press("Enter")
+    page.wait_for_url("**/deployments?origin=none")
     tab_to(page, lambda focus: (focus.href or "").startswith("/deployments/adopt?"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Adopt script-container")
